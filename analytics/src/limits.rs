@@ -1,0 +1,71 @@
+//! Every bound of a query, in one place.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Bytes of one statement's text.
+pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
+/// Parameters of one statement.
+pub const PARAMETERS_MAX: usize = 4096;
+/// Batches that wait between the query's threads and the reader of its answer.
+pub const ANSWER_QUEUE: usize = 4;
+/// Slow queries that are remembered.
+pub const SLOW_QUERIES_KEPT: usize = 200;
+/// Bytes of a statement's text that lists of queries show.
+pub const QUERY_TEXT_SHOWN_BYTES: usize = 4096;
+/// Labels of one metric that become columns; the rest are in the map `labels`.
+pub const LABEL_COLUMNS_MAX: usize = 256;
+/// Series ids that are given to the Parquet reader one by one; more are given as a range.
+pub const SERIES_IN_PREDICATE_MAX: usize = 512;
+/// Rows of one batch.
+pub const BATCH_ROWS: usize = 8192;
+/// Rows of a list of `grid.*` that comes from the catalog.
+pub const CATALOG_ROWS_MAX: usize = 100_000;
+
+/// The bounds that a user may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// Bytes that all queries together may hold in their operators.
+    pub memory_bytes: usize,
+    /// Bytes that one query may hold; beyond them sorts, joins and aggregations spill, and what cannot spill fails.
+    pub query_memory_bytes: usize,
+    /// Bytes that all queries together may spill to disk.
+    pub spill_bytes: u64,
+    /// Where to spill; the system's temporary directory if not given.
+    pub spill_dir: Option<PathBuf>,
+    /// Bytes of Parquet footers and page indexes that are kept in memory.
+    pub metadata_cache_bytes: usize,
+    /// Time that a query may take unless the request says otherwise.
+    pub timeout: Duration,
+    /// Longest time that a request may ask for.
+    pub timeout_max: Duration,
+    /// Rows that an answer may have.
+    pub rows_max: usize,
+    /// Queries that run at once.
+    pub concurrent: usize,
+    /// How long a query waits for its turn before it is refused.
+    pub wait_max: Duration,
+    /// Threads for queries; 0 = one per core.
+    pub threads: usize,
+    /// Queries that take longer are remembered as slow.
+    pub slow: Duration,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 512 << 20,
+            query_memory_bytes: 256 << 20,
+            spill_bytes: 16 << 30,
+            spill_dir: None,
+            metadata_cache_bytes: 32 << 20,
+            timeout: Duration::from_secs(60),
+            timeout_max: Duration::from_secs(600),
+            rows_max: 1_000_000,
+            concurrent: 16,
+            wait_max: Duration::from_secs(10),
+            threads: 0,
+            slow: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Tables as DataFusion sees them, all of one tenant at one instant.
+//!
+//! [`files`] reads what rests as rows (logs, spans, charges, ...); [`samples`] the same with "the later write wins";
+//! [`metric`] is one metric's samples with labels as columns; [`series`] and [`system`] are made from memory and catalog.
+
+pub(crate) mod files;
+pub(crate) mod samples;
+pub(crate) mod metric;
+pub(crate) mod series;
+pub(crate) mod charges;
+pub(crate) mod system;
+pub(crate) mod prune;
+pub(crate) mod scan_exec;
+pub(crate) mod dedup_exec;
+pub(crate) mod series_exec;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::execution::object_store::ObjectStoreUrl;
+use grid_model::TimeRange;
+use grid_store::{Snapshot, Store};
+use tokio::sync::OnceCell;
+
+use crate::registry::Registry;
+use metric::MetricCache;
+use series::MetricFacts;
+
+/// What the tables of one query read from.
+pub(crate) struct Source {
+    /// One tenant at one instant. Held until the answer is read, so that its files stay on disk.
+    pub snapshot: Snapshot,
+    /// The store, for catalog and text indexes.
+    pub store: Store,
+    /// The only times that are visible.
+    pub range: TimeRange,
+    /// Where DataFusion finds the store's files.
+    pub url: ObjectStoreUrl,
+    /// Label columns of metrics, shared by all queries.
+    pub metrics: Arc<MetricCache>,
+    /// Running and slow queries.
+    pub registry: Arc<Registry>,
+    /// What clients said about metrics; read at first need.
+    pub facts: OnceCell<Arc<BTreeMap<String, MetricFacts>>>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({}, generation {})", self.snapshot.tenant, self.snapshot.generation)
+    }
+}

@@ -1,0 +1,435 @@
+//! The command line. What is built appears here; what is not built is absent.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::FlagSetting;
+
+/// Telemetry, cloud bills and SQL over both, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "grid", version, arg_required_else_help = true, max_term_width = 110)]
+pub struct Args {
+    /// Configuration file (TOML); see `grid config show`
+    #[arg(long, global = true, env = "GRID_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Receive telemetry and bills, answer queries
+    Serve(ServeArgs),
+    /// Seed a small company (metrics, logs, traces, bills) and serve it
+    Demo(DemoArgs),
+    /// Ask a question in SQL
+    Query(QueryArgs),
+    /// Read files: bills, metrics, logs, traces
+    #[command(subcommand)]
+    Import(ImportKind),
+    /// Bearer tokens: create, list, revoke
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// How long rows are kept, per tenant and table
+    #[command(subcommand)]
+    Retention(RetentionCommand),
+    /// Delete rows by a filter
+    Delete(DeleteArgs),
+    /// Merge small files now
+    Compact(CompactArgs),
+    /// Copy the data of a directory, consistent and complete
+    Backup(BackupArgs),
+    /// Make a data directory from a backup
+    Restore(RestoreArgs),
+    /// Look for what is wrong and say how to fix it
+    Doctor(DoctorArgs),
+    /// The settings in force and where each came from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// What an error code means and what to do about it
+    Explain(ExplainArgs),
+    /// Completions for a shell, on stdout
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// `grid serve`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct ServeArgs {
+    /// Where data rests [default: ./grid-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// API, UI, Prometheus, Loki, OTLP/HTTP [default: 127.0.0.1:7080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// OTLP over gRPC, or `off` [default: 127.0.0.1:4317]
+    #[arg(long, value_name = "ADDR")]
+    pub otlp_grpc: Option<String>,
+    /// OTLP over HTTP at its usual port, or `off` [default: 127.0.0.1:4318]
+    #[arg(long, value_name = "ADDR")]
+    pub otlp_http: Option<String>,
+    /// Serve beyond loopback without tokens
+    #[arg(long)]
+    pub allow_anonymous: bool,
+    /// Require a bearer token from everyone
+    #[arg(long)]
+    pub require_auth: bool,
+}
+
+impl ServeArgs {
+    /// The flags as settings.
+    pub fn settings(&self) -> Vec<FlagSetting> {
+        let text = |path, flag, value: &Option<String>| {
+            value.as_ref().map(|text| FlagSetting { path, flag, text: text.clone() })
+        };
+        let yes = |path, flag, value: bool| value.then(|| FlagSetting { path, flag, text: "true".to_owned() });
+        [
+            text("storage.data_dir", "--data-dir", &self.data_dir),
+            text("server.http", "--listen", &self.listen),
+            text("server.otlp_grpc", "--otlp-grpc", &self.otlp_grpc),
+            text("server.otlp_http", "--otlp-http", &self.otlp_http),
+            yes("auth.allow_anonymous", "--allow-anonymous", self.allow_anonymous),
+            self.require_auth.then(|| FlagSetting { path: "auth.mode", flag: "--require-auth", text: "tokens".to_owned() }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// `grid demo`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct DemoArgs {
+    /// Where to listen and where data rests
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// How many days of history
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub days: u32,
+    /// Moves times, sizes and victims
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// When the history ends: a time, or `now`
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub until: String,
+    /// Seed, print the tour, stop
+    #[arg(long)]
+    pub exit: bool,
+}
+
+/// Where a command finds its data: a server, or a directory that no server holds open. With neither, the server that
+/// holds the configured data directory, else that directory itself.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct TargetArgs {
+    /// A server, such as http://127.0.0.1:7080
+    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
+    pub url: Option<String>,
+    /// A data directory that no server holds open
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Whose data
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub tenant: String,
+    /// File with the bearer token (or environment GRID_TOKEN)
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// How a query's answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AnswerFormat {
+    /// For people
+    Table,
+    /// An array of objects
+    Json,
+    /// One object per line
+    Ndjson,
+    /// With a header
+    Csv,
+    /// Arrow IPC stream
+    Arrow,
+    /// One Parquet file
+    Parquet,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// `grid query`.
+#[derive(Debug, ClapArgs)]
+pub struct QueryArgs {
+    /// The statement; `-` reads it from stdin
+    pub sql: String,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = AnswerFormat::Table)]
+    pub output: AnswerFormat,
+    /// Values for $1, $2, ... (JSON; plain words are text)
+    #[arg(long = "param", value_name = "VALUE")]
+    pub params: Vec<String>,
+    /// Give up after this long, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = crate::unit::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Where the data is
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// `grid import KIND`.
+#[derive(Debug, Subcommand)]
+pub enum ImportKind {
+    /// Bills: FOCUS 1.0-1.4 (CSV, CSV.gz, Parquet), AWS CUR (CSV)
+    Bill(BillArgs),
+    /// Metrics: OpenMetrics or Prometheus text, OTLP JSON lines
+    Metrics(ImportArgs),
+    /// Logs: OTLP JSON lines, JSON lines, plain lines
+    Logs(ImportArgs),
+    /// Traces: OTLP JSON lines
+    Traces(ImportArgs),
+}
+
+/// `grid import bill`.
+#[derive(Debug, ClapArgs)]
+pub struct BillArgs {
+    /// Files and flags of every kind
+    #[command(flatten)]
+    pub common: ImportArgs,
+    /// The export's name; bills of one dataset replace each other [default: from the file's name and format]
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// Replace what earlier imports said about the same accounts and periods
+    #[arg(long)]
+    pub restate: bool,
+}
+
+/// Flags of every import.
+#[derive(Debug, ClapArgs)]
+pub struct ImportArgs {
+    /// Files to read; all files of one command are one import
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The format, or `auto`
+    #[arg(long, default_value = "auto", value_name = "FORMAT")]
+    pub format: String,
+    /// Read and reconcile, store nothing
+    #[arg(long)]
+    pub check: bool,
+    /// How the report is written
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
+    /// Where the data goes
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// `grid token`.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token; it is printed once and kept only as a hash
+    Create {
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// What it may do, comma-separated: ingest, query, admin
+        #[arg(long, visible_alias = "scopes", value_delimiter = ',', default_value = "ingest,query")]
+        scope: Vec<String>,
+        /// How long it is valid, such as 90d [default: until revoked]
+        #[arg(long, visible_alias = "expires", value_name = "DURATION", value_parser = crate::unit::parse_duration)]
+        ttl: Option<std::time::Duration>,
+        /// How the answer is written
+        #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+        output: ReportFormat,
+        /// Whose token, and where
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+    /// Show all tokens, without their secrets
+    List {
+        /// How the answer is written
+        #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+        output: ReportFormat,
+        /// Where
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+    /// End a token
+    Revoke {
+        /// Its id, from `grid token list`
+        id: String,
+        /// Where
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+}
+
+/// `grid retention`.
+#[derive(Debug, Subcommand)]
+pub enum RetentionCommand {
+    /// Keep rows of a table this long, such as 30d; `forever` lifts the bound
+    Set {
+        /// samples, logs, spans, exemplars, charges
+        table: String,
+        /// How long
+        keep: String,
+        /// Whose rows, and where
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+    /// Show what is set
+    Show {
+        /// Where
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+    /// Delete now what is too old
+    Run {
+        /// Where
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+}
+
+/// `grid delete`.
+#[derive(Debug, ClapArgs)]
+pub struct DeleteArgs {
+    /// samples, logs, spans, exemplars or charges
+    pub table: String,
+    /// Which rows, as in WHERE: "service = 'checkout' and time < '2026-01-01'"
+    #[arg(long = "where", value_name = "FILTER")]
+    pub filter: String,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Whose rows, and where
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// `grid compact`.
+#[derive(Debug, ClapArgs)]
+pub struct CompactArgs {
+    /// Where
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// `grid backup`.
+#[derive(Debug, ClapArgs)]
+pub struct BackupArgs {
+    /// The folder to make; it must not exist or be empty
+    pub to: PathBuf,
+    /// The data directory
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// `grid restore`.
+#[derive(Debug, ClapArgs)]
+pub struct RestoreArgs {
+    /// The backup's folder
+    pub from: PathBuf,
+    /// The data directory to make; it must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+}
+
+/// `grid doctor`.
+#[derive(Debug, ClapArgs)]
+pub struct DoctorArgs {
+    /// Repair what can be repaired without losing data
+    #[arg(long)]
+    pub fix: bool,
+    /// Write the findings, the settings and the versions to a file, for a bug report; no data, no secrets
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// How the findings are written
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
+    /// Where to look
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// `grid config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting as TOML
+    Show {
+        /// Say where each value came from
+        #[arg(long)]
+        origin: bool,
+        /// Flags of `serve`, to see what they would change
+        #[command(flatten)]
+        serve: ServeArgs,
+    },
+}
+
+/// `grid explain`.
+#[derive(Debug, ClapArgs)]
+pub struct ExplainArgs {
+    /// A code such as GRID-0412; without one, all codes are listed
+    pub code: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let args = Args::try_parse_from(["grid", "serve", "--listen", "127.0.0.1:0", "--allow-anonymous"]).unwrap();
+        let Command::Serve(serve) = args.command else { panic!("not serve") };
+        let settings: Vec<_> = serve.settings().into_iter().map(|s| (s.path, s.flag, s.text)).collect();
+        assert_eq!(
+            settings,
+            [
+                ("server.http", "--listen", "127.0.0.1:0".to_owned()),
+                ("auth.allow_anonymous", "--allow-anonymous", "true".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for bad in [
+            vec!["grid"],
+            vec!["grid", "query"],
+            vec!["grid", "query", "SELECT 1", "--url", "http://x", "--data-dir", "y"],
+            vec!["grid", "import", "bill"],
+            vec!["grid", "demo", "--days", "0"],
+            vec!["grid", "query", "SELECT 1", "--timeout", "soon"],
+            vec!["grid", "serve", "--token", "secret"],
+        ] {
+            assert!(Args::try_parse_from(&bad).is_err(), "{bad:?}");
+        }
+        for good in [
+            vec!["grid", "query", "SELECT 1", "-o", "parquet", "--timeout", "5s"],
+            vec!["grid", "import", "bill", "a.csv", "b.csv", "--dataset", "x", "--restate", "--check", "-o", "json"],
+            vec!["grid", "token", "create", "--name", "ci", "--scope", "ingest", "--ttl", "90d"],
+            vec!["grid", "demo", "--days", "2", "--seed", "1", "--until", "2026-01-01T00:00:00Z", "--exit"],
+        ] {
+            if let Err(e) = Args::try_parse_from(&good) {
+                panic!("{good:?}: {e}");
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The verbs, one file each.
+
+mod serve;
+mod demo;
+mod query;
+mod import;
+mod token;
+mod retention;
+mod delete;
+mod maintain;
+mod doctor;
+mod settings;
+mod explain;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::CommandFactory as _;
+
+use crate::args::{Args, Command};
+use crate::{log, out};
+
+/// Does what the command line says. `started` is when the process began.
+pub async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode> {
+    let file = args.config.as_deref();
+    if !matches!(args.command, Command::Serve(_) | Command::Demo(_)) {
+        log::start_quiet();
+    }
+    match args.command {
+        Command::Serve(a) => Box::pin(serve::run(file, a, started)).await,
+        Command::Demo(a) => Box::pin(demo::run(file, a, started)).await,
+        Command::Query(a) => Box::pin(query::run(file, a)).await,
+        Command::Import(a) => Box::pin(import::run(file, a)).await,
+        Command::Token(a) => token::run(file, a).await,
+        Command::Retention(a) => retention::run(file, a).await,
+        Command::Delete(a) => Box::pin(delete::run(file, a)).await,
+        Command::Compact(a) => maintain::compact(file, a).await,
+        Command::Backup(a) => maintain::backup(file, a).await,
+        Command::Restore(a) => maintain::restore(a).await,
+        Command::Doctor(a) => Box::pin(doctor::run(file, a)).await,
+        Command::Config(a) => settings::run(file, &a),
+        Command::Explain(a) => explain::run(&a),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "grid", &mut script);
+            out::bytes(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

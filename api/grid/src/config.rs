@@ -1,0 +1,290 @@
+//! Settings: defaults < TOML file < environment `GRID__SECTION__KEY` < flags. Unknown names are refused, and every mistake
+//! is reported at once with its place. Secrets never come by flag: they are read from files or the environment.
+
+mod keys;
+mod value;
+mod file;
+mod report;
+mod suggest;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use report::ConfigErrors;
+use report::{Mistake, Origin, Place};
+use value::Value;
+
+use grid_guard::AuthMode;
+
+pub(crate) use keys::KEYS;
+
+/// Prefix of environment variables that are settings.
+const ENVIRONMENT_PREFIX: &str = "GRID__";
+
+/// What a flag of the command line says about a setting.
+#[derive(Debug, Clone)]
+pub struct FlagSetting {
+    /// `section.key`.
+    pub path: &'static str,
+    /// The flag as typed, `--listen`.
+    pub flag: &'static str,
+    /// The value as typed.
+    pub text: String,
+}
+
+/// Everything settings are read from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Name and text of the configuration file.
+    pub file: Option<(String, String)>,
+    /// Environment variables; those without the prefix are ignored.
+    pub environment: Vec<(String, String)>,
+    /// Flags.
+    pub flags: Vec<FlagSetting>,
+}
+
+/// All settings, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    settings: BTreeMap<&'static str, Setting>,
+}
+
+#[derive(Debug, Clone)]
+struct Setting {
+    text: String,
+    value: Value,
+    origin: Origin,
+    place: Place,
+}
+
+/// One line of `grid config show`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// `section.key`.
+    pub path: &'static str,
+    /// The value as it was written.
+    pub text: String,
+    /// Where it came from.
+    pub origin: String,
+    /// What it means.
+    pub about: &'static str,
+    /// Whether it is written with quotes in TOML.
+    pub quoted: bool,
+}
+
+impl Config {
+    /// Reads and checks all sources.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let mut mistakes = Vec::new();
+        let mut settings = BTreeMap::new();
+        for key in KEYS {
+            let value = key.kind.read(key.default).expect("defaults are readable, which a test holds");
+            let place = Place::Other(Origin::Default);
+            settings.insert(key.path, Setting { text: key.default.to_owned(), value, origin: Origin::Default, place });
+        }
+        if let Some((path, source)) = &sources.file {
+            for found in file::read(path, source, &mut mistakes) {
+                let origin = Origin::File { path: path.clone(), line: found.excerpt.line };
+                if let Ok(value) = found.key.kind.read(&found.text) {
+                    let place = Place::File(found.excerpt);
+                    settings.insert(found.key.path, Setting { text: found.text, value, origin, place });
+                }
+            }
+        }
+        let named = sources.environment.iter().filter_map(|(name, text)| Some((name, environment_path(name)?, text)));
+        for (name, path, text) in named {
+            let origin = Origin::Environment(name.clone());
+            match keys::find(&path) {
+                Some(key) => set(&mut settings, key, text, origin, &mut mistakes),
+                None => {
+                    let hint = suggest::closest(&path, KEYS.iter().map(|k| k.path));
+                    let hint = hint.map(|p| format!("did you mean {}?", environment_name(p)));
+                    let what = format!("unknown setting `{path}`");
+                    mistakes.push(Mistake { what, place: Place::Other(origin), hint });
+                }
+            }
+        }
+        for flag in &sources.flags {
+            if let Some(key) = keys::find(flag.path) {
+                set(&mut settings, key, &flag.text, Origin::Flag(flag.flag.to_owned()), &mut mistakes);
+            }
+        }
+        let config = Self { settings };
+        config.check(&mut mistakes);
+        if mistakes.is_empty() { Ok(config) } else { Err(ConfigErrors(mistakes)) }
+    }
+
+    /// Rules between settings.
+    fn check(&self, mistakes: &mut Vec<Mistake>) {
+        let mut refuse = |path: &str, what: String, hint: &str| {
+            let place = self.settings[path].place.clone();
+            mistakes.push(Mistake { what, place, hint: Some(hint.to_owned()) });
+        };
+        let listeners = ["server.http", "server.otlp_grpc", "server.otlp_http"];
+        for (i, path) in listeners.iter().enumerate() {
+            let Some(address) = self.address(path) else { continue };
+            if grid_guard::bind_policy(address, &self.auth_mode(), self.flag("auth.allow_anonymous")).is_err() {
+                refuse(
+                    path,
+                    format!("GRID-0130: `{path}` = {address} can be reached from other machines, but everyone may do everything"),
+                    "make a token (`grid token create`) and set auth.mode = \"tokens\", or accept it with --allow-anonymous",
+                );
+            }
+            let taken = listeners[..i].iter().find(|p| self.address(p) == Some(address) && address.port() != 0);
+            if let Some(other) = taken {
+                refuse(path, format!("`{path}` and `{other}` are the same address, {address}"), "give each its own port");
+            }
+        }
+        for (small, large) in [
+            ("guard.body_bytes_max", "guard.inflated_bytes_max"),
+            ("storage.flush_bytes", "storage.buffer_bytes_max"),
+            ("query.query_memory_bytes", "query.memory_bytes"),
+        ] {
+            if self.number(large) < self.number(small) {
+                refuse(large, format!("`{large}` is smaller than `{small}`"), "make it at least as large");
+            }
+        }
+        for path in ["storage.flush_interval", "query.timeout", "guard.body_timeout", "telemetry.interval"] {
+            if self.duration(path).is_zero() {
+                refuse(path, format!("`{path}` is zero"), "give a duration above zero");
+            }
+        }
+        let telemetry = self.text("telemetry.to");
+        if !["self", "off"].contains(&telemetry) && !telemetry.starts_with("http://") && !telemetry.starts_with("https://") {
+            refuse(
+                "telemetry.to",
+                format!("`telemetry.to`: {telemetry:?} is neither \"self\", \"off\" nor a URL"),
+                "write \"http://HOST:4317\" for a collector's gRPC address",
+            );
+        }
+        let own = listeners.iter().filter_map(|p| self.address(p)).map(|a| format!("http://{a}"));
+        if own.into_iter().any(|own| own == telemetry.trim_end_matches('/')) {
+            refuse("telemetry.to", format!("`telemetry.to`: {telemetry} is this server"), "write \"self\"");
+        }
+        let url = self.text("storage.object_url");
+        if !url.is_empty() && !url.starts_with("s3://") {
+            refuse("storage.object_url", format!("`storage.object_url`: {url:?} is not an s3:// URL"), "write \"s3://BUCKET/PREFIX\"");
+        }
+        if let Err(e) = self.text("log.filter").parse::<tracing_subscriber::filter::Targets>() {
+            refuse("log.filter", format!("`log.filter`: {e}"), "write for example \"info\" or \"warn,grid_store=debug\"");
+        }
+    }
+
+    /// Every setting with its value and origin, in the order of [`KEYS`].
+    pub fn show(&self) -> Vec<Shown> {
+        let line = |key: &keys::Key| {
+            let setting = &self.settings[key.path];
+            Shown {
+                path: key.path,
+                text: setting.text.clone(),
+                origin: setting.origin.to_string(),
+                about: key.about,
+                quoted: !matches!(setting.value, Value::Bool(_)) && setting.text.parse::<u64>().is_err(),
+            }
+        };
+        KEYS.iter().map(line).collect()
+    }
+
+    /// Where a setting came from, for messages ("change flag --listen").
+    pub fn origin(&self, path: &str) -> String {
+        self.settings[path].origin.to_string()
+    }
+
+    /// Where to listen; `None` = off.
+    pub fn address(&self, path: &str) -> Option<SocketAddr> {
+        match &self.settings[path].value {
+            Value::Address(address) => *address,
+            other => unreachable!("{path} holds {other:?}"),
+        }
+    }
+
+    /// A duration.
+    pub fn duration(&self, path: &str) -> Duration {
+        match &self.settings[path].value {
+            Value::Duration(duration) => *duration,
+            other => unreachable!("{path} holds {other:?}"),
+        }
+    }
+
+    /// A count or a size in bytes.
+    pub fn number(&self, path: &str) -> u64 {
+        match &self.settings[path].value {
+            Value::Number(number) => *number,
+            other => unreachable!("{path} holds {other:?}"),
+        }
+    }
+
+    /// A count or a size in bytes as a length.
+    pub fn size(&self, path: &str) -> usize {
+        usize::try_from(self.number(path)).unwrap_or(usize::MAX)
+    }
+
+    /// Yes or no.
+    pub fn flag(&self, path: &str) -> bool {
+        match &self.settings[path].value {
+            Value::Bool(flag) => *flag,
+            other => unreachable!("{path} holds {other:?}"),
+        }
+    }
+
+    /// A text.
+    pub fn text(&self, path: &str) -> &str {
+        match &self.settings[path].value {
+            Value::Text(text) => text,
+            other => unreachable!("{path} holds {other:?}"),
+        }
+    }
+
+    /// Words.
+    pub fn list(&self, path: &str) -> Vec<String> {
+        match &self.settings[path].value {
+            Value::List(words) => words.clone(),
+            other => unreachable!("{path} holds {other:?}"),
+        }
+    }
+
+    /// Who is let in.
+    pub fn auth_mode(&self) -> AuthMode {
+        if self.text("auth.mode") == "tokens" { AuthMode::Tokens } else { AuthMode::Anonymous }
+    }
+
+    /// The folder in which data rests.
+    pub fn data_dir(&self) -> PathBuf {
+        match &self.settings["storage.data_dir"].value {
+            Value::Path(path) => path.clone(),
+            other => unreachable!("storage.data_dir holds {other:?}"),
+        }
+    }
+}
+
+fn set(
+    settings: &mut BTreeMap<&'static str, Setting>,
+    key: &keys::Key,
+    text: &str,
+    origin: Origin,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let place = Place::Other(origin.clone());
+    match key.kind.read(text) {
+        Ok(value) => {
+            settings.insert(key.path, Setting { text: text.to_owned(), value, origin, place });
+        }
+        Err(what) => mistakes.push(Mistake { what: format!("`{}`: {what}", key.path), place, hint: None }),
+    }
+}
+
+/// `GRID__STORAGE__DATA_DIR` as `storage.data_dir`.
+fn environment_path(name: &str) -> Option<String> {
+    let rest = name.strip_prefix(ENVIRONMENT_PREFIX)?;
+    Some(rest.to_ascii_lowercase().replace("__", "."))
+}
+
+/// `storage.data_dir` as `GRID__STORAGE__DATA_DIR`.
+pub(crate) fn environment_name(path: &str) -> String {
+    format!("{ENVIRONMENT_PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))
+}
+
+#[cfg(test)]
+mod tests;

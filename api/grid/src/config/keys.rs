@@ -1,0 +1,173 @@
+//! Every setting there is: name, kind, default, meaning. The file, the environment, `grid config show` and the
+//! documentation all follow this list.
+
+use super::value::Kind;
+
+/// One setting.
+pub(crate) struct Key {
+    /// `section.key`.
+    pub(crate) path: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: &'static str,
+    /// One sentence for people.
+    pub(crate) about: &'static str,
+}
+
+const fn key(path: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
+    Key { path, kind, default, about }
+}
+
+const COUNT: Kind = Kind::Count { min: 1, max: 1 << 40 };
+const COUNT_OR_NONE: Kind = Kind::Count { min: 0, max: 1 << 40 };
+
+/// The list, in the order in which it is shown.
+pub(crate) const KEYS: &[Key] = &[
+    key("server.http", Kind::Address { may_be_off: false }, "127.0.0.1:7080", "API, UI, Prometheus, Loki, OTLP/HTTP"),
+    key("server.otlp_grpc", Kind::Address { may_be_off: true }, "127.0.0.1:4317", "OTLP over gRPC, or \"off\""),
+    key(
+        "server.otlp_http",
+        Kind::Address { may_be_off: true },
+        "127.0.0.1:4318",
+        "OTLP over HTTP at its usual port, or \"off\"",
+    ),
+    key("server.drain_timeout", Kind::Duration, "20s", "how long replies may take to finish after SIGTERM"),
+    key(
+        "auth.mode",
+        Kind::Choice(&["anonymous", "tokens"]),
+        "anonymous",
+        "who is let in: everyone, or holders of a bearer token (`grid token create`)",
+    ),
+    key("auth.allow_anonymous", Kind::Bool, "false", "whether to serve beyond loopback without tokens"),
+    key(
+        "guard.allowed_hosts",
+        Kind::List,
+        "",
+        "host names, besides addresses and private names, under which this server may be called without tokens",
+    ),
+    key("guard.concurrency_ingest", COUNT, "256", "writes under way at once; more are answered 503 with Retry-After"),
+    key("guard.concurrency_query", COUNT, "128", "reads under way at once; more are answered 503"),
+    key("guard.concurrency_admin", COUNT, "16", "other requests under way at once; more are answered 503"),
+    key("guard.body_bytes_max", Kind::Bytes, "32MiB", "largest request as sent"),
+    key("guard.inflated_bytes_max", Kind::Bytes, "128MiB", "largest request after decompression"),
+    key("guard.body_timeout", Kind::Duration, "30s", "how long a request's body may take to arrive"),
+    key(
+        "guard.quota_rows_per_second",
+        COUNT_OR_NONE,
+        "0",
+        "rows per second and tenant; more are answered 429; 0 = no quota",
+    ),
+    key(
+        "guard.quota_bytes_per_second",
+        Kind::Bytes,
+        "0",
+        "inflated bytes per second and tenant; more are answered 429; 0 = no quota",
+    ),
+    key(
+        "storage.data_dir",
+        Kind::Path,
+        "./grid-data",
+        "where data rests: WAL, catalog, and files unless object_url is set",
+    ),
+    key(
+        "storage.object_url",
+        Kind::Text,
+        "",
+        "s3://BUCKET/PREFIX for files; credentials come from the AWS_* environment",
+    ),
+    key(
+        "storage.flush_interval",
+        Kind::Duration,
+        "5m",
+        "how long rows may stay in the buffer before they become files",
+    ),
+    key("storage.flush_bytes", Kind::Bytes, "64MiB", "how large the buffer may grow before it becomes files"),
+    key(
+        "storage.buffer_bytes_max",
+        Kind::Bytes,
+        "256MiB",
+        "how large the buffer may grow before writes are answered 503",
+    ),
+    key("storage.series_max", COUNT, "5000000", "series per tenant; writes of more are answered 429"),
+    key(
+        "storage.compact_interval",
+        Kind::Duration,
+        "60s",
+        "how often small files are looked for and merged; 0s = never",
+    ),
+    key("storage.expire_interval", Kind::Duration, "10m", "how often retention is applied; 0s = never"),
+    key("ingest.labels_max", Kind::Count { min: 1, max: 1024 }, "128", "labels per series or stream"),
+    key("ingest.label_name_bytes_max", Kind::Bytes, "1024", "length of a label's name"),
+    key("ingest.label_value_bytes_max", Kind::Bytes, "4096", "length of a label's value"),
+    key(
+        "ingest.attributes_max",
+        Kind::Count { min: 1, max: 65_536 },
+        "256",
+        "attributes per record, span, point, resource or scope",
+    ),
+    key("ingest.attribute_value_bytes_max", Kind::Bytes, "64KiB", "length of one attribute's value"),
+    key("ingest.log_body_bytes_max", Kind::Bytes, "1MiB", "length of one log body"),
+    key("ingest.future_max", Kind::Duration, "24h", "how far in the future a row may lie; the past is not bounded"),
+    key(
+        "ingest.metric_names",
+        Kind::Choice(&["prometheus", "utf8"]),
+        "prometheus",
+        "OTLP metric names: translated to Prometheus' conventions (units, _total), or as sent",
+    ),
+    key(
+        "ingest.promote_resource_attributes",
+        Kind::List,
+        "",
+        "resource attributes that become labels of metrics, besides the usual ones",
+    ),
+    key(
+        "ingest.log_index_attributes",
+        Kind::List,
+        "",
+        "resource attributes that become stream labels of logs, besides the usual ones",
+    ),
+    key("query.timeout", Kind::Duration, "60s", "how long a query may run unless it asks for another time"),
+    key("query.timeout_max", Kind::Duration, "10m", "the longest time a query may ask for"),
+    key("query.memory_bytes", Kind::Bytes, "512MiB", "memory of all queries together"),
+    key("query.query_memory_bytes", Kind::Bytes, "256MiB", "memory of one query; beyond it is spilled or refused"),
+    key("query.spill_bytes", Kind::Bytes, "16GiB", "disk of all queries together"),
+    key("query.rows_max", COUNT, "1000000", "rows of one answer"),
+    key(
+        "query.concurrent",
+        Kind::Count { min: 1, max: 10_000 },
+        "16",
+        "queries at once; more wait, then are answered 503",
+    ),
+    key("query.threads", Kind::Count { min: 0, max: 4096 }, "0", "threads for queries; 0 = one per core"),
+    key("query.slow", Kind::Duration, "1s", "queries that take longer are listed in grid.slow_queries"),
+    key(
+        "telemetry.to",
+        Kind::Text,
+        "self",
+        "Grid's own telemetry: \"self\" (tenant grid), \"off\", or a collector's gRPC address (http://HOST:4317)",
+    ),
+    key("telemetry.interval", Kind::Duration, "30s", "how often own metrics are sent"),
+    key(
+        "log.format",
+        Kind::Choice(&["auto", "text", "json"]),
+        "auto",
+        "log lines on stderr: text on a terminal, else JSON",
+    ),
+    key("log.filter", Kind::Text, "info", "which log lines: \"info\", \"warn,grid_store=debug\""),
+];
+
+/// The setting of a name.
+pub(crate) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.path == path)
+}
+
+/// The names of all sections, each once.
+pub(crate) fn sections() -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = KEYS.iter().filter_map(|k| k.path.split_once('.')).map(|(s, _)| s).collect();
+    names.dedup();
+    names
+}
+
+/// The names of the keys of one section.
+pub(crate) fn of_section(section: &str) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter_map(|k| k.path.split_once('.')).filter(move |(s, _)| *s == section).map(|(_, k)| k)
+}

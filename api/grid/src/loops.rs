@@ -1,0 +1,115 @@
+//! What happens on timers: flush by size and age, compaction, retention. Each is a task that ends with its token.
+
+use std::time::Duration;
+
+use grid_store::Store;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::shutdown::Group;
+
+/// How often the age of the buffer is looked at.
+const AGE_CHECK: Duration = Duration::from_secs(1);
+/// How long to wait after a failure, doubled up to the bound.
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// Starts all loops of a store.
+pub fn start(config: &Config, store: &Store, group: &mut Group) {
+    let flush_interval = config.duration("storage.flush_interval");
+    let of = store.clone();
+    group.spawn("flush", move |token| flush(of, flush_interval, token));
+    let of = store.clone();
+    let every = config.duration("storage.compact_interval");
+    if !every.is_zero() {
+        group.spawn("compaction", move |token| compact(of, every, token));
+    }
+    let of = store.clone();
+    let every = config.duration("storage.expire_interval");
+    if !every.is_zero() {
+        group.spawn("retention", move |token| expire(of, every, token));
+    }
+}
+
+/// Flushes when the store asks for it (by size), and when the oldest row is old enough.
+pub async fn flush(store: Store, interval: Duration, token: CancellationToken) -> anyhow::Result<()> {
+    let mut backoff = BACKOFF_MIN;
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            () = store.flush_wanted() => {}
+            () = tokio::time::sleep(AGE_CHECK) => {
+                let age_ns = store.buffered_since().map_or(0, |since| store.now().0.saturating_sub(since.0));
+                if u128::from(age_ns.max(0).unsigned_abs()) < interval.as_nanos() {
+                    continue;
+                }
+            }
+        }
+        match store.flush().await {
+            Ok(report) => {
+                backoff = BACKOFF_MIN;
+                if report.rows > 0 {
+                    info!(rows = report.rows, files = report.files, bytes = report.bytes, "flushed");
+                }
+            }
+            Err(e) => {
+                // Rows stay in the WAL and in the buffer; writers are refused when it is full.
+                warn!(error = %chain(&e), retry_ms = backoff.as_millis() as u64, "flush failed");
+                pause(&token, backoff).await;
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+            }
+        }
+    }
+}
+
+async fn compact(store: Store, every: Duration, token: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        pause(&token, every).await;
+        if token.is_cancelled() {
+            return Ok(());
+        }
+        match store.compact().await {
+            Ok(report) if report.files_in > 0 => {
+                info!(files_in = report.files_in, files_out = report.files_out, rows = report.rows, "compacted");
+            }
+            Ok(_) => {}
+            Err(e) => warn!(error = %chain(&e), "compaction failed"),
+        }
+    }
+}
+
+async fn expire(store: Store, every: Duration, token: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        pause(&token, every).await;
+        if token.is_cancelled() {
+            return Ok(());
+        }
+        match store.expire().await {
+            Ok(report) if report.rows > 0 => {
+                info!(rows = report.rows, files = report.files, "deleted what retention says");
+            }
+            Ok(_) => {}
+            Err(e) => warn!(error = %chain(&e), "retention failed"),
+        }
+    }
+}
+
+async fn pause(token: &CancellationToken, time: Duration) {
+    tokio::select! {
+        () = token.cancelled() => {}
+        () = tokio::time::sleep(time) => {}
+    }
+}
+
+/// An error with all its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,232 @@
+//! The only composition root. It reads top to bottom as the data flows: sockets -> guard -> ingest -> store -> engine ->
+//! answers, with loops and own telemetry beside.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use anyhow::{Context as _, anyhow};
+use axum::Router;
+use grid_analytics::Engine;
+use grid_guard::{Guard, Scope};
+use grid_ingest::Ingest;
+use grid_store::Store;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::shutdown::{Group, Signals};
+use crate::telemetry::{self, Incoming, Telemetry};
+use crate::{clock, loops, out, setup};
+
+/// Own telemetry as set up before anything else, so that the first log line is caught too.
+pub struct Observed {
+    telemetry: Option<Telemetry>,
+    incoming: Option<Incoming>,
+}
+
+/// Starts logging and own telemetry as the settings say.
+pub fn observe(config: &Config) -> anyhow::Result<Observed> {
+    let interval = config.duration("telemetry.interval");
+    let (telemetry, incoming) = match config.text("telemetry.to") {
+        "off" => (None, None),
+        "self" => {
+            let (telemetry, incoming) = Telemetry::to_self(interval)?;
+            (Some(telemetry), Some(incoming))
+        }
+        url => (Some(Telemetry::to_collector(url, interval)?), None),
+    };
+    let format = crate::log::Format::of_setting(config.text("log.format"));
+    crate::log::start(format, config.text("log.filter"), telemetry.as_ref());
+    Ok(Observed { telemetry, incoming })
+}
+
+/// The sockets of a server, bound.
+pub struct Sockets {
+    http: TcpListener,
+    otlp_http: Option<TcpListener>,
+    otlp_grpc: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Binds all of them, or says which one is taken and how to choose another.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let required = bind(config, "server.http", "--listen").await?;
+        Ok(Self {
+            http: required.context("server.http cannot be off")?,
+            otlp_http: bind(config, "server.otlp_http", "--otlp-http").await?,
+            otlp_grpc: bind(config, "server.otlp_grpc", "--otlp-grpc").await?,
+        })
+    }
+
+    /// The address of API and UI as a URL.
+    pub fn url(&self) -> anyhow::Result<String> {
+        let address = self.http.local_addr().context("read the address")?;
+        // Nobody can open 0.0.0.0 in a browser.
+        let reachable = match address.ip() {
+            ip if ip.is_unspecified() && ip.is_ipv4() => SocketAddr::from(([127, 0, 0, 1], address.port())),
+            ip if ip.is_unspecified() => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+            _ => address,
+        };
+        Ok(format!("http://{reachable}"))
+    }
+}
+
+async fn bind(config: &Config, setting: &str, flag: &str) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.address(setting) else { return Ok(None) };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => Err(anyhow!(
+            "{address} is in use by another process\nhint: choose another address with {flag} ADDR (port 0 takes any free one); `{setting}` came from: {}",
+            config.origin(setting)
+        )),
+        Err(e) => Err(anyhow!(e).context(format!("listen on {address} (`{setting}`, flag {flag})"))),
+    }
+}
+
+/// The rooms, opened and introduced to each other.
+pub struct Rooms {
+    /// Bytes at rest.
+    pub store: Store,
+    /// Answers.
+    pub engine: Engine,
+    guard: Guard,
+    ingest: Ingest,
+}
+
+impl Rooms {
+    /// Opens the store and builds what stands on it.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let data_dir = config.data_dir();
+        let store = setup::store(config, &data_dir).await?;
+        tell_recovery(&store);
+        let engine = setup::engine(config, &store)?;
+        let guard = setup::guard(config, &store);
+        let ingest = Ingest {
+            store: store.clone(),
+            guard: guard.clone(),
+            limits: setup::decode_limits(config),
+            clock: clock::system(),
+            otlp: setup::otlp_options(config),
+        };
+        Ok(Self { store, engine, guard, ingest })
+    }
+
+    /// Everything that is answered over HTTP, behind the guard.
+    fn router(&self) -> Router {
+        let ingest = self.guard.layer(grid_ingest::http_router(self.ingest.clone()), Scope::Ingest);
+        let api = grid_api::router(self.store.clone(), self.engine.clone(), self.guard.clone());
+        ingest.merge(api).layer(axum::middleware::from_fn(telemetry::observe_request))
+    }
+}
+
+fn tell_recovery(store: &Store) {
+    let recovery = store.recovery();
+    if recovery.records > 0 {
+        let (segments, records, rows) = (recovery.segments, recovery.records, recovery.rows);
+        info!(segments, records, rows, "replayed the WAL: rows of the last run that were not yet in files");
+    }
+    for torn in &recovery.torn {
+        let (path, bytes, reason) = (torn.path.display().to_string(), torn.bytes, &torn.reason);
+        if torn.newest {
+            info!(path, bytes, reason, "dropped the torn end of the WAL: a write that was never acknowledged");
+        } else {
+            warn!(path, bytes, reason, "dropped a damaged part of the WAL: acknowledged rows may be lost");
+        }
+    }
+}
+
+/// Serves until a signal comes or a listener fails, then stops in order.
+pub async fn serve(
+    config: &Config,
+    rooms: Rooms,
+    sockets: Sockets,
+    observed: Observed,
+    mut signals: Signals,
+    started: Instant,
+) -> anyhow::Result<()> {
+    let url = sockets.url()?;
+    rooms.store.advertise(&url).context("write the address into the lock file")?;
+    let ready = ready_line(&sockets, &rooms.store, started)?;
+
+    // Own telemetry: received in process, so that it works without ports and tokens.
+    let mut own = Group::new("own telemetry");
+    if let Some(incoming) = observed.incoming {
+        let store = rooms.store.clone();
+        own.spawn("receiver", move |token| telemetry::receive(store, clock::system(), incoming, token));
+    }
+    if let Some(telemetry) = &observed.telemetry {
+        telemetry::measure(&telemetry.meter(), &rooms.store, &rooms.engine, &rooms.guard);
+    }
+
+    let mut background = Group::new("loops");
+    loops::start(config, &rooms.store, &mut background);
+
+    let mut listeners = Group::new("listeners");
+    let router = rooms.router();
+    let http = |listener: TcpListener, router: Router| {
+        move |token: CancellationToken| async move {
+            axum::serve(listener, router).with_graceful_shutdown(token.cancelled_owned()).await.context("serve HTTP")
+        }
+    };
+    if let Some(listener) = sockets.otlp_http {
+        listeners.spawn("OTLP/HTTP", http(listener, router.clone()));
+    }
+    listeners.spawn("HTTP", http(sockets.http, router));
+    if let Some(listener) = sockets.otlp_grpc {
+        let grpc = grid_ingest::grpc_server(rooms.ingest.clone());
+        listeners.spawn("OTLP/gRPC", move |token| async move {
+            let incoming = TcpListenerStream::new(listener);
+            grpc.serve_with_incoming_shutdown(incoming, token.cancelled_owned()).await.context("serve gRPC")
+        });
+    }
+
+    out::line(&ready)?;
+    info!(url, data_dir = %rooms.store.data_dir().display(), "ready");
+
+    let failure = tokio::select! {
+        signal = signals.next() => {
+            info!(signal, "stopping: no new connections, replies finish; a second signal exits at once");
+            None
+        }
+        failure = listeners.failure() => Some(failure),
+        failure = background.failure() => Some(failure),
+    };
+    signals.exit_on_next();
+
+    let patience = config.duration("server.drain_timeout");
+    listeners.stop(patience).await;
+    background.stop(patience).await;
+    if let Some(telemetry) = observed.telemetry {
+        telemetry.close().await;
+    }
+    own.stop(patience).await;
+    rooms.store.close().await.context("flush and close the store")?;
+    info!("stopped");
+    match failure {
+        None => Ok(()),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// The one line on stdout.
+fn ready_line(sockets: &Sockets, store: &Store, started: Instant) -> anyhow::Result<String> {
+    let address = |listener: &Option<TcpListener>| -> anyhow::Result<Option<String>> {
+        Ok(listener.as_ref().map(TcpListener::local_addr).transpose().context("read the address")?.map(|a| a.to_string()))
+    };
+    let data_dir = store.data_dir();
+    let data_dir = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let line = serde_json::json!({
+        "event": "ready",
+        "http": sockets.http.local_addr().context("read the address")?.to_string(),
+        "otlp_grpc": address(&sockets.otlp_grpc)?,
+        "otlp_http": address(&sockets.otlp_http)?,
+        "data_dir": data_dir.display().to_string(),
+        "startup_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "recovered_rows": store.recovery().rows,
+    });
+    Ok(line.to_string())
+}

@@ -1,0 +1,154 @@
+//! Prometheus' text format, written so that every family has its HELP and TYPE exactly once.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What a family counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Buckets, sum and count.
+    Histogram,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Families under way. Samples of one family may be added in any order and from several places.
+#[derive(Debug, Default)]
+pub struct Exposition {
+    families: BTreeMap<&'static str, Family>,
+}
+
+#[derive(Debug)]
+struct Family {
+    help: &'static str,
+    kind: Kind,
+    lines: String,
+}
+
+impl Exposition {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a sample of a counter.
+    pub fn counter(&mut self, name: &'static str, help: &'static str, labels: &[(&str, &str)], value: f64) {
+        self.sample(name, help, Kind::Counter, "", labels, value);
+    }
+
+    /// Adds a sample of a gauge.
+    pub fn gauge(&mut self, name: &'static str, help: &'static str, labels: &[(&str, &str)], value: f64) {
+        self.sample(name, help, Kind::Gauge, "", labels, value);
+    }
+
+    /// Adds a histogram: `buckets` are upper bounds with the count of each bucket alone (not cumulative); `above` counts
+    /// what lies over the last bound.
+    pub fn histogram(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&str, &str)],
+        buckets: &[(f64, u64)],
+        above: u64,
+        sum: f64,
+    ) {
+        let mut total = 0;
+        for (le, count) in buckets.iter().copied().chain([(f64::INFINITY, above)]) {
+            total += count;
+            let le = number(le);
+            let labels: Vec<_> = labels.iter().copied().chain([("le", le.as_str())]).collect();
+            self.sample(name, help, Kind::Histogram, "_bucket", &labels, total as f64);
+        }
+        self.sample(name, help, Kind::Histogram, "_sum", labels, sum);
+        self.sample(name, help, Kind::Histogram, "_count", labels, total as f64);
+    }
+
+    fn sample(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        kind: Kind,
+        suffix: &str,
+        labels: &[(&str, &str)],
+        value: f64,
+    ) {
+        let family = self.families.entry(name).or_insert_with(|| Family { help, kind, lines: String::new() });
+        let out = &mut family.lines;
+        out.push_str(name);
+        out.push_str(suffix);
+        if !labels.is_empty() {
+            out.push('{');
+            for (i, (k, v)) in labels.iter().enumerate() {
+                let comma = if i > 0 { "," } else { "" };
+                let v = v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                let _ = write!(out, "{comma}{k}=\"{v}\"");
+            }
+            out.push('}');
+        }
+        let _ = writeln!(out, " {}", number(value));
+    }
+
+    /// The text.
+    pub fn finish(self) -> String {
+        let mut out = String::new();
+        for (name, family) in self.families {
+            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", family.kind.as_str());
+            out.push_str(&family.lines);
+        }
+        out
+    }
+}
+
+fn number(value: f64) -> String {
+    if value == f64::INFINITY {
+        "+Inf".to_owned()
+    } else if value == f64::NEG_INFINITY {
+        "-Inf".to_owned()
+    } else {
+        format!("{value}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_whole_whatever_the_order() {
+        let mut e = Exposition::new();
+        e.gauge("b", "B.", &[("x", "1\"\n")], 2.5);
+        e.counter("a_total", "A.", &[], 1.0);
+        e.gauge("b", "B.", &[("x", "2")], f64::NAN);
+        e.histogram("h", "H.", &[("k", "v")], &[(0.1, 2), (1.0, 1)], 4, 9.5);
+        expect_test::expect![[r#"
+            # HELP a_total A.
+            # TYPE a_total counter
+            a_total 1
+            # HELP b B.
+            # TYPE b gauge
+            b{x="1\"\n"} 2.5
+            b{x="2"} NaN
+            # HELP h H.
+            # TYPE h histogram
+            h_bucket{k="v",le="0.1"} 2
+            h_bucket{k="v",le="1"} 3
+            h_bucket{k="v",le="+Inf"} 7
+            h_sum{k="v"} 9.5
+            h_count{k="v"} 7
+        "#]]
+        .assert_eq(&e.finish());
+    }
+}

@@ -1,0 +1,518 @@
+//! AWS Cost and Usage Reports into `charges`: legacy CUR (`lineItem/UnblendedCost`) and CUR 2.0 (`line_item_unblended_cost`).
+//!
+//! The mapping is written down for users in `docs/bills.md`. What is not mapped one to one stays in `x_columns` under its
+//! own name, so the line item can be restored.
+
+use std::borrow::Cow;
+
+use grid_model::Amount;
+use grid_model::table::charges::{ChargeRow, Column};
+
+use crate::bill::{BillError, BillFormat, MapContext, Row, canonical};
+use crate::focus::tags;
+
+/// Columns whose text is taken over as it is.
+const COPIED: &[(&str, Column)] = &[
+    ("bill/InvoiceId", Column::InvoiceId),
+    ("bill/PayerAccountId", Column::BillingAccountId),
+    ("bill/PayerAccountName", Column::BillingAccountName),
+    ("lineItem/UsageAccountId", Column::SubAccountId),
+    ("lineItem/UsageAccountName", Column::SubAccountName),
+    ("lineItem/AvailabilityZone", Column::AvailabilityZone),
+    ("lineItem/CurrencyCode", Column::BillingCurrency),
+    ("lineItem/LineItemDescription", Column::ChargeDescription),
+    ("lineItem/ResourceId", Column::ResourceId),
+    ("pricing/RateCode", Column::SkuPriceId),
+    ("product/sku", Column::SkuId),
+];
+
+/// Columns that a report must have.
+const MANDATORY: &[&str] = &[
+    "bill/PayerAccountId",
+    "bill/BillingPeriodStartDate",
+    "bill/BillingPeriodEndDate",
+    "lineItem/LineItemType",
+    "lineItem/UsageStartDate",
+    "lineItem/UsageEndDate",
+    "lineItem/ProductCode",
+    "lineItem/CurrencyCode",
+    "lineItem/UnblendedCost",
+];
+
+const TAG_PREFIXES: [&str; 2] = ["resourceTags/", "resource_tags_"];
+
+/// What a line item stands for, as far as its cost goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineItem {
+    Usage,
+    DiscountedUsage,
+    SavingsPlanCovered,
+    SavingsPlanNegation,
+    SavingsPlanRecurringFee,
+    SavingsPlanUpfrontFee,
+    ReservationFee,
+    Fee,
+    Tax,
+    Credit,
+    /// Refunds, discounts and whatever AWS invents next.
+    Adjustment,
+}
+
+impl LineItem {
+    fn parse(name: &str) -> Self {
+        match name {
+            "Usage" => Self::Usage,
+            "DiscountedUsage" => Self::DiscountedUsage,
+            "SavingsPlanCoveredUsage" => Self::SavingsPlanCovered,
+            "SavingsPlanNegation" => Self::SavingsPlanNegation,
+            "SavingsPlanRecurringFee" => Self::SavingsPlanRecurringFee,
+            "SavingsPlanUpfrontFee" => Self::SavingsPlanUpfrontFee,
+            "RIFee" => Self::ReservationFee,
+            "Fee" => Self::Fee,
+            "Tax" => Self::Tax,
+            "Credit" => Self::Credit,
+            _ => Self::Adjustment,
+        }
+    }
+
+    fn category(self) -> &'static str {
+        match self {
+            Self::Usage | Self::DiscountedUsage | Self::SavingsPlanCovered | Self::SavingsPlanNegation => "Usage",
+            Self::SavingsPlanRecurringFee | Self::SavingsPlanUpfrontFee | Self::ReservationFee | Self::Fee => "Purchase",
+            Self::Tax => "Tax",
+            Self::Credit => "Credit",
+            Self::Adjustment => "Adjustment",
+        }
+    }
+
+    fn frequency(self) -> &'static str {
+        match self.category() {
+            "Usage" => "Usage-Based",
+            "Purchase" if matches!(self, Self::SavingsPlanRecurringFee | Self::ReservationFee) => "Recurring",
+            _ => "One-Time",
+        }
+    }
+
+    /// Whether the line tells how much of something was consumed.
+    fn is_consumption(self) -> bool {
+        matches!(self, Self::Usage | Self::DiscountedUsage | Self::SavingsPlanCovered)
+    }
+}
+
+/// A tag column: its index and the tag's key.
+struct TagColumn {
+    index: usize,
+    key: String,
+}
+
+/// Where the columns of one report are.
+pub(crate) struct CurMapping {
+    copied: Vec<(usize, Column)>,
+    tag_columns: Vec<TagColumn>,
+    /// Columns kept under their own name.
+    extra: Vec<(usize, String)>,
+    at: Columns,
+}
+
+/// Declares the columns that the mapping computes with.
+macro_rules! columns {
+    ($($field:ident = $name:literal $kept:literal,)*) => {
+        #[derive(Default)]
+        struct Columns { $($field: Option<usize>,)* }
+
+        impl Columns {
+            fn find(find: impl Fn(&str) -> Option<usize>) -> Self {
+                Self { $($field: find($name),)* }
+            }
+            /// Those whose content is wholly in a column of `charges`.
+            fn absorbed(&self) -> Vec<Option<usize>> {
+                vec![$(if $kept { None } else { self.$field },)*]
+            }
+        }
+    };
+}
+
+// `true`: the source's own text is kept in x_columns too, because the mapping loses some of it.
+columns! {
+    bill_type = "bill/BillType" true,
+    billing_entity = "bill/BillingEntity" true,
+    invoicing_entity = "bill/InvoicingEntity" false,
+    period_start = "bill/BillingPeriodStartDate" false,
+    period_end = "bill/BillingPeriodEndDate" false,
+    item_type = "lineItem/LineItemType" true,
+    usage_start = "lineItem/UsageStartDate" false,
+    usage_end = "lineItem/UsageEndDate" false,
+    product_code = "lineItem/ProductCode" true,
+    usage_type = "lineItem/UsageType" false,
+    usage_amount = "lineItem/UsageAmount" true,
+    normalized_amount = "lineItem/NormalizedUsageAmount" true,
+    currency = "lineItem/CurrencyCode" false,
+    unblended_rate = "lineItem/UnblendedRate" true,
+    unblended_cost = "lineItem/UnblendedCost" false,
+    legal_entity = "lineItem/LegalEntity" false,
+    product_name = "product/ProductName" true,
+    service_name = "product/servicename" true,
+    product = "product" true,
+    family = "product/productFamily" true,
+    region_code = "product/regionCode" true,
+    region_code_2 = "product_region_code" true,
+    region = "product/region" true,
+    location = "product/location" true,
+    location_type = "product/locationType" true,
+    list_cost = "pricing/publicOnDemandCost" true,
+    list_rate = "pricing/publicOnDemandRate" true,
+    term = "pricing/term" true,
+    unit = "pricing/unit" true,
+    price_currency = "pricing/currency" false,
+    reservation_arn = "reservation/ReservationARN" true,
+    reservation_effective = "reservation/EffectiveCost" true,
+    reservation_unused_upfront = "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod" true,
+    reservation_unused_recurring = "reservation/UnusedRecurringFee" true,
+    plan_arn = "savingsPlan/SavingsPlanARN" true,
+    plan_effective = "savingsPlan/SavingsPlanEffectiveCost" true,
+    plan_total = "savingsPlan/TotalCommitmentToDate" true,
+    plan_used = "savingsPlan/UsedCommitment" true,
+    resource_tags = "resource_tags" false,
+}
+
+impl CurMapping {
+    /// Reads a header.
+    pub(crate) fn new(header: &[String]) -> Result<Self, BillError> {
+        let keys: Vec<String> = header.iter().map(|h| if tag_key(h).is_some() { String::new() } else { canonical(h) }).collect();
+        let find = |name: &str| {
+            let key = canonical(name);
+            keys.iter().position(|k| *k == key)
+        };
+        let missing: Vec<&'static str> = MANDATORY.iter().copied().filter(|m| find(m).is_none()).collect();
+        if !missing.is_empty() {
+            return Err(BillError::MissingColumns { format: BillFormat::AwsCur, columns: missing });
+        }
+        let at = Columns::find(find);
+        let copied: Vec<(usize, Column)> = COPIED.iter().filter_map(|(name, c)| Some((find(name)?, *c))).collect();
+        let mut tag_columns: Vec<TagColumn> = Vec::new();
+        let mut extra: Vec<(usize, String)> = Vec::new();
+        let absorbed = at.absorbed();
+        for (index, name) in header.iter().enumerate() {
+            if let Some(key) = tag_key(name).filter(|k| tag_columns.iter().all(|t| t.key != *k)) {
+                tag_columns.push(TagColumn { index, key: key.to_owned() });
+            } else if !copied.iter().any(|(i, _)| *i == index) && !absorbed.contains(&Some(index)) {
+                let mut free = if name.is_empty() { format!("column {}", index + 1) } else { name.clone() };
+                while extra.iter().any(|(_, n)| *n == free) {
+                    free = format!("{free}#{}", index + 1);
+                }
+                extra.push((index, free));
+            }
+        }
+        Ok(Self { copied, tag_columns, extra, at })
+    }
+
+    /// Where the billed cost is.
+    pub(crate) fn cost(&self) -> usize {
+        self.at.unblended_cost.expect("a mandatory column")
+    }
+
+    /// Where the currency is.
+    pub(crate) fn currency(&self) -> usize {
+        self.at.currency.expect("a mandatory column")
+    }
+
+    /// Maps one row whose billed cost is already set.
+    pub(crate) fn map<'r>(
+        &'r self,
+        row: Row<'r>,
+        billed: Amount,
+        cx: &mut MapContext<'_>,
+        charge: &mut ChargeRow<'r>,
+    ) -> Result<(), String> {
+        let at = &self.at;
+        let get = |column: Option<usize>| column.and_then(|i| row.get(i));
+        for (i, column) in &self.copied {
+            if let Some(cell) = row.get(*i) {
+                charge.set_text(*column, if *column == Column::BillingCurrency { cell.trim() } else { cell });
+            }
+        }
+        for (slot, column, index, name) in [
+            (0, Column::BillingPeriodStart, at.period_start, "bill/BillingPeriodStartDate"),
+            (1, Column::BillingPeriodEnd, at.period_end, "bill/BillingPeriodEndDate"),
+            (2, Column::ChargePeriodStart, at.usage_start, "lineItem/UsageStartDate"),
+            (3, Column::ChargePeriodEnd, at.usage_end, "lineItem/UsageEndDate"),
+        ] {
+            let cell = get(index).ok_or_else(|| format!("{name} is null"))?;
+            charge.set_time(column, cx.date(name, slot, cell)?);
+        }
+        let type_name = get(at.item_type).ok_or("lineItem/LineItemType is null")?;
+        let item = LineItem::parse(type_name);
+        charge.set_text(Column::ChargeCategory, item.category());
+        charge.set_text(Column::ChargeFrequency, item.frequency());
+        if get(at.bill_type) == Some("Refund") {
+            charge.set_text(Column::ChargeClass, "Correction");
+        }
+        self.set_costs(row, item, billed, cx, charge);
+        self.set_quantities(row, item, cx, charge);
+        self.set_commitment(row, item, charge);
+        self.set_service(row, charge);
+        self.set_parties(row, charge);
+        self.set_tags(row, cx, charge);
+        for (i, name) in &self.extra {
+            if let Some(cell) = row.get(*i) {
+                charge.x_columns.push((Cow::Borrowed(name), Cow::Borrowed(cell)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Effective cost is AWS' amortised cost: commitments count where they are used, and what of them is unused where
+    /// their fee is.
+    fn set_costs<'r>(&'r self, row: Row<'r>, item: LineItem, billed: Amount, cx: &mut MapContext<'_>, charge: &mut ChargeRow<'r>) {
+        let at = &self.at;
+        let mut number = |column: Option<usize>, name: &str| match column.and_then(|i| row.get(i)) {
+            Some(text) => cx.amount(name, text).inspect_err(|_| cx.note(format!("{name} is not a number"))).ok(),
+            None => None,
+        };
+        let effective = match item {
+            LineItem::SavingsPlanCovered => number(at.plan_effective, "savingsPlan/SavingsPlanEffectiveCost"),
+            LineItem::SavingsPlanNegation | LineItem::SavingsPlanUpfrontFee => Some(Amount::ZERO),
+            LineItem::SavingsPlanRecurringFee => number(at.plan_total, "savingsPlan/TotalCommitmentToDate")
+                .zip(number(at.plan_used, "savingsPlan/UsedCommitment"))
+                .and_then(|(total, used)| total.checked_add(Amount(-used.0))),
+            LineItem::DiscountedUsage => number(at.reservation_effective, "reservation/EffectiveCost"),
+            LineItem::ReservationFee => {
+                number(at.reservation_unused_upfront, "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod")
+                    .zip(number(at.reservation_unused_recurring, "reservation/UnusedRecurringFee"))
+                    .and_then(|(upfront, recurring)| upfront.checked_add(recurring))
+            }
+            LineItem::Fee if at.reservation_arn.is_some_and(|i| row.get(i).is_some()) => Some(Amount::ZERO),
+            _ => Some(billed),
+        };
+        let list = match item {
+            LineItem::SavingsPlanNegation => Some(Amount::ZERO),
+            _ if item.is_consumption() => number(at.list_cost, "pricing/publicOnDemandCost"),
+            _ => Some(billed),
+        };
+        let unknown_list = list.is_none();
+        let list = list.unwrap_or(billed);
+        let contracted = match item {
+            LineItem::SavingsPlanNegation => Amount::ZERO,
+            // Billed at zero; the negotiated price of reserved usage is in no column.
+            LineItem::DiscountedUsage => list,
+            _ => billed,
+        };
+        if effective.is_none() {
+            cx.note("the amortised cost of a commitment is not in the report: EffectiveCost = BilledCost");
+        }
+        if unknown_list {
+            cx.note("the public price is not in the report: ListCost = BilledCost");
+        }
+        charge.set_amount(Column::EffectiveCost, effective.unwrap_or(billed));
+        charge.set_amount(Column::ListCost, list);
+        charge.set_amount(Column::ContractedCost, contracted);
+    }
+
+    fn set_quantities<'r>(&'r self, row: Row<'r>, item: LineItem, cx: &mut MapContext<'_>, charge: &mut ChargeRow<'r>) {
+        let at = &self.at;
+        if item == LineItem::Tax {
+            return;
+        }
+        let get = |column: Option<usize>| column.and_then(|i| row.get(i));
+        let unit = get(at.unit);
+        for (column, index, name, applies) in [
+            (Column::ConsumedQuantity, at.usage_amount, "lineItem/UsageAmount", item.is_consumption()),
+            (Column::PricingQuantity, at.usage_amount, "lineItem/UsageAmount", true),
+            (Column::ListUnitPrice, at.list_rate, "pricing/publicOnDemandRate", item.is_consumption()),
+            (Column::ContractedUnitPrice, at.unblended_rate, "lineItem/UnblendedRate", item == LineItem::Usage),
+        ] {
+            let Some(text) = get(index).filter(|_| applies) else { continue };
+            match cx.amount(name, text) {
+                Ok(amount) => charge.set_amount(column, amount),
+                // The text itself is kept in x_columns.
+                Err(_) => cx.note(format!("{name} is not a number")),
+            }
+        }
+        if let Some(unit) = unit {
+            if item.is_consumption() {
+                charge.set_text(Column::ConsumedUnit, unit);
+            }
+            charge.set_text(Column::PricingUnit, unit);
+        }
+        if let Some(currency) = get(at.price_currency) {
+            charge.set_text(Column::PricingCurrency, currency);
+        }
+        let spot = get(at.usage_type).is_some_and(|u| u.contains("SpotUsage")) || get(at.term) == Some("Spot");
+        charge.set_text(
+            Column::PricingCategory,
+            match item {
+                LineItem::DiscountedUsage | LineItem::SavingsPlanCovered => "Committed",
+                LineItem::Usage if spot => "Dynamic",
+                LineItem::Usage => "Standard",
+                _ if item.category() == "Purchase" => "Standard",
+                _ => "Other",
+            },
+        );
+        if let Some(usage_type) = get(at.usage_type) {
+            charge.set_text(Column::SkuMeter, usage_type);
+        }
+    }
+
+    fn set_commitment<'r>(&'r self, row: Row<'r>, item: LineItem, charge: &mut ChargeRow<'r>) {
+        let get = |column: Option<usize>| column.and_then(|i| row.get(i));
+        let (id, category, kind) = match (get(self.at.plan_arn), get(self.at.reservation_arn)) {
+            (Some(plan), _) => (plan, "Spend", "Savings Plan"),
+            (None, Some(reservation)) => (reservation, "Usage", "Reserved Instance"),
+            (None, None) => return,
+        };
+        charge.set_text(Column::CommitmentDiscountId, id);
+        charge.set_text(Column::CommitmentDiscountCategory, category);
+        charge.set_text(Column::CommitmentDiscountType, kind);
+        if matches!(item, LineItem::DiscountedUsage | LineItem::SavingsPlanCovered) {
+            charge.set_text(Column::CommitmentDiscountStatus, "Used");
+        }
+    }
+
+    fn set_service<'r>(&'r self, row: Row<'r>, charge: &mut ChargeRow<'r>) {
+        let at = &self.at;
+        let get = |column: Option<usize>| column.and_then(|i| row.get(i));
+        let code = get(at.product_code).unwrap_or_default();
+        let name = get(at.product_name).or_else(|| get(at.service_name)).unwrap_or(code);
+        charge.set_text(Column::ServiceName, name);
+        let (category, subcategory) = service_category(code, get(at.family).unwrap_or_default());
+        charge.set_text(Column::ServiceCategory, category);
+        charge.set_text(Column::ServiceSubcategory, subcategory);
+        let region = get(at.region_code).or_else(|| get(at.region_code_2)).or_else(|| get(at.region));
+        charge.set_text(Column::RegionId, region.unwrap_or_default());
+        if get(at.location_type).is_none_or(|t| t == "AWS Region") {
+            charge.set_text(Column::RegionName, get(at.location).unwrap_or_default());
+        }
+    }
+
+    fn set_parties<'r>(&'r self, row: Row<'r>, charge: &mut ChargeRow<'r>) {
+        let at = &self.at;
+        let get = |column: Option<usize>| column.and_then(|i| row.get(i));
+        let legal = get(at.legal_entity);
+        let issuer = get(at.invoicing_entity).or(legal).unwrap_or("AWS");
+        let seller = match get(at.billing_entity) {
+            Some("AWS Marketplace") => legal.unwrap_or("AWS Marketplace"),
+            _ => "AWS",
+        };
+        charge.set_text(Column::InvoiceIssuerName, issuer);
+        charge.set_text(Column::ServiceProviderName, seller);
+        charge.set_text(Column::HostProviderName, "AWS");
+        charge.set_text(Column::ProviderName, "AWS");
+        charge.set_text(Column::PublisherName, legal.unwrap_or("AWS"));
+        if charge.text(Column::SubAccountId).is_some() {
+            charge.set_text(Column::SubAccountType, "AWS Account");
+        }
+    }
+
+    fn set_tags<'r>(&'r self, row: Row<'r>, cx: &mut MapContext<'_>, charge: &mut ChargeRow<'r>) {
+        for tag in &self.tag_columns {
+            if let Some(value) = row.get(tag.index) {
+                charge.tags.push((Cow::Borrowed(&tag.key), Cow::Borrowed(value)));
+            }
+        }
+        if let Some(json) = self.at.resource_tags.and_then(|i| row.get(i)) {
+            match tags(json) {
+                Some(pairs) => {
+                    for (key, value) in pairs {
+                        let key = key.strip_prefix("user_").map_or(key.clone(), |k| Cow::Owned(k.to_owned()));
+                        if charge.tags.iter().all(|(k, _)| *k != key) {
+                            charge.tags.push((key, value));
+                        }
+                    }
+                }
+                None => {
+                    cx.note("resource_tags is not a JSON object: kept as text in x_columns");
+                    charge.x_columns.push((Cow::Borrowed("resource_tags"), Cow::Borrowed(json)));
+                }
+            }
+        }
+    }
+}
+
+/// The tag that a column holds: `resourceTags/user:team` is `team`, `resourceTags/aws:createdBy` keeps its declared prefix.
+fn tag_key(header: &str) -> Option<&str> {
+    let key = TAG_PREFIXES.iter().find_map(|p| header.strip_prefix(p))?;
+    let key = key.strip_prefix("user:").or_else(|| key.strip_prefix("user_")).unwrap_or(key);
+    (!key.is_empty()).then_some(key)
+}
+
+/// FOCUS' category and subcategory of an AWS product; the product family decides where a product spans several.
+fn service_category(code: &str, family: &str) -> (&'static str, &'static str) {
+    match (code, family) {
+        ("AmazonEC2", "Storage" | "Storage Snapshot" | "System Operation") => ("Storage", "Block Storage"),
+        ("AmazonEC2", "Load Balancer" | "Load Balancer-Application" | "Load Balancer-Network") => ("Networking", "Application Networking"),
+        ("AmazonEC2", "NAT Gateway" | "IP Address" | "Data Transfer") => ("Networking", "Network Connectivity"),
+        _ => SERVICES.iter().find(|(c, _, _)| *c == code).map_or(("Other", "Other (Other)"), |(_, c, s)| (c, s)),
+    }
+}
+
+const SERVICES: &[(&str, &str, &str)] = &[
+    ("AmazonEC2", "Compute", "Virtual Machines"),
+    ("AmazonLightsail", "Compute", "Virtual Machines"),
+    ("AWSLambda", "Compute", "Serverless Compute"),
+    ("AmazonECS", "Compute", "Containers"),
+    ("AmazonEKS", "Compute", "Containers"),
+    ("AmazonECR", "Compute", "Containers"),
+    ("AmazonWorkSpaces", "Compute", "End User Computing"),
+    ("AmazonS3", "Storage", "Object Storage"),
+    ("AmazonGlacier", "Storage", "Object Storage"),
+    ("AmazonS3GlacierDeepArchive", "Storage", "Object Storage"),
+    ("AmazonEFS", "Storage", "File Storage"),
+    ("AmazonFSx", "Storage", "File Storage"),
+    ("AWSBackup", "Storage", "Backup Storage"),
+    ("AmazonRDS", "Databases", "Relational Databases"),
+    ("AmazonAurora", "Databases", "Relational Databases"),
+    ("AmazonDynamoDB", "Databases", "NoSQL Databases"),
+    ("AmazonDocDB", "Databases", "NoSQL Databases"),
+    ("AmazonNeptune", "Databases", "NoSQL Databases"),
+    ("AmazonElastiCache", "Databases", "Caching"),
+    ("AmazonMemoryDB", "Databases", "Caching"),
+    ("AmazonTimestream", "Databases", "Time Series Databases"),
+    ("AmazonRedshift", "Databases", "Data Warehouses"),
+    ("AmazonAthena", "Analytics", "Analytics Platforms"),
+    ("AWSGlue", "Analytics", "Data Processing"),
+    ("ElasticMapReduce", "Analytics", "Data Processing"),
+    ("AmazonKinesis", "Analytics", "Streaming Analytics"),
+    ("AmazonKinesisFirehose", "Analytics", "Streaming Analytics"),
+    ("AmazonMSK", "Integration", "Messaging"),
+    ("AmazonES", "Analytics", "Search"),
+    ("AmazonQuickSight", "Analytics", "Analytics Platforms"),
+    ("AmazonSageMaker", "AI and Machine Learning", "Machine Learning"),
+    ("AmazonBedrock", "AI and Machine Learning", "Generative AI"),
+    ("AmazonSNS", "Integration", "Messaging"),
+    ("AWSQueueService", "Integration", "Messaging"),
+    ("AmazonMQ", "Integration", "Messaging"),
+    ("AmazonStates", "Integration", "Workflow Orchestration"),
+    ("AWSEvents", "Integration", "Messaging"),
+    ("AmazonApiGateway", "Integration", "API Management"),
+    ("AmazonVPC", "Networking", "Network Infrastructure"),
+    ("AWSELB", "Networking", "Application Networking"),
+    ("AmazonCloudFront", "Networking", "Content Delivery"),
+    ("AmazonRoute53", "Networking", "Network Routing"),
+    ("AWSDirectConnect", "Networking", "Network Connectivity"),
+    ("AWSDataTransfer", "Networking", "Network Connectivity"),
+    ("AmazonCloudWatch", "Management and Governance", "Observability"),
+    ("AWSXRay", "Management and Governance", "Observability"),
+    ("AWSCloudTrail", "Management and Governance", "Compliance"),
+    ("AWSConfig", "Management and Governance", "Compliance"),
+    ("AWSSystemsManager", "Management and Governance", "Other (Management and Governance)"),
+    ("AWSCostExplorer", "Management and Governance", "Cost Management"),
+    ("AWSSupportBusiness", "Management and Governance", "Support"),
+    ("AWSSupportEnterprise", "Management and Governance", "Support"),
+    ("awskms", "Security", "Secret Management"),
+    ("AWSSecretsManager", "Security", "Secret Management"),
+    ("AmazonGuardDuty", "Security", "Threat Detection and Response"),
+    ("AWSSecurityHub", "Security", "Security Posture Management"),
+    ("awswaf", "Security", "Other (Security)"),
+    ("AmazonInspectorV2", "Security", "Security Posture Management"),
+    ("AmazonCognito", "Identity", "Identity and Access Management"),
+    ("CodeBuild", "Developer Tools", "Continuous Integration and Deployment"),
+    ("AWSCodePipeline", "Developer Tools", "Continuous Integration and Deployment"),
+    ("AWSCodeCommit", "Developer Tools", "Source Code Management"),
+    ("AWSIoT", "Internet of Things", "Other (Internet of Things)"),
+    ("AWSMigrationHubRefactorSpaces", "Migration", "Other (Migration)"),
+    ("AWSDatabaseMigrationSvc", "Migration", "Data Migration"),
+    ("AWSDataSync", "Migration", "Data Migration"),
+    ("AWSElementalMediaConvert", "Media", "Media Streaming"),
+    ("AWSAmplify", "Web", "Application Platforms"),
+    ("ElasticBeanstalk", "Web", "Application Platforms"),
+];

@@ -1,0 +1,92 @@
+//! OTLP logs to log records. Structured bodies, typed attributes and ids are kept; stream labels are those of Loki's OTLP
+//! endpoint. Not kept: schema URLs and counts of dropped resource and scope attributes.
+
+use grid_model::reject::Rejects;
+use grid_model::table::logs::{LogOrigin, LogRow, LogsBuilder};
+use grid_model::{Table, Write};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use prost::Message;
+
+use crate::decoded::{Counts, DecodeContext, DecodeError, Decoded};
+use crate::otlp::{self, OtlpOptions, attributes, ids, json, json_logs, labels};
+
+const FORMAT: &str = "OTLP logs";
+
+/// Decodes a protobuf `ExportLogsServiceRequest`.
+pub fn decode_protobuf(bytes: &[u8], options: &OtlpOptions, context: &DecodeContext<'_>) -> Result<Decoded, DecodeError> {
+    let request = ExportLogsServiceRequest::decode(bytes).map_err(|e| otlp::protobuf_error(FORMAT, &e))?;
+    Ok(decode(request, options, context))
+}
+
+/// Decodes an OTLP/JSON `ExportLogsServiceRequest`; so is each line of a file of OTLP JSON lines.
+pub fn decode_json(bytes: &[u8], options: &OtlpOptions, context: &DecodeContext<'_>) -> Result<Decoded, DecodeError> {
+    let (request, faults) = json::document(FORMAT, bytes, json_logs::request)?;
+    let mut decoded = decode(request, options, context);
+    decoded.rejects.count += faults.count;
+    decoded.rejects.first.splice(0..0, faults.first);
+    Ok(decoded)
+}
+
+/// Decodes a request.
+pub fn decode(request: ExportLogsServiceRequest, options: &OtlpOptions, context: &DecodeContext<'_>) -> Decoded {
+    let mut builder = LogsBuilder::default();
+    let mut rejects = Rejects::default();
+    let mut position = 0;
+    for of_resource in request.resource_logs {
+        let shared = otlp::resource(of_resource.resource, context.limits).and_then(|resource| {
+            let (labels, service) = labels::of_log_resource(&resource, options, context.limits)?;
+            Ok(LogOrigin { stream_id: labels.hash64(), labels, service, resource, ..LogOrigin::default() })
+        });
+        for of_scope in of_resource.scope_logs {
+            let origin = shared.clone().and_then(|shared| {
+                let scope = otlp::scope(of_scope.scope, context.limits)?;
+                let (scope_name, scope_version, scope_attributes) = (scope.name, scope.version, scope.attributes);
+                Ok(LogOrigin { scope_name, scope_version, scope_attributes, ..shared })
+            });
+            for record in of_scope.log_records {
+                position += 1;
+                let row = origin.as_ref().map_err(Clone::clone).and_then(|origin| Ok((origin, row(record, context)?)));
+                match row {
+                    Ok((origin, row)) => builder.push(origin, &row),
+                    Err(reason) => rejects.push(position, reason),
+                }
+            }
+        }
+    }
+    let counts = Counts { logs: builder.len() as u64, ..Counts::default() };
+    let mut write = Write::default();
+    write.push(Table::Logs, builder.finish());
+    Decoded { write, rejects, counts }
+}
+
+fn row(record: LogRecord, context: &DecodeContext<'_>) -> Result<LogRow, String> {
+    let limits = context.limits;
+    let observed_time = otlp::timestamp_if_set("observed time", record.observed_time_unix_nano)?;
+    let time = otlp::timestamp_if_set("time", record.time_unix_nano)?.or(observed_time).unwrap_or(context.now);
+    limits.check_time(time, context.now)?;
+    let max = limits.label_value_bytes_max;
+    if record.severity_text.len() > max || record.event_name.len() > max {
+        return Err(format!("severity text or event name has more than {max} bytes"));
+    }
+    let body = match record.body {
+        Some(body) => {
+            let bytes_max = limits.log_body_bytes_max;
+            Some(attributes::convert_value(Some(body), bytes_max).map_err(|reason| format!("body: {reason}"))?)
+        }
+        None => None,
+    };
+    Ok(LogRow {
+        time,
+        observed_time,
+        severity: record.severity_text,
+        severity_number: record.severity_number,
+        body,
+        trace_id: ids::loose("trace id", &record.trace_id)?,
+        span_id: ids::loose("span id", &record.span_id)?,
+        flags: record.flags,
+        event_name: record.event_name,
+        attributes: attributes::convert(record.attributes, limits)?,
+        dropped_attributes: record.dropped_attributes_count,
+    })
+}

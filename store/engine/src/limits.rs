@@ -1,0 +1,44 @@
+//! Every bound of the store, in one place.
+
+use std::time::Duration;
+
+/// Requests that may wait for the WAL; one more is refused.
+pub const APPEND_QUEUE: usize = 4096;
+/// Bytes that one group commit may gather before it syncs.
+pub const GROUP_BYTES_MAX: usize = 32 << 20;
+/// Bytes of one WAL record; a larger request is refused.
+pub const RECORD_BYTES_MAX: usize = 256 << 20;
+/// Bytes after which a WAL segment is closed and a new one begun.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Windows into which one flush splits a table's rows; rows spread wider rest in one file until compaction splits it.
+pub const FLUSH_WINDOWS_MAX: usize = 64;
+/// Rows that one compaction holds in memory.
+pub const COMPACT_ROWS_MAX: u64 = 4_000_000;
+/// Bytes of Parquet that one compaction reads.
+pub const COMPACT_BYTES_MAX: u64 = 256 << 20;
+
+/// The bounds that a user may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of buffered rows at which a flush starts.
+    pub flush_bytes: usize,
+    /// Bytes of buffered rows (active and being flushed) at which appends are refused.
+    pub buffer_bytes_max: usize,
+    /// Age of the oldest buffered row at which a flush starts.
+    pub flush_interval: Duration,
+    /// Series that one tenant may have.
+    pub series_per_tenant_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            flush_bytes: 64 << 20,
+            buffer_bytes_max: 256 << 20,
+            flush_interval: Duration::from_secs(300),
+            series_per_tenant_max: 5_000_000,
+        }
+    }
+}
+
+const _: () = assert!(GROUP_BYTES_MAX as u64 <= SEGMENT_BYTES);

@@ -1,0 +1,184 @@
+//! Money and other exact decimals: integers scaled by 10^18, at rest `DECIMAL(38, 18)`. Never a float.
+//!
+//! FOCUS allows E-notation and gives no bound on decimals; its sample has 15. Digits beyond the eighteenth are rounded
+//! half to even, and the rounding residual (source minus kept) is returned, so that totals still reconcile exactly.
+
+use std::fmt;
+
+/// Digits after the decimal point that are kept.
+pub const SCALE: u32 = 18;
+/// Total digits at rest (Arrow `Decimal128(38, 18)`).
+pub const PRECISION: u8 = 38;
+/// Digits after the decimal point that are understood; more is an error.
+pub const SOURCE_SCALE_MAX: u32 = 36;
+const MAX_UNITS: i128 = 10_i128.pow(38) - 1;
+
+/// An exact decimal, in units of 10^-18.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount(pub i128);
+
+/// What rounding to 18 decimals took away, in units of 10^-36: source = amount + residual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Residual(pub i128);
+
+/// Why a text is no amount.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Not a decimal number.
+    #[error("{0:?} is not a decimal number")]
+    NotANumber(String),
+    /// More digits before the decimal point than fit.
+    #[error("{0:?} has more than 20 digits before the decimal point")]
+    TooLarge(String),
+    /// More digits after the decimal point than are understood.
+    #[error("{0:?} has more than {SOURCE_SCALE_MAX} decimals")]
+    TooFine(String),
+}
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// Reads a decimal with optional sign, point and exponent (`-1.5`, `.5`, `2E-7`). No thousands separators.
+    pub fn parse(text: &str) -> Result<(Self, Residual), AmountError> {
+        let bad = || AmountError::NotANumber(text.to_owned());
+        let t = text.trim();
+        let (negative, t) = match t.as_bytes().first() {
+            Some(b'-') => (true, &t[1..]),
+            Some(b'+') => (false, &t[1..]),
+            _ => (false, t),
+        };
+        let (mantissa, exponent) = match t.find(['e', 'E']) {
+            Some(i) => (&t[..i], t[i + 1..].parse::<i32>().map_err(|_| bad())?),
+            None => (t, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+            return Err(bad());
+        }
+        let all = format!("{whole}{fraction}");
+        let digits = all.trim_start_matches('0');
+        // The value is `digits` x 10^-decimals.
+        let mut decimals = i64::try_from(fraction.len()).map_err(|_| bad())? - i64::from(exponent);
+        let kept = digits.trim_end_matches('0');
+        decimals -= (digits.len() - kept.len()) as i64;
+        if kept.is_empty() {
+            return Ok((Self::ZERO, Residual(0)));
+        }
+        if decimals > i64::from(SOURCE_SCALE_MAX) {
+            return Err(AmountError::TooFine(text.to_owned()));
+        }
+        if kept.len() as i64 - decimals > 20 {
+            return Err(AmountError::TooLarge(text.to_owned()));
+        }
+        let scale = i64::from(SCALE);
+        let too_large = || AmountError::TooLarge(text.to_owned());
+        let (units, residual) = if decimals <= scale {
+            let n: i128 = kept.parse().map_err(|_| bad())?;
+            (n.checked_mul(10_i128.pow((scale - decimals) as u32)).ok_or_else(too_large)?, 0)
+        } else {
+            let cut = kept.len() as i64 - (decimals - scale);
+            let (high, low) = if cut <= 0 { ("0", kept) } else { kept.split_at(cut as usize) };
+            let n: i128 = high.parse().map_err(|_| bad())?;
+            let low_scale = 10_i128.pow((i64::from(SOURCE_SCALE_MAX) - decimals) as u32);
+            let fine: i128 = low.parse::<i128>().map_err(|_| bad())? * low_scale;
+            let one = 10_i128.pow(SOURCE_SCALE_MAX - SCALE);
+            let up = fine * 2 > one || (fine * 2 == one && n % 2 == 1);
+            if up { (n + 1, fine - one) } else { (n, fine) }
+        };
+        if units > MAX_UNITS {
+            return Err(too_large());
+        }
+        Ok(if negative { (Self(-units), Residual(-residual)) } else { (Self(units), Residual(residual)) })
+    }
+
+    /// The sum, if it fits into 38 digits.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).filter(|s| s.abs() <= MAX_UNITS).map(Self)
+    }
+}
+
+impl fmt::Display for Amount {
+    /// Plain decimal without trailing zeros.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&decimal_text(self.0, SCALE))
+    }
+}
+
+impl fmt::Display for Residual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&decimal_text(self.0, SOURCE_SCALE_MAX))
+    }
+}
+
+fn decimal_text(units: i128, scale: u32) -> String {
+    let one = 10_u128.pow(scale);
+    let abs = units.unsigned_abs();
+    let sign = if units < 0 { "-" } else { "" };
+    let fraction = format!("{:0width$}", abs % one, width = scale as usize);
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{point}{fraction}", abs / one)
+}
+
+/// An ISO 4217 code or FOCUS virtual currency, as written in the bill.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency(pub String);
+
+/// Exact sums per currency. Adding two currencies is not possible.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Totals(pub std::collections::BTreeMap<Currency, (Amount, Residual)>);
+
+impl Totals {
+    /// Adds one parsed amount; `None` (and no change) if the sum leaves 38 digits.
+    pub fn add(&mut self, currency: &Currency, (amount, residual): (Amount, Residual)) -> Option<()> {
+        let entry = self.0.entry(currency.clone()).or_default();
+        let sum = entry.0.checked_add(amount)?;
+        let fine = entry.1.0.checked_add(residual.0)?;
+        *entry = (sum, Residual(fine));
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn texts_and_amounts() {
+        let cases = [
+            ("0", "0", "0"),
+            ("1.68230869740", "1.6823086974", "0"),
+            ("-.5", "-0.5", "0"),
+            ("5.", "5", "0"),
+            ("2E-7", "0.0000002", "0"),
+            ("1.2e3", "1200", "0"),
+            ("0.0000000000000000005", "0", "0.0000000000000000005"),
+            ("0.0000000000000000015", "0.000000000000000002", "-0.0000000000000000005"),
+            ("-0.0000000000000000016", "-0.000000000000000002", "0.0000000000000000004"),
+            ("99999999999999999999", "99999999999999999999", "0"),
+            ("00000000000000000000000000000000000000000001.5", "1.5", "0"),
+            ("1e-36", "0", "0.000000000000000000000000000000000001"),
+        ];
+        for (text, amount, residual) in cases {
+            let (a, r) = Amount::parse(text).unwrap();
+            assert_eq!((a.to_string().as_str(), r.to_string().as_str()), (amount, residual), "{text}");
+        }
+        for bad in ["", ".", "-", "1,5", "NaN", "inf", "1e", "0x1", "1 2", "1e99999999999", "100000000000000000000", "1e-37"] {
+            assert!(Amount::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn amounts_print_and_parse(units in -MAX_UNITS..=MAX_UNITS) {
+            let a = Amount(units);
+            prop_assert_eq!(Amount::parse(&a.to_string()).unwrap(), (a, Residual(0)));
+        }
+        #[test]
+        fn parse_never_panics(text in "[-+]?[0-9]{0,45}[.]?[0-9]{0,45}([eE][-+]?[0-9]{0,4})?") {
+            let _ = Amount::parse(&text);
+        }
+    }
+}

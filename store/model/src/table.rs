@@ -1,0 +1,105 @@
+//! The tables. One file = one table: column names, Arrow schema, row builder. [`Table`] is the closed list.
+//!
+//! All timestamps are nanoseconds, UTC. Columns of type `Map` hold text values; those marked with the field metadata
+//! `grid:encoding = json` hold typed attributes as JSON text (see [`crate::attr`]), the others plain text.
+
+pub mod samples;
+pub mod series;
+pub mod exemplars;
+pub mod metadata;
+pub mod logs;
+pub mod spans;
+pub mod charges;
+pub mod column;
+
+use arrow_schema::SchemaRef;
+
+/// Every table that rests in Parquet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// One sample of one series.
+    Samples,
+    /// One series, written at its first sight.
+    Series,
+    /// One exemplar.
+    Exemplars,
+    /// One statement about a metric's type, help and unit.
+    Metadata,
+    /// One log record.
+    Logs,
+    /// One span.
+    Spans,
+    /// One charge of a bill.
+    Charges,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 7] =
+        [Self::Samples, Self::Series, Self::Exemplars, Self::Metadata, Self::Logs, Self::Spans, Self::Charges];
+
+    /// The name in SQL, in paths and in the catalog.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Series => "series",
+            Self::Exemplars => "exemplars",
+            Self::Metadata => "metadata",
+            Self::Logs => "logs",
+            Self::Spans => "spans",
+            Self::Charges => "charges",
+        }
+    }
+
+    /// From the name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.name() == name)
+    }
+
+    /// The schema of rows as they are appended (WAL, buffer).
+    pub fn schema(self) -> SchemaRef {
+        match self {
+            Self::Samples => samples::schema(),
+            Self::Series => series::schema(),
+            Self::Exemplars => exemplars::schema(),
+            Self::Metadata => metadata::schema(),
+            Self::Logs => logs::schema(),
+            Self::Spans => spans::schema(),
+            Self::Charges => charges::schema(),
+        }
+    }
+
+    /// The schema of rows in Parquet: as appended, and for samples the metric's name in front, by which files are sorted.
+    pub fn file_schema(self) -> SchemaRef {
+        match self {
+            Self::Samples => samples::file_schema(),
+            other => other.schema(),
+        }
+    }
+
+    /// The column that holds a row's time.
+    pub fn time_column(self) -> &'static str {
+        match self {
+            Self::Samples => samples::TIME,
+            Self::Series => series::CREATED_TIME,
+            Self::Exemplars => exemplars::TIME,
+            Self::Metadata => metadata::TIME,
+            Self::Logs => logs::TIME,
+            Self::Spans => spans::START_TIME,
+            Self::Charges => charges::CHARGE_PERIOD_START,
+        }
+    }
+
+    /// The columns by which rows of a file are sorted, ascending, nulls first.
+    pub fn sort_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Samples => &[samples::METRIC, samples::SERIES_ID, samples::TIME],
+            Self::Series => &[series::METRIC, series::SERIES_ID],
+            Self::Exemplars => &[exemplars::SERIES_ID, exemplars::TIME],
+            Self::Metadata => &[metadata::METRIC, metadata::TIME],
+            Self::Logs => &[logs::SERVICE, logs::STREAM_ID, logs::TIME],
+            Self::Spans => &[spans::SERVICE, spans::START_TIME],
+            Self::Charges => &[charges::CHARGE_PERIOD_START],
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Real clients and readers, as `make peers` installed them.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokio::process::{Child, Command};
+
+/// The folder into which `make peers` installs: `GRID_PEERS`, else beside the target directory's profile folder.
+pub fn folder() -> PathBuf {
+    std::env::var_os("GRID_PEERS").map_or_else(|| crate::server::target_dir().join("peers"), PathBuf::from)
+}
+
+/// The Python interpreter that has the packages of `requirements.txt`.
+pub fn python() -> Result<PathBuf, String> {
+    found(folder().join("venv/bin/python"))
+}
+
+/// A program that a Python package brought, by name.
+pub fn python_program(name: &str) -> Result<PathBuf, String> {
+    found(folder().join("venv/bin").join(name))
+}
+
+/// A real Prometheus.
+pub fn prometheus() -> Result<PathBuf, String> {
+    found(folder().join("prometheus/root/usr/bin/prometheus"))
+}
+
+fn found(path: PathBuf) -> Result<PathBuf, String> {
+    if path.exists() { Ok(path) } else { Err(format!("no {} (run `make peers`)", path.display())) }
+}
+
+/// Runs a script of `tests/peers` to its end and answers what it printed.
+pub async fn run_python(python: &Path, script: &str, args: &[&str]) -> anyhow::Result<String> {
+    let script = crate::repository().join("tests/peers").join(script);
+    let output = Command::new(python).arg(&script).args(args).stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(Duration::from_secs(300), output).await.context("wait for the script")??;
+    ensure!(
+        output.status.success(),
+        "{} ended with {}:\n{}",
+        script.display(),
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A server that ends with its owner.
+pub struct Peer {
+    child: Child,
+}
+
+impl Peer {
+    /// Starts a command whose output goes to a file.
+    pub fn start(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+        let log = std::fs::File::create(log).context("create the peer's log")?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("start the peer")?;
+        Ok(Self { child })
+    }
+
+    /// Asks the peer to end and waits.
+    pub async fn terminate(mut self) -> anyhow::Result<()> {
+        if let Some(pid) = self.child.id() {
+            crate::server::signal(pid, "TERM")?;
+        }
+        tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await.context("wait for the peer's end")??;
+        Ok(())
+    }
+}
+
+/// A port of the loopback interface that was free a moment ago.
+pub fn free_port() -> anyhow::Result<u16> {
+    // Below the ephemeral range, so that no outgoing connection takes it between now and its use.
+    (20_000 + u16::try_from(std::process::id() % 8_000)?..32_000)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .context("find a free port")
+}
+
+/// Waits until a URL answers 2xx.
+pub async fn until_ready(client: &reqwest::Client, url: &str, within: Duration) -> anyhow::Result<()> {
+    let attempt = async {
+        loop {
+            if client.get(url).send().await.is_ok_and(|r| r.status().is_success()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(within, attempt).await.with_context(|| format!("wait for {url}"))
+}
