@@ -3,8 +3,9 @@
 use anyhow::{Context, bail};
 use arrow::array::{Array, AsArray as _, RecordBatch};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::ipc::reader::StreamReader;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub fn rows(batches: &[RecordBatch]) -> anyhow::Result<Vec<Row>> {
     let mut out = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
-            let cells = batch.schema().fields().iter().zip(batch.columns());
+            let cells = batch.schema_ref().fields().iter().zip(batch.columns());
             out.push(cells.map(|(f, c)| Ok((f.name().clone(), cell(c, row)?))).collect::<anyhow::Result<_>>()?);
         }
     }
@@ -35,7 +36,11 @@ pub fn rows(batches: &[RecordBatch]) -> anyhow::Result<Vec<Row>> {
 
 /// A float as a value: the number, or its bits as text where JSON or equality would lose it (NaN, infinities, -0).
 pub fn float(v: f64) -> Value {
-    if v.is_finite() && !(v == 0.0 && v.is_sign_negative()) { json!(v) } else { json!(format!("bits:{:016x}", v.to_bits())) }
+    if v.is_finite() && !(v == 0.0 && v.is_sign_negative()) {
+        json!(v)
+    } else {
+        json!(format!("bits:{:016x}", v.to_bits()))
+    }
 }
 
 /// A decimal of the given unscaled value and scale, without trailing zeros.

@@ -154,7 +154,9 @@ fn points(metric: &Metric, head: &Row, out: &mut (Vec<Row>, Vec<Row>)) {
         out.0.push(row);
     };
     match &metric.data {
-        Some(Data::Gauge(g)) => g.data_points.iter().for_each(|p| push("gauge", "unspecified", false, Point::number(p))),
+        Some(Data::Gauge(g)) => {
+            g.data_points.iter().for_each(|p| push("gauge", "unspecified", false, Point::number(p)))
+        }
         Some(Data::Sum(s)) => {
             let (t, m) = (temporality(s.aggregation_temporality), s.is_monotonic);
             s.data_points.iter().for_each(|p| push("sum", t, m, Point::number(p)));
@@ -229,8 +231,7 @@ impl<'a> Point<'a> {
     fn summary(p: &'a SummaryDataPoint) -> Self {
         let quantiles: Vec<_> =
             p.quantile_values.iter().map(|q| json!({"quantile": float(q.quantile), "value": float(q.value)})).collect();
-        let histogram =
-            json!({"kind": "summary", "count": p.count, "sum": float(p.sum), "quantiles": quantiles});
+        let histogram = json!({"kind": "summary", "count": p.count, "sum": float(p.sum), "quantiles": quantiles});
         Self::of_histogram(&p.attributes, p.time_unix_nano, p.start_time_unix_nano, histogram, &[])
     }
 
@@ -241,7 +242,16 @@ impl<'a> Point<'a> {
         histogram: Value,
         exemplars: &'a [Exemplar],
     ) -> Self {
-        Self { attributes, time, start, number: "none", value: Value::Null, value_int: Value::Null, histogram, exemplars }
+        Self {
+            attributes,
+            time,
+            start,
+            number: "none",
+            value: Value::Null,
+            value_int: Value::Null,
+            histogram,
+            exemplars,
+        }
     }
 }
 

@@ -20,7 +20,8 @@ async fn an_aws_cost_and_usage_report_keeps_its_total() -> anyhow::Result<()> {
         sums.push((bill.sum("billed_cost").await?, bill.rows().await?));
     }
     let expected = vec![(vec![("USD".to_owned(), AWS_CUR_TOTAL.to_owned())], 1281); 2];
-    let held = figure("aws_cur", sums == expected, format!("{:?}, {} rows; again: {:?}", sums[0].0, sums[0].1, sums[1]));
+    let held =
+        figure("aws_cur", sums == expected, format!("{:?}, {} rows; again: {:?}", sums[0].0, sums[0].1, sums[1]));
     assert!(held, "{sums:?} instead of {expected:?}");
     Ok(())
 }
@@ -98,7 +99,9 @@ impl Bill {
             "SELECT billing_currency AS c, sum({column}) AS s FROM charges GROUP BY billing_currency ORDER BY billing_currency"
         );
         let rows = self.query(&query).await?;
-        let cell = |r: &Value, key: &str| r[key].as_str().map(str::to_owned).with_context(|| format!("{key} of {r} is no text"));
+        let cell = |r: &Value, key: &str| {
+            r[key].as_str().map(str::to_owned).with_context(|| format!("{key} of {r} is no text"))
+        };
         rows.iter().map(|r| Ok((cell(r, "c")?, trimmed(&cell(r, "s")?)))).collect()
     }
 
@@ -109,7 +112,11 @@ impl Bill {
 }
 
 fn trimmed(decimal: &str) -> String {
-    if decimal.contains('.') { decimal.trim_end_matches('0').trim_end_matches('.').to_owned() } else { decimal.to_owned() }
+    if decimal.contains('.') {
+        decimal.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        decimal.to_owned()
+    }
 }
 
 fn text(path: &std::path::Path) -> anyhow::Result<String> {

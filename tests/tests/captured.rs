@@ -74,7 +74,8 @@ async fn send(grid: &Grid, data: &Path, payload: &Payload) -> anyhow::Result<()>
     let mut headers = vec![];
     if let Some(recorded) = payload.line["request"]["headers"].as_object() {
         // The connection's own headers are made anew; who asks is this test, with no token.
-        let own = ["content-length", "connection", "transfer-encoding", "accept-encoding", "authorization", "x-scope-orgid"];
+        let own =
+            ["content-length", "connection", "transfer-encoding", "accept-encoding", "authorization", "x-scope-orgid"];
         let kept = recorded.iter().filter(|(k, _)| !own.contains(&k.to_ascii_lowercase().as_str()));
         headers.extend(kept.filter_map(|(k, v)| Some((k.as_str(), v.as_str()?))));
     } else {
@@ -121,8 +122,11 @@ async fn check_counts(grid: &Grid, payload: &Payload) -> anyhow::Result<()> {
         }
         Some("metrics") => {
             checks.push(("metrics", "SELECT count(DISTINCT otlp_name) FROM series"));
-            checks.push(("datapoints", "SELECT count(*) FROM samples x JOIN series s ON x.series_id = s.series_id \
-                                         WHERE s.otlp_name IS NOT NULL"));
+            checks.push((
+                "datapoints",
+                "SELECT count(*) FROM samples x JOIN series s ON x.series_id = s.series_id \
+                                         WHERE s.otlp_name IS NOT NULL",
+            ));
         }
         _ => {
             checks.push(("samples", "SELECT count(*) FROM samples WHERE histogram IS NULL"));

@@ -17,7 +17,8 @@ async fn the_tour_is_the_same_for_the_same_seed() -> anyhow::Result<()> {
         let dir = folder.path().join(run);
         let dir = dir.to_str().context("the folder's name is text")?;
         let until = "2026-06-01T00:00:00Z";
-        let tour = run_grid(&["demo", "--exit", "--days", "1", "--seed", seed, "--until", until, "--data-dir", dir]).await?;
+        let tour =
+            run_grid(&["demo", "--exit", "--days", "1", "--seed", seed, "--until", until, "--data-dir", dir]).await?;
         assert!(tour.to_lowercase().contains("select"), "the tour shows queries:\n{tour}");
         let query = "SELECT count(*) AS n, sum(value) AS s, min(time) AS a, max(time) AS b FROM samples \
                      UNION ALL SELECT count(*), 0, min(time), max(time) FROM logs \

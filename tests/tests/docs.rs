@@ -11,7 +11,8 @@ use grid_tests::{Grid, Options, figure, grid_binary, repository, skip};
 
 #[tokio::test]
 async fn commands_in_the_documents_work() -> anyhow::Result<()> {
-    if let Some(port) = [7080, 4317, 4318].into_iter().find(|p| std::net::TcpListener::bind(("127.0.0.1", *p)).is_err()) {
+    if let Some(port) = [7080, 4317, 4318].into_iter().find(|p| std::net::TcpListener::bind(("127.0.0.1", *p)).is_err())
+    {
         return Ok(skip("docs", format!("port {port} is taken on this machine, and the documents name it")));
     }
     let mut ran = 0;

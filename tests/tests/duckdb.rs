@@ -78,7 +78,11 @@ async fn duckdb_reads_the_same_rows() -> anyhow::Result<()> {
         }
         grid.compact().await?;
     }
-    figure("duckdb", true, format!("{rows} rows of {} tables equal, flushed and compacted (DuckDB 2.0.0)", QUERIES.len()));
+    figure(
+        "duckdb",
+        true,
+        format!("{rows} rows of {} tables equal, flushed and compacted (DuckDB 2.0.0)", QUERIES.len()),
+    );
     Ok(())
 }
 
@@ -90,7 +94,9 @@ async fn write(grid: &Grid, round: i64) -> anyhow::Result<()> {
         // Values that formats like to lose: a stale marker, an infinity, minus zero, a denormal.
         let odd = [f64::from_bits(0x7ff0_0000_0000_0002), f64::INFINITY, -0.0, 5e-324];
         let samples: Vec<_> = (0..30)
-            .map(|i| (now / 1_000_000 - i * 10, if pod == 0 && i < 4 { odd[i as usize] } else { (pod * i) as f64 / 3.0 }))
+            .map(|i| {
+                (now / 1_000_000 - i * 10, if pod == 0 && i < 4 { odd[i as usize] } else { (pod * i) as f64 / 3.0 })
+            })
             .collect();
         grid.post_ok("/api/v1/write", "default", &REMOTE_WRITE_HEADERS, remote_write(&labels, &samples)).await?;
     }
@@ -111,7 +117,9 @@ async fn views(grid: &Grid) -> anyhow::Result<Vec<String>> {
     let rows = grid.sql("default", "SELECT table_name, path FROM grid.files").await?;
     let mut files = BTreeMap::<String, Vec<String>>::new();
     for row in rows {
-        let cell = |key: &str| row.get(key).and_then(Value::as_str).map(str::to_owned).with_context(|| format!("{key} of {row:?}"));
+        let cell = |key: &str| {
+            row.get(key).and_then(Value::as_str).map(str::to_owned).with_context(|| format!("{key} of {row:?}"))
+        };
         let path = cell("path")?;
         let file = [grid.data_dir().join("objects").join(&path), grid.data_dir().join(&path), path.clone().into()];
         let file = file.into_iter().find(|f| f.is_file()).with_context(|| format!("find {path}"))?;

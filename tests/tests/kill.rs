@@ -236,7 +236,8 @@ async fn check(grid: &Grid, cycle: u64, acknowledged: &Acknowledged) -> anyhow::
         compactions: acknowledged.compactions,
         ..Tally::default()
     };
-    let query = format!("SELECT writer, value, count(*) AS n FROM metrics.\"grid_kill\" WHERE cycle = '{cycle}' GROUP BY 1, 2");
+    let query =
+        format!("SELECT writer, value, count(*) AS n FROM metrics.\"grid_kill\" WHERE cycle = '{cycle}' GROUP BY 1, 2");
     let mut samples = BTreeMap::new();
     for row in if acknowledged.samples.is_empty() { vec![] } else { grid.sql("default", &query).await? } {
         let writer = row["writer"].as_str().and_then(|w| w.parse().ok()).context("a writer")?;

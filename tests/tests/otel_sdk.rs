@@ -71,7 +71,9 @@ impl Sent {
                 }
             }
         }
-        assert!(sent.logs.len() >= 11 && sent.spans.len() >= 6 && sent.samples.len() >= 60 && !sent.exemplars.is_empty());
+        assert!(
+            sent.logs.len() >= 11 && sent.spans.len() >= 6 && sent.samples.len() >= 60 && !sent.exemplars.is_empty()
+        );
         Ok(sent)
     }
 

@@ -29,7 +29,8 @@ async fn what_prometheus_writes_reads_back_equal() -> anyhow::Result<()> {
         let compared = compare(&binary, (protocols.len() > 1).then_some(protocol)).await;
         measured.push(compared.with_context(|| format!("Prometheus {version}, {protocol}"))?);
     }
-    let words = if protocols.len() > 1 { "remote write 1.0 and 2.0" } else { "remote write 1.0 only: this Prometheus is old" };
+    let words =
+        if protocols.len() > 1 { "remote write 1.0 and 2.0" } else { "remote write 1.0 only: this Prometheus is old" };
     figure("prometheus", true, format!("Prometheus {version}, {words}: {} equal", measured.join(" and ")));
     Ok(())
 }
@@ -105,7 +106,8 @@ async fn prometheus_samples(grid: &Grid, own: &str) -> anyhow::Result<(Series, V
 const SERIES_OF: &str = "FROM samples x JOIN series s ON x.series_id = s.series_id";
 
 async fn grid_samples(grid: &Grid, until: i64) -> anyhow::Result<Series> {
-    let query = format!("SELECT s.metric, s.labels, x.time, x.value {SERIES_OF} WHERE x.value IS NOT NULL AND NOT x.is_stale");
+    let query =
+        format!("SELECT s.metric, s.labels, x.time, x.value {SERIES_OF} WHERE x.value IS NOT NULL AND NOT x.is_stale");
     let mut series = Series::new();
     for row in grid.sql("default", &query).await? {
         let time = row["time"].as_i64().context("a time")? / 1_000_000;
@@ -158,7 +160,10 @@ async fn same_histograms(grid: &Grid, theirs: &[(String, i64, f64, f64)], until:
     }
     for (labels, time, count, sum) in theirs {
         let found = ours.get(&(labels.clone(), *time)).copied();
-        ensure!(found == Some((Some(*count), Some(*sum))), "{labels} at {time}: {count}, {sum} in Prometheus, {found:?} in Grid");
+        ensure!(
+            found == Some((Some(*count), Some(*sum))),
+            "{labels} at {time}: {count}, {sum} in Prometheus, {found:?} in Grid"
+        );
     }
     Ok(())
 }

@@ -24,7 +24,8 @@ async fn a_row_is_visible_when_its_write_is_acknowledged() -> anyhow::Result<()>
             assert_eq!(grid.count("default", &query).await?, 1, "after a flush: {query}");
         }
     }
-    let held = figure("visibility", seen == TIMES, format!("{seen} of {TIMES} at once; slowest query {query_ms_max} ms"));
+    let held =
+        figure("visibility", seen == TIMES, format!("{seen} of {TIMES} at once; slowest query {query_ms_max} ms"));
     assert!(held);
     Ok(())
 }
@@ -42,7 +43,12 @@ fn write(i: usize) -> Request {
         1 => {
             let trace = format!("{:032x}", i + 1);
             let body = otlp_span("visible", &name, &trace, "00f067aa0ba902b7", now, 5).into_bytes();
-            ("/v1/traces", JSON_HEADERS.to_vec(), body, format!("SELECT count(*) FROM spans WHERE trace_id = '{trace}'"))
+            (
+                "/v1/traces",
+                JSON_HEADERS.to_vec(),
+                body,
+                format!("SELECT count(*) FROM spans WHERE trace_id = '{trace}'"),
+            )
         }
         _ => {
             let labels = [("__name__", "seen"), ("i", name.as_str())];

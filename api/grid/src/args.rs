@@ -320,18 +320,19 @@ pub struct DeleteArgs {
 #[derive(Debug, ClapArgs)]
 pub struct CompactArgs {
     /// Where
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `grid backup`.
 #[derive(Debug, ClapArgs)]
 pub struct BackupArgs {
-    /// The folder to make; it must not exist or be empty
+    /// The folder to make; it must not exist or be empty. A running server makes it in its own folder for backups, so
+    /// there this is a name
     pub to: PathBuf,
-    /// The data directory
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    /// Of what
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `grid restore`.

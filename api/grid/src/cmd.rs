@@ -36,7 +36,7 @@ pub async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode> {
         Command::Delete(a) => Box::pin(delete::run(file, a)).await,
         Command::Compact(a) => maintain::compact(file, a).await,
         Command::Backup(a) => maintain::backup(file, a).await,
-        Command::Restore(a) => maintain::restore(a).await,
+        Command::Restore(a) => maintain::restore(&a),
         Command::Doctor(a) => Box::pin(doctor::run(file, a)).await,
         Command::Config(a) => settings::run(file, &a),
         Command::Explain(a) => explain::run(&a),

@@ -86,8 +86,9 @@ async fn expire(store: Store, every: Duration, token: CancellationToken) -> anyh
             return Ok(());
         }
         match store.expire().await {
-            Ok(report) if report.rows > 0 => {
-                info!(rows = report.rows, files = report.files, "deleted what retention says");
+            Ok(report) if report.rows_dropped + report.rows_rewritten > 0 => {
+                let rows = report.rows_dropped + report.rows_rewritten;
+                info!(rows, files_dropped = report.files_dropped, "deleted what retention says");
             }
             Ok(_) => {}
             Err(e) => warn!(error = %chain(&e), "retention failed"),

@@ -12,6 +12,7 @@ mod args;
 mod config;
 mod setup;
 mod wire;
+mod bills;
 mod loops;
 mod shutdown;
 mod telemetry;
@@ -23,6 +24,7 @@ mod demo;
 mod clock;
 mod unit;
 mod out;
+mod progress;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,11 +2,13 @@
 //! answers, with loops and own telemetry beside.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use axum::Router;
 use grid_analytics::Engine;
+use grid_api::{ApiLimits, ApiParts, ApiState, ServerInfo};
 use grid_guard::{Guard, Scope};
 use grid_ingest::Ingest;
 use grid_store::Store;
@@ -15,6 +17,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::bills::Bills;
 use crate::config::Config;
 use crate::shutdown::{Group, Signals};
 use crate::telemetry::{self, Incoming, Telemetry};
@@ -71,6 +74,16 @@ impl Sockets {
         };
         Ok(format!("http://{reachable}"))
     }
+
+    /// Where it listens, by protocol.
+    fn endpoints(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let all = [("http", Some(&self.http)), ("otlp_grpc", self.otlp_grpc.as_ref()), ("otlp_http", self.otlp_http.as_ref())];
+        let open = all.into_iter().filter_map(|(name, listener)| Some((name, listener?)));
+        open.map(|(name, listener)| {
+            Ok((name.to_owned(), listener.local_addr().context("read the address")?.to_string()))
+        })
+        .collect()
+    }
 }
 
 async fn bind(config: &Config, setting: &str, flag: &str) -> anyhow::Result<Option<TcpListener>> {
@@ -90,7 +103,7 @@ pub struct Rooms {
     /// Bytes at rest.
     pub store: Store,
     /// Answers.
-    pub engine: Engine,
+    pub engine: Arc<Engine>,
     guard: Guard,
     ingest: Ingest,
 }
@@ -101,7 +114,7 @@ impl Rooms {
         let data_dir = config.data_dir();
         let store = setup::store(config, &data_dir).await?;
         tell_recovery(&store);
-        let engine = setup::engine(config, &store)?;
+        let engine = Arc::new(setup::engine(config, &store)?);
         let guard = setup::guard(config, &store);
         let ingest = Ingest {
             store: store.clone(),
@@ -113,11 +126,32 @@ impl Rooms {
         Ok(Self { store, engine, guard, ingest })
     }
 
+    /// What the API needs to know.
+    fn api_state(&self, endpoints: Vec<(String, String)>) -> ApiState {
+        let data_dir = self.store.data_dir();
+        ApiState::new(ApiParts {
+            engine: Arc::clone(&self.engine),
+            store: self.store.clone(),
+            guard: self.guard.clone(),
+            info: ServerInfo {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                commit: option_env!("GRID_COMMIT").map(str::to_owned),
+                started: clock::now(),
+                endpoints,
+            },
+            clock: clock::system(),
+            importer: Arc::new(Bills::new(self.store.clone())),
+            metrics: vec![Arc::new(telemetry::Process)],
+            upload_dir: data_dir.join("uploads"),
+            backup_dir: data_dir.join("backups"),
+            limits: ApiLimits::default(),
+        })
+    }
+
     /// Everything that is answered over HTTP, behind the guard.
-    fn router(&self) -> Router {
+    fn router(&self, state: ApiState) -> Router {
         let ingest = self.guard.layer(grid_ingest::http_router(self.ingest.clone()), Scope::Ingest);
-        let api = grid_api::router(self.store.clone(), self.engine.clone(), self.guard.clone());
-        ingest.merge(api).layer(axum::middleware::from_fn(telemetry::observe_request))
+        grid_api::router(state).merge(ingest).layer(axum::middleware::from_fn(telemetry::observe_request))
     }
 }
 
@@ -164,7 +198,8 @@ pub async fn serve(
     loops::start(config, &rooms.store, &mut background);
 
     let mut listeners = Group::new("listeners");
-    let router = rooms.router();
+    let state = rooms.api_state(sockets.endpoints()?);
+    let router = rooms.router(state.clone());
     let http = |listener: TcpListener, router: Router| {
         move |token: CancellationToken| async move {
             axum::serve(listener, router).with_graceful_shutdown(token.cancelled_owned()).await.context("serve HTTP")
@@ -194,6 +229,7 @@ pub async fn serve(
         failure = background.failure() => Some(failure),
     };
     signals.exit_on_next();
+    state.drain();
 
     let patience = config.duration("server.drain_timeout");
     listeners.stop(patience).await;
@@ -212,21 +248,20 @@ pub async fn serve(
 
 /// The one line on stdout.
 fn ready_line(sockets: &Sockets, store: &Store, started: Instant) -> anyhow::Result<String> {
-    let address = |listener: &Option<TcpListener>| -> anyhow::Result<Option<String>> {
-        Ok(listener.as_ref().map(TcpListener::local_addr).transpose().context("read the address")?.map(|a| a.to_string()))
-    };
     let data_dir = store.data_dir();
     let data_dir = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let line = serde_json::json!({
+    let mut line = serde_json::json!({
         "event": "ready",
-        "http": sockets.http.local_addr().context("read the address")?.to_string(),
-        "otlp_grpc": address(&sockets.otlp_grpc)?,
-        "otlp_http": address(&sockets.otlp_http)?,
+        "otlp_grpc": null,
+        "otlp_http": null,
         "data_dir": data_dir.display().to_string(),
         "startup_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "recovered_rows": store.recovery().rows,
     });
+    for (name, address) in sockets.endpoints()? {
+        line[name] = address.into();
+    }
     Ok(line.to_string())
 }

@@ -1,1 +1,120 @@
-//! room under construction
+//! The native HTTP API under `/api/v1`, its OpenAPI document, health and metrics, and the page at `/`.
+//!
+//! Entry point: [`router`]. Reading order: [`state`] (what handlers need), [`route`] (one file per subject: its handlers and
+//! the shapes it speaks), [`error`] and [`codes`] (how it fails), [`openapi`] (what it promises), [`web`] (the pages).
+//!
+//! Architecture invariants:
+//! - Every answer that is an error is `application/problem+json` with a code that [`codes`] explains.
+//! - Every route is in the OpenAPI document, and the document names no other; within v1 it only grows.
+//! - A handler reads and writes for [`grid_guard::Caller::tenant`] only; what spans tenants needs a token for all of them.
+//! - The pages load nothing from anywhere else.
+
+pub mod state;
+pub mod route;
+pub mod importer;
+pub mod error;
+pub mod codes;
+pub mod openapi;
+pub mod web;
+pub mod exposition;
+pub mod duration;
+mod routes;
+mod extract;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use grid_guard::{Scope, headers};
+
+pub use codes::{CODES, Code, explain};
+pub use error::ApiError;
+pub use exposition::Exposition;
+pub use importer::{BillFile, BillImporter, BillUpload, ImporterError, Importing};
+pub use route::imports::{ImportOutcome, Reconciliation, RejectedRow};
+pub use state::{ApiLimits, ApiParts, ApiState, MetricsSource, ServerInfo};
+
+use routes::Routes;
+
+/// The whole API behind its guard, with the answer for unknown paths. The binary merges other routers into it; they must
+/// not bring a fallback of their own.
+pub fn router(state: ApiState) -> Router {
+    let guard = state.guard.clone();
+    let mut app = Router::new();
+    for group in groups() {
+        let router = group.routes.router.method_not_allowed_fallback(unknown_method).with_state(state.clone());
+        app = app.merge(match group.needs {
+            Some(scope) => guard.layer(router, scope),
+            None => guard.public(router),
+        });
+    }
+    app.fallback(unknown_route)
+}
+
+/// Routes that need the same scope; `None` = open to everyone.
+pub(crate) struct Group {
+    pub(crate) needs: Option<Scope>,
+    pub(crate) routes: Routes,
+}
+
+/// Every route, by what it needs.
+pub(crate) fn groups() -> [Group; 4] {
+    use route::{admin, delete, health, imports, metrics, queries, retention, sql, status, tokens};
+    [
+        Group {
+            needs: None,
+            routes: Routes::new()
+                .get("/healthz", health::healthz)
+                .get("/readyz", health::readyz)
+                .get("/api/v1/openapi.json", openapi::serve)
+                .get("/docs", web::docs)
+                .get("/assets/{file}", web::asset)
+                .get("/", web::index),
+        },
+        Group {
+            needs: Some(Scope::Query),
+            routes: Routes::new()
+                .get("/api/v1/sql", sql::get)
+                .post("/api/v1/sql", sql::post)
+                .get("/api/v1/queries", queries::list)
+                .delete("/api/v1/queries/{id}", queries::end)
+                .get("/api/v1/status", status::get)
+                .get("/metrics", metrics::get),
+        },
+        Group {
+            needs: Some(Scope::Ingest),
+            routes: Routes::new()
+                .post("/api/v1/imports", imports::post)
+                .get("/api/v1/imports", imports::list)
+                .get("/api/v1/imports/{id}", imports::get),
+        },
+        Group {
+            needs: Some(Scope::Admin),
+            routes: Routes::new()
+                .post("/api/v1/delete", delete::post)
+                .get("/api/v1/retention", retention::list)
+                .get("/api/v1/retention/{table}", retention::get)
+                .put("/api/v1/retention/{table}", retention::put)
+                .delete("/api/v1/retention/{table}", retention::delete)
+                .post("/api/v1/admin/flush", admin::flush)
+                .post("/api/v1/admin/compact", admin::compact)
+                .post("/api/v1/admin/expire", admin::expire)
+                .post("/api/v1/admin/backup", admin::backup)
+                .get("/api/v1/tokens", tokens::list)
+                .post("/api/v1/tokens", tokens::create)
+                .delete("/api/v1/tokens/{id}", tokens::revoke),
+        },
+    ]
+}
+
+async fn unknown_route(request: Request) -> Response {
+    let mut response = ApiError::NoRoute(request.uri().path().to_owned()).into_response();
+    headers::secure(response.headers_mut());
+    response
+}
+
+async fn unknown_method(request: Request) -> ApiError {
+    ApiError::Method { method: request.method().to_string(), path: request.uri().path().to_owned() }
+}

@@ -143,19 +143,16 @@ columns! {
     usage_start = "lineItem/UsageStartDate" false,
     usage_end = "lineItem/UsageEndDate" false,
     product_code = "lineItem/ProductCode" true,
-    usage_type = "lineItem/UsageType" false,
+    usage_type = "lineItem/UsageType" true,
     usage_amount = "lineItem/UsageAmount" true,
-    normalized_amount = "lineItem/NormalizedUsageAmount" true,
     currency = "lineItem/CurrencyCode" false,
     unblended_rate = "lineItem/UnblendedRate" true,
     unblended_cost = "lineItem/UnblendedCost" false,
     legal_entity = "lineItem/LegalEntity" false,
     product_name = "product/ProductName" true,
     service_name = "product/servicename" true,
-    product = "product" true,
     family = "product/productFamily" true,
     region_code = "product/regionCode" true,
-    region_code_2 = "product_region_code" true,
     region = "product/region" true,
     location = "product/location" true,
     location_type = "product/locationType" true,
@@ -163,7 +160,7 @@ columns! {
     list_rate = "pricing/publicOnDemandRate" true,
     term = "pricing/term" true,
     unit = "pricing/unit" true,
-    price_currency = "pricing/currency" false,
+    price_currency = "pricing/currency" true,
     reservation_arn = "reservation/ReservationARN" true,
     reservation_effective = "reservation/EffectiveCost" true,
     reservation_unused_upfront = "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod" true,
@@ -377,7 +374,7 @@ impl CurMapping {
         let (category, subcategory) = service_category(code, get(at.family).unwrap_or_default());
         charge.set_text(Column::ServiceCategory, category);
         charge.set_text(Column::ServiceSubcategory, subcategory);
-        let region = get(at.region_code).or_else(|| get(at.region_code_2)).or_else(|| get(at.region));
+        let region = get(at.region_code).or_else(|| get(at.region));
         charge.set_text(Column::RegionId, region.unwrap_or_default());
         if get(at.location_type).is_none_or(|t| t == "AWS Region") {
             charge.set_text(Column::RegionName, get(at.location).unwrap_or_default());

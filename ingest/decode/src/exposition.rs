@@ -12,20 +12,20 @@
 
 mod line;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
+use grid_model::labels::METRIC_NAME;
 use grid_model::series::{SeriesId, id_of_key, write_label_key};
 use grid_model::table::exemplars::ExemplarsBuilder;
 use grid_model::table::metadata::{self, MetadataRow};
 use grid_model::table::samples::SamplesBuilder;
 use grid_model::{Table, Timestamp};
 
-use crate::label_pairs::{Pairs, add_series, canonicalize};
+use crate::label_pairs::{Pairs, canonicalize};
 use crate::remote_write::exemplar_row;
 use crate::split_lines::LineSplitter;
 use crate::{DecodeContext, DecodeError, Decoded};
-use line::{Line, Meta, Sample};
+use line::{Exemplar, Line, Meta, Sample, Series};
 
 /// Longest line; a sample's labels are bounded by their own limits.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -48,7 +48,11 @@ impl Format {
     /// The format that a `Content-Type` names; Prometheus' own if it names none.
     pub fn of_content_type(content_type: &str) -> Self {
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if media_type.eq_ignore_ascii_case("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
+        if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
+        }
     }
 
     /// The format of a whole text: OpenMetrics ends with `# EOF`, which to Prometheus' format is a comment.
@@ -209,46 +213,46 @@ impl Exposition {
     fn take_text(&mut self, line: &[u8], ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), String> {
         if let Some(rest) = self.repeat_of_previous(line) {
             let sample = line::parse_rest(rest, self.format)?;
-            let previous = std::mem::replace(
-                &mut self.previous,
-                Previous { text: String::new(), key: Vec::new(), group: 0, role: Role::Plain },
-            );
-            let pushed = self.push_sample(&previous, &sample, ctx, out);
-            self.previous = previous;
-            return pushed;
+            return push_sample(&self.previous, &sample, &mut self.waiting, ctx, out);
         }
         match line::parse(line, self.format)? {
-            Line::Nothing => {}
-            Line::Eof => self.eof = Eof::Read,
-            Line::Meta(meta) => self.take_meta(meta, ctx, out)?,
-            Line::Sample(series, sample) => {
-                let role = match self.family.role_of(&series.name, self.format) {
-                    Some(role) => role,
-                    None => {
-                        self.end_family(ctx, out);
-                        Role::Plain
-                    }
-                };
-                let mut pairs: Pairs<'_> = series.labels.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
-                pairs.push((grid_model::labels::METRIC_NAME, series.name.as_ref()));
-                canonicalize(&mut pairs, ctx.limits)?;
-                self.previous.text.clear();
-                self.previous.key.clear();
-                write_label_key(&mut self.previous.key, pairs.len(), pairs.iter().copied());
-                self.previous.role = role;
-                self.previous.group = if role == Role::Plain { 0 } else { group_of(&pairs, &mut out.key) };
-                // Only a text that ends with its brace is sure to be followed by the value.
-                if series.text.ends_with('}') {
-                    self.previous.text.push_str(series.text);
-                }
-                let previous = std::mem::replace(
-                    &mut self.previous,
-                    Previous { text: String::new(), key: Vec::new(), group: 0, role: Role::Plain },
-                );
-                let pushed = self.push_sample(&previous, &sample, ctx, out);
-                self.previous = previous;
-                pushed?;
+            Line::Nothing => Ok(()),
+            Line::Eof => {
+                self.eof = Eof::Read;
+                Ok(())
             }
+            Line::Meta(meta) => self.take_meta(meta, ctx, out),
+            Line::Sample(series, sample) => {
+                self.take_series(&series, ctx, out)?;
+                push_sample(&self.previous, &sample, &mut self.waiting, ctx, out)
+            }
+        }
+    }
+
+    /// Makes a line's series the previous one.
+    fn take_series(&mut self, series: &Series<'_>, ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), String> {
+        let mut pairs: Pairs<'_> = series.labels.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
+        pairs.push((METRIC_NAME, series.name.as_ref()));
+        // The same pair twice says nothing new; two values of one label are refused.
+        pairs.sort_unstable();
+        pairs.dedup();
+        canonicalize(&mut pairs, ctx.limits)?;
+        let role = match self.family.role_of(&series.name, self.format) {
+            Some(role) => role,
+            None => {
+                self.end_family(ctx, out);
+                Role::Plain
+            }
+        };
+        let previous = &mut self.previous;
+        previous.key.clear();
+        write_label_key(&mut previous.key, pairs.len(), pairs.iter().copied());
+        previous.role = role;
+        previous.group = if role == Role::Plain { 0 } else { group_of(&pairs, &mut out.key) };
+        previous.text.clear();
+        // Only a text that ends with its brace is sure to be followed by the value.
+        if series.text.ends_with('}') {
+            previous.text.push_str(series.text);
         }
         Ok(())
     }
@@ -263,6 +267,9 @@ impl Exposition {
 
     fn take_meta(&mut self, meta: Meta<'_>, ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), String> {
         self.previous.text.clear();
+        if meta.name().is_empty() {
+            return Err("metadata without a metric's name".to_owned());
+        }
         let max = ctx.limits.attribute_value_bytes_max;
         if meta.name().len() > max || meta.text().len() > max {
             return Err(format!("metadata text has more than {max} bytes"));
@@ -272,47 +279,9 @@ impl Exposition {
             meta.name().clone_into(&mut self.family.name);
         }
         match meta {
-            Meta::Type(_, kind) => {
-                // Samples before their type were taken as plain ones.
-                kind.clone_into(&mut self.family.kind);
-            }
+            Meta::Type(_, kind) => kind.clone_into(&mut self.family.kind),
             Meta::Help(_, help) => self.family.help = help.into_owned(),
             Meta::Unit(_, unit) => unit.clone_into(&mut self.family.unit),
-        }
-        Ok(())
-    }
-
-    fn push_sample(
-        &mut self,
-        series: &Previous,
-        sample: &Sample<'_>,
-        ctx: &DecodeContext<'_>,
-        out: &mut Out,
-    ) -> Result<(), String> {
-        let time = sample.time.unwrap_or(ctx.now);
-        ctx.limits.check_time(time, ctx.now)?;
-        let exemplar = sample.exemplar.as_ref().map(|e| {
-            let mut pairs: Pairs<'_> = e.labels.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
-            canonicalize(&mut pairs, ctx.limits).map_err(|reason| format!("exemplar: {reason}"))?;
-            let time = e.time.unwrap_or(time);
-            ctx.limits.check_time(time, ctx.now).map_err(|reason| format!("exemplar: {reason}"))?;
-            Ok::<_, String>(exemplar_row(time, e.value, &pairs))
-        });
-        if series.role == Role::Plain {
-            let id = out.add(&series.key)?;
-            out.push(id, time, None, sample.value);
-        } else {
-            let created = (series.role == Role::Created).then(|| line::seconds(sample.value_text)).and_then(Result::ok);
-            if self.waiting.rows.len() >= WAITING_ROWS_MAX || self.waiting.keys.len() >= WAITING_BYTES_MAX {
-                self.waiting.flush(ctx, out);
-            }
-            self.waiting.push(series, sample, created);
-        }
-        // The sample is good even if its exemplar is not.
-        if let Some(exemplar) = exemplar {
-            let id = out.add(&series.key)?;
-            out.exemplars.push(id, &exemplar?);
-            out.decoded.counts.exemplars += 1;
         }
         Ok(())
     }
@@ -333,13 +302,56 @@ impl Exposition {
     }
 }
 
+/// Gives a sample out, or lets it wait for its family's `_created` line.
+fn push_sample(
+    series: &Previous,
+    sample: &Sample<'_>,
+    waiting: &mut Waiting,
+    ctx: &DecodeContext<'_>,
+    out: &mut Out,
+) -> Result<(), String> {
+    let time = sample.time.unwrap_or(ctx.now);
+    ctx.limits.check_time(time, ctx.now)?;
+    if series.role == Role::Plain {
+        let id = out.add(&series.key)?;
+        out.push(id, time, None, sample.value);
+    } else {
+        let created = (series.role == Role::Created).then(|| line::seconds(sample.value_text).ok()).flatten();
+        if waiting.rows.len() >= WAITING_ROWS_MAX || waiting.keys.len() >= WAITING_BYTES_MAX {
+            waiting.flush(ctx, out);
+        }
+        waiting.push(series, sample, created);
+    }
+    // The sample is good even if its exemplar is not.
+    let Some(exemplar) = &sample.exemplar else { return Ok(()) };
+    push_exemplar(series, exemplar, time, ctx, out).map_err(|reason| format!("exemplar: {reason}"))
+}
+
+fn push_exemplar(
+    series: &Previous,
+    exemplar: &Exemplar<'_>,
+    sample_time: Timestamp,
+    ctx: &DecodeContext<'_>,
+    out: &mut Out,
+) -> Result<(), String> {
+    let mut pairs: Pairs<'_> = exemplar.labels.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
+    canonicalize(&mut pairs, ctx.limits)?;
+    let time = exemplar.time.unwrap_or(sample_time);
+    ctx.limits.check_time(time, ctx.now)?;
+    let id = out.add(&series.key)?;
+    out.exemplars.push(id, &exemplar_row(time, exemplar.value, &pairs));
+    out.decoded.counts.exemplars += 1;
+    Ok(())
+}
+
 impl Family {
     /// What a sample of this name is to the family; `None` if it is not of it.
     fn role_of(&self, sample: &str, format: Format) -> Option<Role> {
         let counted = if format == Format::OpenMetrics { Role::Counted } else { Role::Plain };
         let created = if format == Format::OpenMetrics { Role::Created } else { Role::Plain };
         // Exporters name the family of a counter with or without `_total`.
-        let base = if self.kind == "counter" { self.name.strip_suffix("_total").unwrap_or(&self.name) } else { &self.name };
+        let base =
+            if self.kind == "counter" { self.name.strip_suffix("_total").unwrap_or(&self.name) } else { &self.name };
         let suffix = sample.strip_prefix(base).filter(|_| !base.is_empty())?;
         match (self.kind.as_str(), suffix) {
             ("counter" | "histogram" | "summary", "_created") => Some(created),
@@ -383,7 +395,8 @@ impl Waiting {
         }
         let mut last: Option<((usize, usize), SeriesId)> = None;
         // Samples first, so that it is known which `_created` lines found one.
-        let (created, samples): (Vec<_>, Vec<_>) = std::mem::take(&mut self.rows).into_iter().partition(|r| r.created.is_some());
+        let (created, samples): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.rows).into_iter().partition(|r| r.created.is_some());
         for row in samples.into_iter().chain(created) {
             let start = starts.get_mut(&(row.group, row.time));
             let start = match (start, row.created) {

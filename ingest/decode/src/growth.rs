@@ -18,6 +18,16 @@ impl Growth {
         Self { left: bytes.saturating_mul(GROWTH_MAX).saturating_add(GROWTH_FREE_BYTES) }
     }
 
+    /// As [`Growth::of_request`], for formats whose shared parts are large by nature (OTLP's resources).
+    pub(crate) fn with_free(bytes: usize, free_bytes: usize) -> Self {
+        Self { left: bytes.saturating_mul(GROWTH_MAX).saturating_add(free_bytes) }
+    }
+
+    /// For a file of the operator's own, of which only a chunk at a time is in memory.
+    pub(crate) fn unbounded() -> Self {
+        Self { left: usize::MAX }
+    }
+
     /// Takes `bytes` from what is left, or says why not.
     #[inline]
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), String> {
@@ -26,7 +36,9 @@ impl Growth {
                 self.left = left;
                 Ok(())
             }
-            None => Err(format!("the request's rows would take more than {GROWTH_MAX} times its bytes: send fewer per request")),
+            None => Err(format!(
+                "the request's rows would take more than {GROWTH_MAX} times its bytes: send fewer per request"
+            )),
         }
     }
 }

@@ -45,8 +45,7 @@ pub(crate) fn metric_name<'a>(pairs: &Pairs<'a>) -> Result<&'a str, String> {
     match pairs.binary_search_by(|(name, _)| (*name).cmp(METRIC_NAME)) {
         Ok(i) => Ok(pairs[i].1),
         Err(_) => {
-            let shown: Vec<String> =
-                pairs.iter().take(4).map(|(k, v)| format!("{}={:?}", clip(k), clip(v))).collect();
+            let shown: Vec<String> = pairs.iter().take(4).map(|(k, v)| format!("{}={:?}", clip(k), clip(v))).collect();
             Err(format!("series {{{}}} has no label {METRIC_NAME}", shown.join(", ")))
         }
     }

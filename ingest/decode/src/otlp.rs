@@ -19,6 +19,7 @@ use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use crate::decoded::DecodeError;
+use crate::growth::Growth;
 use crate::limits::Limits;
 
 /// How a metric or attribute becomes a name in PromQL.
@@ -118,6 +119,47 @@ pub(crate) fn scope(scope: Option<InstrumentationScope>, limits: &Limits) -> Res
     }
     let attributes = attributes::convert(attributes, limits).map_err(|reason| format!("scope: {reason}"))?;
     Ok(Scope { name, version, attributes })
+}
+
+/// What the rows of one request may take: a resource is sent once and repeated in every row.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    growth: Growth,
+    /// Estimated bytes of the batch that is being built.
+    batch_bytes: usize,
+}
+
+impl Budget {
+    /// Every request may grow to this, however small it is: a batch of the collector's default size with large resources.
+    const FREE_BYTES: usize = 64 * 1024 * 1024;
+    /// A batch is closed before its columns come near Arrow's limit of 2^31 bytes per column.
+    const BATCH_BYTES_MAX: usize = 512 * 1024 * 1024;
+    /// One byte on the wire takes at most so many at rest, as JSON text.
+    const JSON_GROWTH_MAX: usize = 6;
+
+    pub(crate) fn of_request(bytes: usize) -> Self {
+        Self { growth: Growth::with_free(bytes, Self::FREE_BYTES), batch_bytes: 0 }
+    }
+
+    /// Takes what a row repeats.
+    pub(crate) fn spend(&mut self, shared_bytes: usize) -> Result<(), String> {
+        self.growth.spend(shared_bytes)
+    }
+
+    /// Counts a row of the current batch; whether the batch must be closed now.
+    pub(crate) fn batch_is_full(&mut self, shared_bytes: usize, wire_bytes: usize) -> bool {
+        self.batch_bytes += shared_bytes + wire_bytes.saturating_mul(Self::JSON_GROWTH_MAX);
+        let full = self.batch_bytes > Self::BATCH_BYTES_MAX;
+        if full {
+            self.batch_bytes = 0;
+        }
+        full
+    }
+}
+
+/// Bytes that attributes take at rest.
+pub(crate) fn bytes_of(attributes: &Attributes) -> usize {
+    attributes.iter().map(|(k, v)| k.len() + v.to_json().len()).sum()
 }
 
 /// The service that a resource names, empty if none.

@@ -4,6 +4,8 @@
 pub mod metrics;
 pub mod logs;
 pub mod traces;
+#[cfg(test)]
+mod round_trip;
 
 use std::collections::HashMap;
 

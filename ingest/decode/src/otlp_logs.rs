@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
 use crate::decoded::{Counts, DecodeContext, DecodeError, Decoded};
-use crate::otlp::{self, OtlpOptions, attributes, ids, json, json_logs, labels};
+use crate::otlp::{self, Budget, OtlpOptions, attributes, ids, json, json_logs, labels};
 
 const FORMAT: &str = "OTLP logs";
 
@@ -30,7 +30,10 @@ pub fn decode_json(bytes: &[u8], options: &OtlpOptions, context: &DecodeContext<
 
 /// Decodes a request.
 pub fn decode(request: ExportLogsServiceRequest, options: &OtlpOptions, context: &DecodeContext<'_>) -> Decoded {
+    let mut budget = Budget::of_request(request.encoded_len());
     let mut builder = LogsBuilder::default();
+    let mut write = Write::default();
+    let mut counts = Counts::default();
     let mut rejects = Rejects::default();
     let mut position = 0;
     for of_resource in request.resource_logs {
@@ -44,20 +47,35 @@ pub fn decode(request: ExportLogsServiceRequest, options: &OtlpOptions, context:
                 let (scope_name, scope_version, scope_attributes) = (scope.name, scope.version, scope.attributes);
                 Ok(LogOrigin { scope_name, scope_version, scope_attributes, ..shared })
             });
+            let shared_bytes = origin.as_ref().map_or(0, bytes_of_origin);
             for record in of_scope.log_records {
                 position += 1;
-                let row = origin.as_ref().map_err(Clone::clone).and_then(|origin| Ok((origin, row(record, context)?)));
+                let wire_bytes = record.encoded_len();
+                let row = origin.as_ref().map_err(Clone::clone).and_then(|origin| {
+                    let row = row(record, context)?;
+                    budget.spend(shared_bytes)?;
+                    Ok((origin, row))
+                });
                 match row {
-                    Ok((origin, row)) => builder.push(origin, &row),
+                    Ok((origin, row)) => {
+                        builder.push(origin, &row);
+                        counts.logs += 1;
+                        if budget.batch_is_full(shared_bytes, wire_bytes) {
+                            write.push(Table::Logs, builder.finish());
+                        }
+                    }
                     Err(reason) => rejects.push(position, reason),
                 }
             }
         }
     }
-    let counts = Counts { logs: builder.len() as u64, ..Counts::default() };
-    let mut write = Write::default();
     write.push(Table::Logs, builder.finish());
     Decoded { write, rejects, counts }
+}
+
+fn bytes_of_origin(origin: &LogOrigin) -> usize {
+    let labels: usize = origin.labels.iter().map(|(k, v)| k.len() + v.len()).sum();
+    labels + otlp::bytes_of(&origin.resource) + otlp::bytes_of(&origin.scope_attributes)
 }
 
 fn row(record: LogRecord, context: &DecodeContext<'_>) -> Result<LogRow, String> {

@@ -5,7 +5,7 @@
 //! [`crate::otlp_encode`] gives back what came in; its labels are the published translation for PromQL. Not kept: counts of
 //! dropped resource and scope attributes, entity references, `Metric.metadata`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use grid_model::attr::Attributes;
 use grid_model::histogram::{Counts as Buckets, Histogram, HistogramKind, STALE_NAN_BITS, Span};
@@ -33,7 +33,7 @@ use prost::Message;
 use crate::decoded::{Counts, DecodeContext, DecodeError, Decoded};
 use crate::limits::Limits;
 use crate::otlp::labels::SharedLabels;
-use crate::otlp::{self, OtlpOptions, Scope, attributes, ids, json, json_metrics, names};
+use crate::otlp::{self, Budget, OtlpOptions, Scope, attributes, ids, json, json_metrics, names};
 
 const FORMAT: &str = "OTLP metrics";
 
@@ -54,7 +54,7 @@ pub fn decode_json(bytes: &[u8], options: &OtlpOptions, context: &DecodeContext<
 
 /// Decodes a request.
 pub fn decode(request: ExportMetricsServiceRequest, options: &OtlpOptions, context: &DecodeContext<'_>) -> Decoded {
-    let mut decoder = Decoder::new(options, context);
+    let mut decoder = Decoder::new(request.encoded_len(), options, context);
     for of_resource in request.resource_metrics {
         let resource = otlp::resource(of_resource.resource, context.limits).map(sorted);
         for of_scope in of_resource.scope_metrics {
@@ -124,6 +124,9 @@ struct Stream {
     metric: String,
     /// [`Origin::key_middle`] by kind of number.
     key_middle: [Option<Vec<u8>>; NumberKind::ALL.len()],
+    /// The series met so far, by kind of number and the key of their attributes: many points of few series are the rule
+    /// in files and back-fills.
+    series: HashMap<(NumberKind, Vec<u8>), SeriesId>,
 }
 
 /// A data point of any kind.
@@ -141,6 +144,8 @@ struct Point {
 struct Decoder<'a> {
     options: &'a OtlpOptions,
     context: &'a DecodeContext<'a>,
+    budget: Budget,
+    write: Write,
     series: SeriesKeys,
     numbers: SamplesBuilder,
     /// Apart from the numbers, whose batch then needs no column for distributions.
@@ -155,10 +160,12 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    fn new(options: &'a OtlpOptions, context: &'a DecodeContext<'a>) -> Self {
+    fn new(request_bytes: usize, options: &'a OtlpOptions, context: &'a DecodeContext<'a>) -> Self {
         Self {
             options,
             context,
+            budget: Budget::of_request(request_bytes),
+            write: Write::default(),
             series: SeriesKeys::default(),
             numbers: SamplesBuilder::default(),
             distributions: SamplesBuilder::default(),
@@ -197,7 +204,8 @@ impl<'a> Decoder<'a> {
         };
         let metric = translated.unwrap_or_default();
         self.say(&metric, description, &unit, kind, monotonic);
-        let mut stream = Stream { name, unit, kind, temporality, monotonic, metric, key_middle: Default::default() };
+        let (key_middle, series) = Default::default();
+        let mut stream = Stream { name, unit, kind, temporality, monotonic, metric, key_middle, series };
         // A point that says "no value" has no type either; it ends the series of its neighbours.
         let usual = points.iter().map(|p| p.number).find(|n| *n != NumberKind::None);
         let usual = if matches!(kind, MetricKind::Gauge | MetricKind::Sum) { usual.unwrap_or(NumberKind::Double) } else { NumberKind::None };
@@ -235,20 +243,17 @@ impl<'a> Decoder<'a> {
         let attributes = sorted(attributes::convert(point.attributes, limits)?);
         let stale = point.flags & DataPointFlags::NoRecordedValueMask as u32 != 0;
         let value = if stale { SampleValue::Float(f64::from_bits(STALE_NAN_BITS)) } else { point.value? };
-        let labels = origin.labels.of_point(&stream.metric, &attributes, self.options, limits)?;
-
-        self.key.clear();
-        write_label_key(&mut self.key, labels.len(), labels.iter());
-        let middle = match &mut stream.key_middle[point.number as usize] {
-            Some(middle) => middle,
+        let mut attributes_key = Vec::new();
+        write_attributes_key(&mut attributes_key, &attributes);
+        let known = (point.number, attributes_key);
+        let series = match stream.series.get(&known) {
+            Some(series) => *series,
             None => {
-                let middle = origin.key_middle(stream, point.number);
-                stream.key_middle[point.number as usize].insert(middle)
+                let series = self.add_series(origin, stream, point.number, &attributes, &known.1)?;
+                stream.series.insert(known, series);
+                series
             }
         };
-        self.key.extend_from_slice(middle);
-        write_attributes_key(&mut self.key, &attributes);
-        let series = self.series.add_key(&self.key).ok_or("two series of this request have the same 64-bit id")?;
 
         if matches!(value, SampleValue::Histogram(_)) {
             self.distributions.push(series, time, start, value);
@@ -265,10 +270,36 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
+    fn add_series(
+        &mut self,
+        origin: &mut Origin,
+        stream: &mut Stream,
+        number: NumberKind,
+        attributes: &Attributes,
+        attributes_key: &[u8],
+    ) -> Result<SeriesId, String> {
+        let middle = match &mut stream.key_middle[number as usize] {
+            Some(middle) => middle,
+            None => {
+                let middle = origin.key_middle(stream, number);
+                stream.key_middle[number as usize].insert(middle)
+            }
+        };
+        self.budget.spend(middle.len() + origin.labels.bytes())?;
+        let labels = origin.labels.of_point(&stream.metric, attributes, self.options, self.context.limits)?;
+        self.key.clear();
+        write_label_key(&mut self.key, labels.len(), labels.iter());
+        self.key.extend_from_slice(middle);
+        self.key.extend_from_slice(attributes_key);
+        let collision = "its 64-bit id is that of another series of this request";
+        self.series.add_key(&self.key).ok_or_else(|| collision.to_owned())
+    }
+
     fn exemplar(&mut self, series: SeriesId, sample_time: Timestamp, exemplar: Exemplar) -> Result<(), String> {
         let limits = self.context.limits;
         let time = otlp::timestamp_if_set("time", exemplar.time_unix_nano)?.unwrap_or(sample_time);
         limits.check_time(time, self.context.now)?;
+        let wire_bytes = exemplar.encoded_len();
         let (value, value_int) = match exemplar.value {
             None => (None, None),
             Some(exemplar::Value::AsDouble(d)) => (Some(d), None),
@@ -285,11 +316,15 @@ impl<'a> Decoder<'a> {
         };
         self.exemplars.push(series, &row);
         self.counts.exemplars += 1;
+        if self.budget.batch_is_full(0, wire_bytes) {
+            self.write.push(Table::Exemplars, self.exemplars.finish());
+        }
         Ok(())
     }
 
     fn finish(mut self) -> Decoded {
-        let mut write = Write { series: self.series, batches: Vec::new() };
+        let mut write = self.write;
+        write.series = self.series;
         for samples in [&mut self.numbers, &mut self.distributions] {
             if !samples.is_empty() {
                 write.push(Table::Samples, samples.finish());

@@ -11,7 +11,7 @@ use prost::Message;
 
 use crate::decoded::{Counts, DecodeContext, DecodeError, Decoded};
 use crate::limits::Limits;
-use crate::otlp::{self, attributes, ids, json, json_traces};
+use crate::otlp::{self, Budget, attributes, ids, json, json_traces};
 
 const FORMAT: &str = "OTLP traces";
 
@@ -32,7 +32,10 @@ pub fn decode_json(bytes: &[u8], context: &DecodeContext<'_>) -> Result<Decoded,
 
 /// Decodes a request.
 pub fn decode(request: ExportTraceServiceRequest, context: &DecodeContext<'_>) -> Decoded {
+    let mut budget = Budget::of_request(request.encoded_len());
     let mut builder = SpansBuilder::default();
+    let mut write = Write::default();
+    let mut counts = Counts::default();
     let mut rejects = Rejects::default();
     let mut position = 0;
     for of_resource in request.resource_spans {
@@ -48,18 +51,29 @@ pub fn decode(request: ExportTraceServiceRequest, context: &DecodeContext<'_>) -
                     scope_attributes: scope.attributes,
                 })
             });
+            let shared_bytes =
+                origin.as_ref().map_or(0, |o| otlp::bytes_of(&o.resource) + otlp::bytes_of(&o.scope_attributes));
             for span in of_scope.spans {
                 position += 1;
-                let row = origin.as_ref().map_err(Clone::clone).and_then(|origin| Ok((origin, row(span, context)?)));
+                let wire_bytes = span.encoded_len();
+                let row = origin.as_ref().map_err(Clone::clone).and_then(|origin| {
+                    let row = row(span, context)?;
+                    budget.spend(shared_bytes)?;
+                    Ok((origin, row))
+                });
                 match row {
-                    Ok((origin, row)) => builder.push(origin, &row),
+                    Ok((origin, row)) => {
+                        builder.push(origin, &row);
+                        counts.spans += 1;
+                        if budget.batch_is_full(shared_bytes, wire_bytes) {
+                            write.push(Table::Spans, builder.finish());
+                        }
+                    }
                     Err(reason) => rejects.push(position, reason),
                 }
             }
         }
     }
-    let counts = Counts { spans: builder.len() as u64, ..Counts::default() };
-    let mut write = Write::default();
     write.push(Table::Spans, builder.finish());
     Decoded { write, rejects, counts }
 }

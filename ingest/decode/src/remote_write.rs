@@ -30,7 +30,8 @@ use crate::wire::{Reader, Value, WireError};
 use crate::{DecodeContext, DecodeError, Decoded};
 
 /// The types of metrics, by their number on the wire (the same in both versions).
-const METRIC_TYPES: [&str; 8] = ["unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset"];
+const METRIC_TYPES: [&str; 8] =
+    ["unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset"];
 
 /// Decodes a `prometheus.WriteRequest` (remote write 1.0). Rejects are positioned by series, counted from 1; metadata come
 /// after the series.
@@ -230,7 +231,8 @@ fn read_metadata_v2<'a>(
     if (kind, help, unit) == (0, 0, 0) {
         return Ok(Ok(None));
     }
-    let resolve = || Ok(Some(Metadata { kind: metric_type(kind), help: symbol(help, symbols)?, unit: symbol(unit, symbols)? }));
+    let resolve =
+        || Ok(Some(Metadata { kind: metric_type(kind), help: symbol(help, symbols)?, unit: symbol(unit, symbols)? }));
     Ok(resolve())
 }
 
@@ -369,7 +371,13 @@ impl<'c> Sink<'c> {
         Ok(())
     }
 
-    fn push_histogram(&mut self, id: SeriesId, message: &[u8], created_ms: i64, last_ms: &mut i64) -> Result<(), Fault> {
+    fn push_histogram(
+        &mut self,
+        id: SeriesId,
+        message: &[u8],
+        created_ms: i64,
+        last_ms: &mut i64,
+    ) -> Result<(), Fault> {
         let read = histogram::read(message, self.ctx.limits)?;
         let time = self.time_of(read.time_ms)?;
         let start = start_of(nonzero_or(read.start_ms, created_ms))?;

@@ -22,7 +22,7 @@ pub(crate) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
-    Fixed32(u32),
+    Fixed32,
 }
 
 /// Reads a message's fields in order.
@@ -56,7 +56,10 @@ impl<'a> Reader<'a> {
                 self.at = rest;
                 Value::Bytes(head)
             }
-            5 => Value::Fixed32(u32::from_le_bytes(self.chunk()?)),
+            5 => {
+                self.chunk::<4>()?;
+                Value::Fixed32
+            }
             // Groups (3 and 4) are gone from proto3, and no sender of ours has any.
             _ => return Err(WireError::Tag),
         };

@@ -5,6 +5,7 @@
 
 mod schema;
 pub mod files;
+pub mod imports;
 pub mod retention;
 pub mod tokens;
 
@@ -14,6 +15,7 @@ use std::str::FromStr as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 pub use files::{Commit, FileEntry, NewFile};
+pub use imports::{HiddenCharges, ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal};
 pub use retention::RetentionRule;
 pub use tokens::TokenRow;
 

@@ -163,6 +163,11 @@ impl SeriesIndex {
         maps.by_metric.get(metric).map_or_else(Vec::new, |(_, list)| list.iter().map(|n| SeriesId(maps.ids[*n as usize])).collect())
     }
 
+    /// How many series a metric has.
+    pub fn count_of(&self, metric: &str) -> usize {
+        self.maps.read().by_metric.get(metric).map_or(0, |(_, list)| list.len())
+    }
+
     /// The series of a metric with their definitions, in order of first sight.
     pub fn defs_of_metric(&self, metric: &str) -> Vec<(SeriesId, SeriesDef)> {
         let maps = self.maps.read();

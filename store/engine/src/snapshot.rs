@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use grid_model::{Table, TenantId};
 
-use crate::catalog::FileEntry;
+use crate::catalog::{FileEntry, HiddenCharges};
 use crate::index::SeriesIndex;
 use crate::store::State;
 
@@ -20,6 +20,7 @@ pub struct Snapshot {
     files: BTreeMap<Table, Arc<Vec<Arc<FileEntry>>>>,
     buffered: BTreeMap<Table, Vec<RecordBatch>>,
     series: Arc<SeriesIndex>,
+    hidden: Arc<HiddenCharges>,
 }
 
 impl Snapshot {
@@ -37,7 +38,8 @@ impl Snapshot {
             }
         }
         let series = state.series.get(tenant).cloned().unwrap_or_default();
-        Self { tenant: tenant.clone(), generation: state.generation, files, buffered, series }
+        let hidden = state.hidden.get(tenant).cloned().unwrap_or_default();
+        Self { tenant: tenant.clone(), generation: state.generation, files, buffered, series, hidden }
     }
 
     /// The files of a table, ordered by `max_seq`.
@@ -53,5 +55,10 @@ impl Snapshot {
     /// The tenant's series. Shared and growing: it may know series younger than this snapshot.
     pub fn series(&self) -> Arc<SeriesIndex> {
         Arc::clone(&self.series)
+    }
+
+    /// Charges that are in the files but that a later import replaced: no reader may show them.
+    pub fn hidden_charges(&self) -> &HiddenCharges {
+        &self.hidden
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::append::Writer;
 use crate::buffer::Buffer;
-use crate::catalog::{Catalog, FileEntry};
+use crate::catalog::{Catalog, FileEntry, HiddenCharges};
 use crate::error::{OpenError, StoreError};
 use crate::index::SeriesIndex;
 use crate::limits::Limits;
@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     pub state: RwLock<State>,
     /// Held by whatever changes files: flush, compaction, rewriting, import, retention. One at a time.
     pub maintenance: tokio::sync::Mutex<()>,
+    /// Held by an import from its decision to its commit.
+    pub importing: Arc<tokio::sync::Mutex<()>>,
     /// Signalled when the buffer asks for a flush.
     pub flush_wanted: Notify,
     /// Signalled when a flush has made room.
@@ -90,6 +92,8 @@ pub(crate) struct State {
     /// Rows on their way into files, and the last WAL segment that holds any of them.
     pub sealed: Option<(Arc<Buffer>, u64)>,
     pub series: HashMap<TenantId, Arc<SeriesIndex>>,
+    /// Charges that a later import replaced.
+    pub hidden: HashMap<TenantId, Arc<HiddenCharges>>,
 }
 
 /// Counts since the start.
@@ -173,7 +177,7 @@ impl Store {
         let (entries, generation, flushed) = catalog.load().await?;
         let mut next_seq = entries.iter().map(|e| e.max_seq + 1).max().unwrap_or(1);
         remove_orphans(&objects, &entries).await?;
-        let mut state = State { generation, ..State::default() };
+        let mut state = State { generation, hidden: catalog.hidden_charges().await?, ..State::default() };
         for entry in entries {
             let list = state.files.entry((entry.tenant.clone(), entry.table)).or_default();
             Arc::make_mut(list).push(Arc::new(entry));
@@ -195,6 +199,7 @@ impl Store {
             lock,
             state: RwLock::new(state),
             maintenance: tokio::sync::Mutex::new(()),
+            importing: Arc::default(),
             flush_wanted: Notify::new(),
             room: Notify::new(),
             read_only: RwLock::new(None),

@@ -14,7 +14,6 @@ use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use grid_model::table::logs;
 use parking_lot::Mutex;
 use tantivy::directory::{Directory as _, RamDirectory};
-use tantivy::postings::Postings as _;
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 use tantivy::{DocSet as _, Index, TERMINATED, TantivyDocument, Term};

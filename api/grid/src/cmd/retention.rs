@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use grid_model::Table;
 use grid_store::catalog::RetentionRule;
+use reqwest::Method;
 
 use crate::args::{RetentionCommand, TargetArgs};
+use crate::client::words_of_failure;
 use crate::config::Config;
 use crate::target::{self, Target};
 use crate::unit::{parse_duration, show_count, show_duration};
@@ -39,8 +41,18 @@ async fn set(config: &Config, table: &str, keep: &str, args: &TargetArgs) -> any
     let tenant = target::tenant(&args.tenant)?;
     match Target::resolve(args, config)? {
         Target::Server(client) => {
-            let body = serde_json::json!({ "table": table.name(), "keep": keep });
-            client.send(client.request(reqwest::Method::PUT, "/api/v1/retention").json(&body)).await?;
+            let path = format!("/api/v1/retention/{}", table.name());
+            if keep_ns.is_some() {
+                let body = serde_json::json!({ "keep": keep });
+                client.send(client.request(Method::PUT, &path).json(&body)).await?;
+            } else {
+                // Without a rule rows are kept for ever already, which 404 says.
+                let answer = client.send_any(client.request(Method::DELETE, &path)).await?;
+                if !answer.status().is_success() && answer.status() != reqwest::StatusCode::NOT_FOUND {
+                    let status = answer.status();
+                    bail!("{}", words_of_failure(status, &answer.text().await.unwrap_or_default()));
+                }
+            }
         }
         Target::Directory(dir) => {
             let store = target::open_existing(config, &dir).await?;
@@ -62,8 +74,16 @@ async fn set(config: &Config, table: &str, keep: &str, args: &TargetArgs) -> any
 async fn show(config: &Config, args: &TargetArgs) -> anyhow::Result<()> {
     match Target::resolve(args, config)? {
         Target::Server(client) => {
-            let answer = client.send(client.request(reqwest::Method::GET, "/api/v1/retention")).await?;
-            out::line(&answer.text().await.context("read the answer")?)?;
+            let answer = client.send(client.request(Method::GET, "/api/v1/retention")).await?;
+            let answer: serde_json::Value = answer.json().await.context("read the answer")?;
+            let items = answer["items"].as_array().cloned().unwrap_or_default();
+            if items.is_empty() {
+                out::say("no rules: every row is kept for ever");
+            }
+            for item in items {
+                let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+                out::line(&format!("{}\t{}\t{}", args.tenant, text("table"), text("keep")))?;
+            }
         }
         Target::Directory(dir) => {
             let store = target::open_existing(config, &dir).await?;
@@ -83,14 +103,19 @@ async fn show(config: &Config, args: &TargetArgs) -> anyhow::Result<()> {
 
 async fn apply(config: &Config, args: &TargetArgs) -> anyhow::Result<()> {
     match Target::resolve(args, config)? {
-        Target::Server(_) => {
-            bail!("a server applies retention by itself, every storage.expire_interval");
+        Target::Server(client) => {
+            let answer = client.send(client.request(Method::POST, "/api/v1/admin/expire")).await?;
+            let report: serde_json::Value = answer.json().await.context("read the answer")?;
+            let number = |name: &str| report[name].as_u64().unwrap_or(0);
+            let rows = number("rows_dropped") + number("rows_rewritten");
+            out::line(&format!("deleted {} rows; {} files are gone", show_count(rows), number("files_deleted")))?;
         }
         Target::Directory(dir) => {
             let store = target::open_existing(config, &dir).await?;
             let report = store.expire().await.context("apply retention")?;
             store.close().await.context("close the store")?;
-            out::line(&format!("deleted {} rows in {} files", show_count(report.rows), report.files))?;
+            let rows = report.rows_dropped + report.rows_rewritten;
+            out::line(&format!("deleted {} rows; {} files are gone", show_count(rows), report.files_deleted))?;
         }
     }
     Ok(())

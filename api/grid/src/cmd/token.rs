@@ -48,11 +48,11 @@ async fn create(
                 "name": name,
                 "tenants": args.tenant.split(',').collect::<Vec<_>>(),
                 "scopes": scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>(),
-                "ttl": ttl.map(show_duration),
+                "expires": ttl.map(show_duration),
             });
             let answer = client.send(client.request(Method::POST, ROUTE).json(&body)).await?;
             let mut shown: Value = answer.json().await.context("read the answer")?;
-            let secret = shown.as_object_mut().and_then(|o| o.remove("token").or_else(|| o.remove("secret")));
+            let secret = shown.as_object_mut().and_then(|o| o.remove("token"));
             let Some(Value::String(secret)) = secret else { bail!("the server's answer holds no token") };
             (secret, shown)
         }
@@ -86,8 +86,7 @@ async fn list(config: &Config, output: ReportFormat, args: &TargetArgs) -> anyho
         Target::Server(client) => {
             let answer: Value =
                 client.send(client.request(Method::GET, ROUTE)).await?.json().await.context("read the answer")?;
-            let list = answer.get("tokens").or_else(|| answer.get("items")).unwrap_or(&answer);
-            list.as_array().cloned().unwrap_or_default()
+            answer["items"].as_array().cloned().unwrap_or_default()
         }
         Target::Directory(dir) => {
             let store = target::open_existing(config, &dir).await?;

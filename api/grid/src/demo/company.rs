@@ -89,10 +89,23 @@ macro_rules! profile {
      rate $rate:literal ms $ms:literal err $err:literal refused $refused:literal,
      cpu $cpu:literal idle $idle:literal of $cpu_request:literal, memory $mem:literal of $request:literal max $limit:literal) => {
         Profile {
-            name: $name, team: $team, route: $route, method: $method, versions: [$v1, $v2], pool: Pool::$pool,
-            replicas: $replicas, peak_per_second: $rate, median_ms: $ms, error_ratio: $err, refused_ratio: $refused,
-            cpu_per_request: $cpu, cpu_idle: $idle, cpu_request: $cpu_request, memory_mib: $mem,
-            memory_request_mib: $request, memory_limit_mib: $limit,
+            name: $name,
+            team: $team,
+            route: $route,
+            method: $method,
+            versions: [$v1, $v2],
+            pool: Pool::$pool,
+            replicas: $replicas,
+            peak_per_second: $rate,
+            median_ms: $ms,
+            error_ratio: $err,
+            refused_ratio: $refused,
+            cpu_per_request: $cpu,
+            cpu_idle: $idle,
+            cpu_request: $cpu_request,
+            memory_mib: $mem,
+            memory_request_mib: $request,
+            memory_limit_mib: $limit,
         }
     };
 }
@@ -119,7 +132,14 @@ static PROFILES: [Profile; 8] = [
 
 impl Service {
     pub(crate) const ALL: [Self; 8] = [
-        Self::Frontend, Self::Checkout, Self::Cart, Self::Payments, Self::Search, Self::Recommendations, Self::Email, Self::Inventory,
+        Self::Frontend,
+        Self::Checkout,
+        Self::Cart,
+        Self::Payments,
+        Self::Search,
+        Self::Recommendations,
+        Self::Email,
+        Self::Inventory,
     ];
 
     pub(crate) fn profile(self) -> &'static Profile {
@@ -325,7 +345,9 @@ fn nodes(seed: u64, events: &Events) -> Vec<Node> {
     for n in 0..ml * ROLLOUT_COST_FACTOR {
         let name = format!("gke-ml-prod-pool-1-{pool_hash}-{}", rng.suffix(4));
         nodes.push(Node {
-            resource_id: format!("//compute.googleapis.com/projects/{GCP_PROJECT}/zones/us-central1-b/instances/{name}"),
+            resource_id: format!(
+                "//compute.googleapis.com/projects/{GCP_PROJECT}/zones/us-central1-b/instances/{name}"
+            ),
             name,
             pool: Pool::Ml,
             zone: "us-central1-b".to_owned(),
@@ -387,7 +409,8 @@ fn pods(seed: u64, steps: usize, events: &Events, nodes: &[Node]) -> Vec<Pod> {
 
 /// When the second version of a service came, if it did.
 pub(crate) fn deployment(service: Service, events: &Events) -> Option<usize> {
-    let all = [(Service::Recommendations, events.rollout.at), (events.leak.service, events.leak.start), events.harmless];
+    let all =
+        [(Service::Recommendations, events.rollout.at), (events.leak.service, events.leak.start), events.harmless];
     all.into_iter().find(|(s, _)| *s == service).map(|(_, at)| at)
 }
 

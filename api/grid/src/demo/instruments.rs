@@ -133,7 +133,10 @@ impl Instruments {
                 "shop.order.value",
                 "{dollar}",
                 "Value of each order.",
-                Data::ExponentialHistogram(ExponentialHistogram { data_points: values, aggregation_temporality: delta }),
+                Data::ExponentialHistogram(ExponentialHistogram {
+                    data_points: values,
+                    aggregation_temporality: delta,
+                }),
             ),
             metric("shop.conversion", "1", "Orders per visit.", Data::Gauge(Gauge { data_points: conversion })),
         ]
@@ -203,7 +206,8 @@ fn pool(world: &World, seen: &Observed) -> Metric {
         let all = world.db_connections(ORDERS_DB, step);
         let used = (all * (0.35 + 0.5 * world.db_cpu(ORDERS_DB, step))).round().min(all);
         for (state, n) in [("used", used), ("idle", all - used)] {
-            let attributes = vec![kv("db.client.connection.pool.name", "orders"), kv("db.client.connection.state", state)];
+            let attributes =
+                vec![kv("db.client.connection.pool.name", "orders"), kv("db.client.connection.state", state)];
             points.push(at(world, step, point(attributes, n as i64)));
         }
     }

@@ -50,7 +50,12 @@ pub(crate) struct Logs {
 }
 
 /// A record without trace.
-pub(crate) fn record(time_ns: u64, severity: SeverityNumber, body: impl IntoAny, attributes: Vec<KeyValue>) -> LogRecord {
+pub(crate) fn record(
+    time_ns: u64,
+    severity: SeverityNumber,
+    body: impl IntoAny,
+    attributes: Vec<KeyValue>,
+) -> LogRecord {
     let severity_text = match severity {
         SeverityNumber::Debug => "DEBUG",
         SeverityNumber::Warn => "WARN",
@@ -97,8 +102,15 @@ impl Logs {
 
     fn visits(&mut self, world: &World, seen: &Observed, step: usize, start: u64, rng: &mut Rng) {
         const PATHS: [&str; 9] = [
-            "/", "/products/NB-1042", "/products/NB-2210", "/search?q=gravel", "/static/app.3f9c.js", "/cart",
-            "/products/NB-9999", "/favicon.ico", "/search?q=e-bike",
+            "/",
+            "/products/NB-1042",
+            "/products/NB-2210",
+            "/search?q=gravel",
+            "/static/app.3f9c.js",
+            "/cart",
+            "/products/NB-9999",
+            "/favicon.ico",
+            "/search?q=e-bike",
         ];
         let m = seen.minute(Service::Frontend, step);
         let pods: Vec<usize> = world.company.running(Service::Frontend, step).collect();
@@ -131,7 +143,10 @@ impl Logs {
             let service = if near { outage.service } else { Service::Checkout };
             let Some(pod) = world.company.running(service, step).nth(rng.below(2) as usize) else { continue };
             let line = if near {
-                let body = format!("could not get a connection to {} within 5000 ms: {} of {} in use, {waiting} waiting", db.name, db.max_connections, db.max_connections);
+                let body = format!(
+                    "could not get a connection to {} within 5000 ms: {} of {} in use, {waiting} waiting",
+                    db.name, db.max_connections, db.max_connections
+                );
                 let attributes = vec![
                     kv("exception.type", "PoolTimeout"),
                     kv("db.namespace", db.name),
@@ -139,7 +154,11 @@ impl Logs {
                 ];
                 record(at, SeverityNumber::Error, body, attributes)
             } else {
-                let body = format!("attempt {} of 3 to call {} failed with 503, retrying", rng.between(1, 3), outage.service.name());
+                let body = format!(
+                    "attempt {} of 3 to call {} failed with 503, retrying",
+                    rng.between(1, 3),
+                    outage.service.name()
+                );
                 record(at, SeverityNumber::Warn, body, vec![kv("peer.service", outage.service.name())])
             };
             self.add(Speaker::Pod(pod), line);
@@ -162,13 +181,20 @@ impl Logs {
             }
             if step > 0 && world.restarts(pod, step) > world.restarts(pod, step - 1) {
                 let limit = p.service.profile().memory_limit_mib;
-                let body = format!("container {} of pod {} was killed: out of memory (limit {limit}Mi)", p.service.name(), p.name);
+                let body = format!(
+                    "container {} of pod {} was killed: out of memory (limit {limit}Mi)",
+                    p.service.name(),
+                    p.name
+                );
                 let attributes = vec![
                     kv("k8s.pod.name", p.name.as_str()),
                     kv("k8s.event.reason", "OOMKilled"),
                     kv("process.exit.code", 137_i64),
                 ];
-                self.add(Speaker::Platform("kubernetes"), record(start + MINUTE / 2, SeverityNumber::Error, body, attributes));
+                self.add(
+                    Speaker::Platform("kubernetes"),
+                    record(start + MINUTE / 2, SeverityNumber::Error, body, attributes),
+                );
             }
         }
     }
@@ -186,7 +212,8 @@ impl Logs {
                 kv("previous", old),
                 kv("replicas", world.company.running(service, step).count() as i64),
             ];
-            let attributes = vec![kv("deployment.id", format!("rel-{}", rng.hex(8))), kv("vcs.ref.head.revision", rng.hex(40))];
+            let attributes =
+                vec![kv("deployment.id", format!("rel-{}", rng.hex(8))), kv("vcs.ref.head.revision", rng.hex(40))];
             let mut line = record(start + MINUTE / 3, SeverityNumber::Info, body, attributes);
             line.event_name = "deployment".to_owned();
             self.add(Speaker::Platform("argocd"), line);
@@ -194,7 +221,10 @@ impl Logs {
                 let nodes: Vec<_> = world.company.pool(Pool::Ml).collect();
                 let before = nodes.iter().filter(|n| n.from == 0).count();
                 let body = format!("scaled node pool pool-1 of ml-prod from {before} to {} nodes", nodes.len());
-                self.add(Speaker::Platform("cluster-autoscaler"), record(start + MINUTE / 2, SeverityNumber::Info, body, Vec::new()));
+                self.add(
+                    Speaker::Platform("cluster-autoscaler"),
+                    record(start + MINUTE / 2, SeverityNumber::Info, body, Vec::new()),
+                );
             }
         }
     }
@@ -267,7 +297,11 @@ fn chatter(world: &World, step: usize, start: u64, rng: &mut Rng) -> (Speaker, L
             (pod(rng, Service::Payments), record(at, warn, body, attributes))
         }
         9 => {
-            let body = format!("mail server greylisted us, message {} will be sent again in {} s", rng.hex(12), rng.between(30, 600));
+            let body = format!(
+                "mail server greylisted us, message {} will be sent again in {} s",
+                rng.hex(12),
+                rng.between(30, 600)
+            );
             (pod(rng, Service::Email), record(at, warn, body, Vec::new()))
         }
         10 => {

@@ -1,6 +1,8 @@
 //! Short hands for OTLP messages: typed attributes, and the resource that a pod or service speaks for.
 
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value::Value};
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value::Value,
+};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::company::{AWS_SHOP, Cloud, GCP_PROJECT, Node, Pod, Service};
@@ -93,8 +95,9 @@ pub(crate) fn pod_resource(world: &World, pod: &Pod) -> Resource {
     ]);
     match node.pool.cloud() {
         Cloud::Aws => attributes.extend([kv("cloud.account.id", AWS_SHOP), kv("host.id", node.resource_id.as_str())]),
-        Cloud::Gcp => attributes
-            .extend([kv("cloud.account.id", GCP_PROJECT), kv("cloud.resource_id", node.resource_id.as_str())]),
+        Cloud::Gcp => {
+            attributes.extend([kv("cloud.account.id", GCP_PROJECT), kv("cloud.resource_id", node.resource_id.as_str())])
+        }
         Cloud::Azure => attributes.push(kv("cloud.resource_id", node.resource_id.as_str())),
     }
     resource(attributes)

@@ -12,7 +12,8 @@ pub(crate) fn mix(mut z: u64) -> u64 {
 
 /// A key for one purpose, so that purposes do not share a sequence.
 pub(crate) fn key(seed: u64, purpose: &str, n: u64) -> u64 {
-    let text = purpose.bytes().fold(0xCBF2_9CE4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01B3));
+    let text =
+        purpose.bytes().fold(0xCBF2_9CE4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01B3));
     mix(mix(seed ^ text).wrapping_add(n.wrapping_mul(GOLDEN)))
 }
 

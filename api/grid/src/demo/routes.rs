@@ -36,7 +36,12 @@ static RECOMMEND: Call = Call {
     service: Service::Recommendations,
     method: "GET",
     route: "/recommendations",
-    work: &[Query(FEATURES, "SELECT", "features", "SELECT sku, score FROM features WHERE customer = $1 ORDER BY score DESC LIMIT 12")],
+    work: &[Query(
+        FEATURES,
+        "SELECT",
+        "features",
+        "SELECT sku, score FROM features WHERE customer = $1 ORDER BY score DESC LIMIT 12",
+    )],
     says: "ranked 12 of 480 candidates for customer {}",
 };
 static TEASER: Call = Call {
@@ -57,14 +62,24 @@ static RESERVE: Call = Call {
     service: Service::Inventory,
     method: "POST",
     route: "/stock/{sku}/reserve",
-    work: &[Query(INVENTORY, "UPDATE", "stock", "UPDATE stock SET reserved = reserved + $2 WHERE sku = $1 AND on_hand - reserved >= $2")],
+    work: &[Query(
+        INVENTORY,
+        "UPDATE",
+        "stock",
+        "UPDATE stock SET reserved = reserved + $2 WHERE sku = $1 AND on_hand - reserved >= $2",
+    )],
     says: "reserved 1 of sku NB-{}",
 };
 static PAY: Call = Call {
     service: Service::Payments,
     method: "POST",
     route: "/payments",
-    work: &[Query(ORDERS, "INSERT", "payments", "INSERT INTO payments (order_id, method, amount_cents) VALUES ($1, $2, $3)")],
+    work: &[Query(
+        ORDERS,
+        "INSERT",
+        "payments",
+        "INSERT INTO payments (order_id, method, amount_cents) VALUES ($1, $2, $3)",
+    )],
     says: "payment for order {} authorised",
 };
 static MAIL: Call = Call {
@@ -100,12 +115,24 @@ static FIND: Call = Call {
 pub(crate) static PAGES: [(u64, Call, &[&str]); 5] = [
     (
         34,
-        Call { service: Service::Frontend, method: "GET", route: "/", work: &[Work::Call(&RECOMMEND), Work::Call(&TEASER)], says: "" },
+        Call {
+            service: Service::Frontend,
+            method: "GET",
+            route: "/",
+            work: &[Work::Call(&RECOMMEND), Work::Call(&TEASER)],
+            says: "",
+        },
         &["/", "/?ref=newsletter"],
     ),
     (
         26,
-        Call { service: Service::Frontend, method: "GET", route: "/products/{sku}", work: &[Work::Call(&STOCK), Work::Call(&RECOMMEND)], says: "" },
+        Call {
+            service: Service::Frontend,
+            method: "GET",
+            route: "/products/{sku}",
+            work: &[Work::Call(&STOCK), Work::Call(&RECOMMEND)],
+            says: "",
+        },
         &["/products/NB-1042", "/products/NB-2210", "/products/NB-3307", "/products/NB-1190", "/products/NB-4415"],
     ),
     (
@@ -120,7 +147,13 @@ pub(crate) static PAGES: [(u64, Call, &[&str]); 5] = [
     ),
     (
         8,
-        Call { service: Service::Frontend, method: "POST", route: "/checkout", work: &[Work::Call(&CHECK_OUT)], says: "" },
+        Call {
+            service: Service::Frontend,
+            method: "POST",
+            route: "/checkout",
+            work: &[Work::Call(&CHECK_OUT)],
+            says: "",
+        },
         &["/checkout"],
     ),
 ];

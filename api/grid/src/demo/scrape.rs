@@ -166,8 +166,12 @@ impl Catalogue {
             let cluster = profile.pool.cloud().cluster();
             let instance = format!("{}.shop.svc:9102", profile.name);
             let base = [
-                ("cluster", cluster), ("instance", instance.as_str()), ("job", profile.name),
-                ("namespace", "shop"), ("service", profile.name), ("team", profile.team),
+                ("cluster", cluster),
+                ("instance", instance.as_str()),
+                ("job", profile.name),
+                ("namespace", "shop"),
+                ("service", profile.name),
+                ("team", profile.team),
             ];
             for (outcome, status) in [(Outcome::Ok, "200"), (Outcome::Refused, "404"), (Outcome::Error, "503")] {
                 let labels = [&base[..], &[("status", status), ("method", profile.method), ("route", profile.route)]];
@@ -182,9 +186,14 @@ impl Catalogue {
             let profile = pod.service.profile();
             let node = &world.company.nodes[pod.node];
             let base = [
-                ("cluster", profile.pool.cloud().cluster()), ("container", profile.name), ("namespace", "shop"),
-                ("node", node.name.as_str()), ("pod", pod.name.as_str()), ("resource_id", node.resource_id.as_str()),
-                ("service", profile.name), ("version", pod.version),
+                ("cluster", profile.pool.cloud().cluster()),
+                ("container", profile.name),
+                ("namespace", "shop"),
+                ("node", node.name.as_str()),
+                ("pod", pod.name.as_str()),
+                ("resource_id", node.resource_id.as_str()),
+                ("service", profile.name),
+                ("version", pod.version),
             ];
             let alive = &pod.alive;
             let mut add = |metric: &str, more: &[(&str, &str)], signal| {
@@ -228,8 +237,12 @@ impl Catalogue {
         for (i, db) in company.databases.iter().enumerate() {
             let cloud = db.cloud;
             let base = [
-                ("cloud", cloud.word()), ("database", db.name), ("engine", db.engine), ("job", "databases"),
-                ("region", cloud.region()), ("resource_id", db.resource_id.as_str()),
+                ("cloud", cloud.word()),
+                ("database", db.name),
+                ("engine", db.engine),
+                ("job", "databases"),
+                ("region", cloud.region()),
+                ("resource_id", db.resource_id.as_str()),
             ];
             self.always("db_connections", &base, Signal::DbConnections(i));
             self.always("db_connections_max", &base, Signal::Constant(db.max_connections));
@@ -237,16 +250,22 @@ impl Catalogue {
             self.always("db_storage_free_bytes", &base, Signal::DbStorageFree(i));
         }
         let cache = [
-            ("cloud", "aws"), ("instance", "cart-cache-001:6379"), ("job", "redis"),
-            ("region", "us-east-1"), ("resource_id", company.cache_id.as_str()),
+            ("cloud", "aws"),
+            ("instance", "cart-cache-001:6379"),
+            ("job", "redis"),
+            ("region", "us-east-1"),
+            ("resource_id", company.cache_id.as_str()),
         ];
         self.always("redis_memory_used_bytes", &cache, Signal::CacheMemory);
         self.always("redis_memory_max_bytes", &cache, Signal::Constant(13.07 * GIB));
         self.always("redis_keyspace_hits_total", &cache, Signal::CacheHits);
         self.always("redis_keyspace_misses_total", &cache, Signal::CacheMisses);
         let queue = [
-            ("cloud", "aws"), ("job", "sqs"), ("queue", "order-events"),
-            ("region", "us-east-1"), ("resource_id", company.queue_id.as_str()),
+            ("cloud", "aws"),
+            ("job", "sqs"),
+            ("queue", "order-events"),
+            ("region", "us-east-1"),
+            ("resource_id", company.queue_id.as_str()),
         ];
         self.always("sqs_messages_visible", &queue, Signal::QueueDepth);
         self.always("sqs_oldest_message_age_seconds", &queue, Signal::QueueAge);
@@ -288,7 +307,9 @@ impl Series {
             Signal::Constant(c) => return out.fill(c),
             Signal::PodMemory(pod) => return gauge(&|s| grain(world.pod_memory(pod, s), 1.0 / 4096.0)),
             Signal::PodRestarts(pod) => return gauge(&|s| world.restarts(pod, s) as f64),
-            Signal::NodeMemoryAvailable(node) => return gauge(&|s| grain(available(world, seen, node, s), 1.0 / 65_536.0)),
+            Signal::NodeMemoryAvailable(node) => {
+                return gauge(&|s| grain(available(world, seen, node, s), 1.0 / 65_536.0));
+            }
             Signal::DbConnections(db) => return gauge(&|s| world.db_connections(db, s)),
             Signal::DbCpu(db) => return gauge(&|s| grain(world.db_cpu(db, s), 1024.0)),
             Signal::DbStorageFree(db) => {

@@ -92,7 +92,6 @@ struct Visit<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Answer {
     status: i64,
-    span_id: [u8; 8],
 }
 
 impl<'a> Visit<'a> {
@@ -123,8 +122,9 @@ impl<'a> Visit<'a> {
         let start = self.now;
         if let Some(answer) = self.serve(call, path, &[]) {
             let pod = self.world.company.running(Service::Frontend, self.step).next().unwrap_or_default();
-            let access = Access::new(self.rng, start, self.now, call.method, path, answer.status);
-            self.logs.access(pod, Access { trace_id: Some(self.trace_id), ..access });
+            let mut line = Access::new(self.rng, start, self.now, call.method, path, answer.status);
+            line.trace_id = Some(self.trace_id);
+            self.logs.access(pod, line);
         }
     }
 
@@ -142,7 +142,15 @@ impl<'a> Visit<'a> {
         (self.rng.next() | 1).to_be_bytes()
     }
 
-    fn span(&self, id: [u8; 8], parent: &[u8], kind: SpanKind, name: String, start: u64, attributes: Vec<KeyValue>) -> Span {
+    fn span(
+        &self,
+        id: [u8; 8],
+        parent: &[u8],
+        kind: SpanKind,
+        name: String,
+        start: u64,
+        attributes: Vec<KeyValue>,
+    ) -> Span {
         Span {
             trace_id: self.trace_id.to_vec(),
             span_id: id.to_vec(),
@@ -182,7 +190,9 @@ impl<'a> Visit<'a> {
             }
             status = match work {
                 Work::Call(next) => self.call(pod, &id, next)?,
-                Work::Query(db, operation, table, text) => self.query(pod, &id, m.median_ms, (*db, operation, table, text)),
+                Work::Query(db, operation, table, text) => {
+                    self.query(pod, &id, m.median_ms, (*db, operation, table, text))
+                }
                 Work::Cache(operation) => self.cache(pod, &id, m.median_ms, operation),
                 Work::Compute(name) => self.compute(pod, &id, m.median_ms, name),
                 Work::Publish(next) => self.publish(pod, &id, next)?,
@@ -218,7 +228,8 @@ impl<'a> Visit<'a> {
         if status >= 500 {
             attributes.push(kv("error.type", status.to_string()));
         }
-        let mut span = self.span(id, parent, SpanKind::Server, format!("{} {}", call.method, call.route), start, attributes);
+        let mut span =
+            self.span(id, parent, SpanKind::Server, format!("{} {}", call.method, call.route), start, attributes);
         span.events = events;
         span.status = status_of(status);
         self.keep(pod, span);
@@ -232,7 +243,7 @@ impl<'a> Visit<'a> {
             duration_ns: self.now - start,
             status,
         });
-        Some(Answer { status, span_id: id })
+        Some(Answer { status })
     }
 
     /// Draws a call with both sides, answering the status that the caller passes on.
@@ -264,7 +275,8 @@ impl<'a> Visit<'a> {
         let id = self.span_id();
         let start = self.now;
         let outage = &self.world.events.outage;
-        let starved = db == self.world.exhausted_db() && self.rng.chance(outage.intensity(self.step) * outage.error_ratio);
+        let starved =
+            db == self.world.exhausted_db() && self.rng.chance(outage.intensity(self.step) * outage.error_ratio);
         let ms = if starved { self.rng.real(4800.0, 5200.0) } else { self.rng.latency(median_ms * 0.55) };
         self.wait(ms);
         let mut attributes = vec![
@@ -323,7 +335,14 @@ impl<'a> Visit<'a> {
         let ms = self.rng.latency(median_ms * 0.4);
         self.wait(ms);
         let candidates = self.rng.between(40, 900) as i64;
-        let span = self.span(id, parent, SpanKind::Internal, name.to_owned(), start, vec![kv("search.candidates", candidates)]);
+        let span = self.span(
+            id,
+            parent,
+            SpanKind::Internal,
+            name.to_owned(),
+            start,
+            vec![kv("search.candidates", candidates)],
+        );
         self.keep(pod, span);
         200
     }
@@ -352,7 +371,12 @@ impl<'a> Visit<'a> {
         self.wait(ms);
         let name = "process order-events".to_owned();
         let mut span = self.span(consumed, &id, SpanKind::Consumer, name, start, messaging("process"));
-        span.links.push(Link { trace_id: self.trace_id.to_vec(), span_id: id.to_vec(), flags: 0x101, ..Link::default() });
+        span.links.push(Link {
+            trace_id: self.trace_id.to_vec(),
+            span_id: id.to_vec(),
+            flags: 0x101,
+            ..Link::default()
+        });
         self.keep(consumer, span);
         self.say(consumer, next, 200, &consumed);
         self.now = back_here;
@@ -364,9 +388,17 @@ impl<'a> Visit<'a> {
         let outage = call.service == self.world.events.outage.service;
         let id = self.rng.between(100_000, 999_999);
         let (severity, body) = match status {
-            500.. if outage => (SeverityNumber::Error, format!("request {} {} failed: no database connection within 5000 ms", call.method, call.route)),
-            502.. => (SeverityNumber::Error, format!("request {} {} failed: upstream answered 503", call.method, call.route)),
-            500.. => (SeverityNumber::Error, format!("request {} {} failed: internal error, request {id}", call.method, call.route)),
+            500.. if outage => (
+                SeverityNumber::Error,
+                format!("request {} {} failed: no database connection within 5000 ms", call.method, call.route),
+            ),
+            502.. => {
+                (SeverityNumber::Error, format!("request {} {} failed: upstream answered 503", call.method, call.route))
+            }
+            500.. => (
+                SeverityNumber::Error,
+                format!("request {} {} failed: internal error, request {id}", call.method, call.route),
+            ),
             400.. => (SeverityNumber::Warn, format!("refused {} {}: not valid, request {id}", call.method, call.route)),
             _ if call.says.is_empty() => return,
             _ => (SeverityNumber::Info, call.says.replace("{}", &id.to_string())),

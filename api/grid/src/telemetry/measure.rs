@@ -15,7 +15,7 @@ use tokio::time::Instant;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Declares the metrics; the meter holds them from then on.
-pub fn measure(meter: &Meter, store: &Store, engine: &Engine, guard: &Guard) {
+pub fn measure(meter: &Meter, store: &Store, engine: &Arc<Engine>, guard: &Guard) {
     let figures = Figures { store: store.clone(), last: Arc::default() };
     type Read = fn(&StoreStats) -> u64;
     let counters: [(&'static str, &'static str, &'static str, Read); 8] = [
@@ -49,7 +49,7 @@ pub fn measure(meter: &Meter, store: &Store, engine: &Engine, guard: &Guard) {
         };
         meter.u64_observable_gauge(name).with_unit(unit).with_description(about).with_callback(observe).build();
     }
-    let engine = engine.clone();
+    let engine = Arc::clone(engine);
     meter
         .u64_observable_gauge("grid.query.running")
         .with_unit("{query}")
@@ -77,6 +77,20 @@ pub fn measure(meter: &Meter, store: &Store, engine: &Engine, guard: &Guard) {
             }
         })
         .build();
+}
+
+/// What the operating system knows of this process, for `/metrics`.
+pub struct Process;
+
+impl grid_api::MetricsSource for Process {
+    fn write(&self, out: &mut grid_api::Exposition) {
+        if let Some(bytes) = resident_bytes() {
+            out.gauge("process_resident_memory_bytes", "Resident memory.", &[], bytes as f64);
+        }
+        if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+            out.gauge("process_open_fds", "Open file descriptors.", &[], open.count() as f64);
+        }
+    }
 }
 
 #[derive(Clone)]

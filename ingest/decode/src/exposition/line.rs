@@ -32,8 +32,9 @@ impl Meta<'_> {
 
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Type(_, text) | Self::Unit(_, text) => text,
+            Self::Type(_, kind) => kind,
             Self::Help(_, text) => text,
+            Self::Unit(_, unit) => unit,
         }
     }
 }
@@ -97,9 +98,10 @@ pub(super) fn parse_rest(rest: &str, format: Format) -> Result<Sample<'_>, Strin
 
 fn is_prometheus_meta(comment: &[u8]) -> bool {
     let rest = comment[1..].trim_ascii_start();
-    rest.len() + 1 < comment.len() && [b"HELP", b"TYPE"].iter().any(|word| {
-        rest.strip_prefix(*word).is_some_and(|after| after.starts_with(b" ") || after.starts_with(b"\t"))
-    })
+    rest.len() + 1 < comment.len()
+        && [b"HELP", b"TYPE"].iter().any(|word| {
+            rest.strip_prefix(*word).is_some_and(|after| after.starts_with(b" ") || after.starts_with(b"\t"))
+        })
 }
 
 fn parse_meta(text: &str, format: Format) -> Result<Meta<'_>, String> {
@@ -121,7 +123,10 @@ fn parse_meta(text: &str, format: Format) -> Result<Meta<'_>, String> {
         "HELP" => Ok(Meta::Help(name, unescape(rest, !lenient))),
         "TYPE" => {
             let kind = if lenient { rest.trim() } else { rest };
-            Ok(Meta::Type(name, metric_type(kind, format).ok_or_else(|| format!("unknown metric type {:?}", clip(kind)))?))
+            Ok(Meta::Type(
+                name,
+                metric_type(kind, format).ok_or_else(|| format!("unknown metric type {:?}", clip(kind)))?,
+            ))
         }
         "UNIT" if !lenient => {
             let is_suffix = name.strip_suffix(rest).is_some_and(|n| n.ends_with('_'));
@@ -261,7 +266,9 @@ impl<'a> Cursor<'a> {
         let before = self.at;
         self.skip_blanks();
         // After a closing brace the Prometheus format needs no blank.
-        let blank = self.take(b' ') || self.at > before || (self.format == Format::Prometheus && self.text[..self.at].ends_with('}'));
+        let blank = self.take(b' ')
+            || self.at > before
+            || (self.format == Format::Prometheus && self.text[..self.at].ends_with('}'));
         // A series that was cut off by `repeat_of_previous` ended with a brace, too.
         let blank = blank || (self.format == Format::Prometheus && self.at == 0);
         let rest = self.rest();
@@ -294,7 +301,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Labels up to and including the closing brace. A quoted string alone is the metric's name, if one is looked for.
-    fn labels(&mut self, out: &mut Vec<Label<'a>>, mut metric: Option<&mut Option<Cow<'a, str>>>) -> Result<(), String> {
+    fn labels(
+        &mut self,
+        out: &mut Vec<Label<'a>>,
+        mut metric: Option<&mut Option<Cow<'a, str>>>,
+    ) -> Result<(), String> {
         loop {
             self.skip_blanks();
             if self.take(b'}') {
@@ -310,10 +321,7 @@ impl<'a> Cursor<'a> {
             if self.take(b'=') {
                 self.skip_blanks();
                 let value = self.quoted()?;
-                // The same pair twice says nothing new; two values of one label are refused later.
-                if !out.iter().any(|(k, v)| *k == name && *v == value) {
-                    out.push((name, value));
-                }
+                out.push((name, value));
             } else {
                 let at_end = matches!(self.peek(), Some(b',' | b'}'));
                 match &mut metric {
@@ -364,32 +372,33 @@ fn float(text: &str) -> Result<f64, String> {
     Ok(if value.is_nan() { f64::NAN } else { value })
 }
 
-/// A time in seconds, exactly where it is written as a plain decimal.
+/// A time in seconds, read exactly: exporters in Go write `1.726839813016397e+09`, of which a float would lose the
+/// nanoseconds. What is finer is cut off.
 pub(super) fn seconds(text: &str) -> Result<Timestamp, String> {
-    let bad = || format!("{:?} is not a time in seconds", clip(text));
-    if let Some(time) = plain_seconds(text) {
-        return Ok(time);
-    }
-    let nanos = float(text).map_err(|_| bad())? * 1e9;
-    // `as` saturates, so the bound is checked on the float.
-    if !(nanos.abs() < i64::MAX as f64) {
-        return Err(bad());
-    }
-    Ok(Timestamp(nanos as i64))
+    decimal_nanos(text).map(Timestamp).ok_or_else(|| format!("{:?} is not a time in seconds", clip(text)))
 }
 
-fn plain_seconds(text: &str) -> Option<Timestamp> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = whole.strip_prefix('-').unwrap_or(whole);
-    let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if digits.is_empty() || !all_digits(digits) || !all_digits(fraction) {
+/// A decimal number of seconds in nanoseconds; `None` if it is none or too large.
+fn decimal_nanos(text: &str) -> Option<i64> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let digits = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() && fraction.is_empty() {
         return None;
     }
+    // The power of ten of the next digit, in nanoseconds.
+    let mut power = i32::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_add(8)?;
     let mut nanos = 0i64;
-    for i in 0..9 {
-        nanos = nanos * 10 + fraction.as_bytes().get(i).map_or(0, |b| i64::from(b - b'0'));
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        let digit = i64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+        if power >= 0 && digit != 0 {
+            let unit = 10i64.checked_pow(u32::try_from(power).ok()?)?;
+            nanos = nanos.checked_add(digit.checked_mul(unit)?)?;
+        }
+        power = power.checked_sub(1)?;
     }
-    let seconds: i64 = whole.parse().ok()?;
-    let nanos = if whole.starts_with('-') { -nanos } else { nanos };
-    seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Timestamp)
+    Some(if mantissa.starts_with('-') { -nanos } else { nanos })
 }

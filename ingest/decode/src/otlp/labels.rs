@@ -52,6 +52,11 @@ impl SharedLabels {
         Self { promoted, own }
     }
 
+    /// Bytes that each series repeats.
+    pub(crate) fn bytes(&self) -> usize {
+        self.promoted.iter().chain(&self.own).map(|(k, v)| k.len() + v.len()).sum()
+    }
+
     /// The labels of one series; `attributes` are sorted by key, so that values which collide under one name are joined in
     /// the order of their keys, as the specification wants.
     pub(crate) fn of_point(

@@ -70,7 +70,8 @@ pub(super) fn read(message: &[u8], limits: &Limits) -> Result<Read, Fault> {
     if schema != i64::from(CUSTOM_SCHEMA) && !EXPONENTIAL_SCHEMAS.contains(&schema) {
         return Err(Fault::Item(format!("histogram has unknown schema {schema}")));
     }
-    let is_float = is_float.unwrap_or(h.zero_count_float.is_some() || !(positive.counts.is_empty() && negative.counts.is_empty()));
+    let is_float =
+        is_float.unwrap_or(h.zero_count_float.is_some() || !(positive.counts.is_empty() && negative.counts.is_empty()));
     if is_float {
         h.count_float.get_or_insert(0.0);
         let whole = std::mem::take(&mut h.zero_count);
@@ -179,7 +180,8 @@ fn check_custom(h: &Histogram) -> Result<(), String> {
 /// The count of a histogram with whole counts is the sum of its buckets. Observations of NaN are in no bucket: if the sum is
 /// NaN, the count may be higher.
 fn check_counts(h: &Histogram) -> Result<(), String> {
-    let (None, Counts::Int(positive), Counts::Int(negative)) = (h.count_float, &h.positive_counts, &h.negative_counts) else {
+    let (None, Counts::Int(positive), Counts::Int(negative)) = (h.count_float, &h.positive_counts, &h.negative_counts)
+    else {
         return Ok(());
     };
     let sum = h.sum.unwrap_or_default();

@@ -42,8 +42,9 @@ fn captured_requests_count_as_the_manifest_says() {
         assert_eq!(decoded.write.series.len() as u64, expected("series"), "{file}");
         let back = testing::samples(&decoded);
         if !v2 {
-            let stale = back.iter().filter(|s| s.value.is_some_and(|v| v == STALE_NAN_BITS)).count();
-            assert_eq!(stale as u64, expected("stale_markers"), "{file}");
+            // The manifest counts every NaN as a stale marker.
+            let nan = back.iter().filter(|s| s.value.is_some_and(|v| f64::from_bits(v).is_nan())).count();
+            assert_eq!(nan as u64, expected("stale_markers"), "{file}");
         }
         if let Some(first) = entry["first_series"].as_object() {
             let first: Vec<_> = first.iter().map(|(k, v)| (k.as_str(), v.as_str().unwrap())).collect();
@@ -217,18 +218,111 @@ fn bad_series_are_rejected_with_a_reason_and_the_rest_is_kept() {
     let spans = |spans: Vec<Span>| Histogram { positive_spans: spans, ..native() };
     let mut cases: Vec<(Vec<u8>, u64, &str)> = vec![
         (v1(|w| sample(w, 1)), 1, "no label __name__"),
-        (v1(|w| { label(w, b"job", b"j"); sample(w, 1); sample(w, 2) }), 2, "series {job=\"j\"} has no label __name__"),
-        (v1(|w| { label(w, b"__name__", b""); sample(w, 1) }), 1, "no label __name__"),
-        (v1(|w| { named(w); label(w, b"", b"x"); sample(w, 1) }), 1, "empty name"),
-        (v1(|w| { named(w); label(w, b"a", b"1"); label(w, b"a", b"1"); sample(w, 1) }), 1, "\"a\" occurs twice"),
-        (v1(|w| { named(w); label(w, b"a", b"\xff"); sample(w, 1) }), 1, "value of label \"a\" is not UTF-8"),
-        (v1(|w| { named(w); label(w, b"\xff", b"1"); sample(w, 1) }), 1, "name is not UTF-8"),
-        (v1(|w| { named(w); label(w, b"a", &long); sample(w, 1) }), 1, "more than 4096"),
-        (v1(|w| { named(w); label(w, &long, b"1"); sample(w, 1) }), 1, "more than 1024"),
-        (v1(|w| { named(w); (0..200).for_each(|i| label(w, format!("l{i}").as_bytes(), b"1")); sample(w, 1) }), 1, "201 labels"),
-        (v1(|w| { named(w); sample(w, i64::MAX) }), 1, "does not fit into nanoseconds"),
-        (v1(|w| { named(w); sample(w, i64::MIN) }), 1, "does not fit into nanoseconds"),
-        (v1(|w| { named(w); sample(w, NOW.nanos() / 1_000_000 + 25 * 3_600_000) }), 1, "24 h in the future"),
+        (
+            v1(|w| {
+                label(w, b"job", b"j");
+                sample(w, 1);
+                sample(w, 2)
+            }),
+            2,
+            "series {job=\"j\"} has no label __name__",
+        ),
+        (
+            v1(|w| {
+                label(w, b"__name__", b"");
+                sample(w, 1)
+            }),
+            1,
+            "no label __name__",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                label(w, b"", b"x");
+                sample(w, 1)
+            }),
+            1,
+            "empty name",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                label(w, b"a", b"1");
+                label(w, b"a", b"1");
+                sample(w, 1)
+            }),
+            1,
+            "\"a\" occurs twice",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                label(w, b"a", b"\xff");
+                sample(w, 1)
+            }),
+            1,
+            "value of label \"a\" is not UTF-8",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                label(w, b"\xff", b"1");
+                sample(w, 1)
+            }),
+            1,
+            "name is not UTF-8",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                label(w, b"a", &long);
+                sample(w, 1)
+            }),
+            1,
+            "more than 4096",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                label(w, &long, b"1");
+                sample(w, 1)
+            }),
+            1,
+            "more than 1024",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                (0..200).for_each(|i| label(w, format!("l{i}").as_bytes(), b"1"));
+                sample(w, 1)
+            }),
+            1,
+            "201 labels",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                sample(w, i64::MAX)
+            }),
+            1,
+            "does not fit into nanoseconds",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                sample(w, i64::MIN)
+            }),
+            1,
+            "does not fit into nanoseconds",
+        ),
+        (
+            v1(|w| {
+                named(w);
+                sample(w, NOW.nanos() / 1_000_000 + 25 * 3_600_000)
+            }),
+            1,
+            "24 h in the future",
+        ),
     ];
     for (h, reason) in [
         (Histogram { count: 13, ..native() }, "counts 13 observations, but its buckets hold 12"),
@@ -239,8 +333,14 @@ fn bad_series_are_rejected_with_a_reason_and_the_rest_is_kept() {
         (spans(vec![Span { offset: 0, length: u32::MAX }; 3]), "histogram spans reach"),
         (Histogram { positive_counts: Counts::Int(vec![0; 9000]), ..native() }, "more than 8192 buckets"),
         (Histogram { positive_counts: Counts::Float(vec![1.0; 3]), ..native() }, "whole count and fractional buckets"),
-        (Histogram { positive_counts: Counts::Int(vec![1; 3]), ..native_float() }, "fractional count and whole buckets"),
-        (Histogram { positive_counts: Counts::Float(vec![1.0, -2.0, 3.0]), ..native_float() }, "negative bucket count -2"),
+        (
+            Histogram { positive_counts: Counts::Int(vec![1; 3]), ..native_float() },
+            "fractional count and whole buckets",
+        ),
+        (
+            Histogram { positive_counts: Counts::Float(vec![1.0, -2.0, 3.0]), ..native_float() },
+            "negative bucket count -2",
+        ),
         (Histogram { positive_counts: Counts::Int(vec![1, u64::MAX, 3]), ..native() }, "negative bucket count -1"),
         (Histogram { zero_count_float: Some(1.0), ..native() }, "fractional zero count"),
         (Histogram { bounds: vec![1.0, 1.0, 2.0], ..custom() }, "do not ascend"),

@@ -86,6 +86,14 @@ const MIGRATIONS: &[&str] = &[
         reason TEXT NOT NULL
     );
     CREATE INDEX import_rejects_import ON import_rejects (tenant, import_id);",
+    // 3: what a reject was, and what an import took although it does not conform.
+    "ALTER TABLE imports ADD COLUMN manifest_made INTEGER;
+    ALTER TABLE imports ADD COLUMN rows_source INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE imports ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE import_rejects ADD COLUMN line INTEGER;
+    ALTER TABLE import_rejects ADD COLUMN cost TEXT;
+    ALTER TABLE import_rejects ADD COLUMN currency TEXT;
+    ALTER TABLE import_rejects ADD COLUMN raw TEXT;",
 ];
 
 /// Applies what is missing, each step in its own transaction.

@@ -1,0 +1,72 @@
+# The two commands of the README, and the house's own. `make help` lists them.
+#
+# Every cargo call is for the whole workspace: a build of one package alone resolves other features for shared
+# dependencies, and cargo would build half of them a second time (see CONTRIBUTING.md, "Building").
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# One warm target directory for all checkouts of one user; outside the tree, so that a fresh clone builds fast too.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/grid/target
+PEERS := $(CARGO_TARGET_DIR)/peers
+FIGURES := $(CARGO_TARGET_DIR)/figures.jsonl
+FUZZ_DIR := fuzz
+FUZZ_TARGETS = $(basename $(notdir $(wildcard $(FUZZ_DIR)/fuzz_targets/*.rs)))
+SECONDS_PER_TARGET ?= 300
+KILL_CYCLES ?= 200
+# Suites that note figures; the others of `make test` only hold rules.
+SUITES := otel_sdk prometheus loki_client captured kill visibility bills duckdb demo tenants s3 docs
+
+.PHONY: help demo build test peers bench fuzz scorecard fmt lint licences rust
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: build ## build, then serve 14 days of a small company and print a tour
+	"$(CARGO_TARGET_DIR)/debug/grid" demo
+
+build: rust ## the binary, $(CARGO_TARGET_DIR)/debug/grid
+	cargo build --locked --workspace --bin grid
+
+test: build peers ## all tests: units, properties, suites against the binary with real clients
+	GRID_PEERS="$(PEERS)" cargo test --locked --workspace
+
+peers: ## install what the suites talk to (a Python environment, a Prometheus) under the target directory
+	@bash tests/peers/setup.sh "$(PEERS)"
+
+bench: build ## what is measured so far: decoders, ingest and queries of the demo's data
+	GRID_PEERS="$(PEERS)" cargo test --locked --workspace --test bench -- --ignored --nocapture --test-threads 1
+
+fuzz: rust ## fuzz every decoder for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	@test -n "$(FUZZ_TARGETS)" || { echo "no fuzz targets in $(FUZZ_DIR)"; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+	    echo "== $$target, $(SECONDS_PER_TARGET) s"; \
+	    (cd $(FUZZ_DIR)/.. && CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- \
+	        -max_total_time=$(SECONDS_PER_TARGET) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1) || exit 1; \
+	done
+
+scorecard: build peers ## every bar with its figure: 200 kill cycles, the demo in release, all suites (about an hour)
+	@rm -f "$(FIGURES)"
+	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" GRID_KILL_CYCLES=$(KILL_CYCLES) GRID_TENANT_CASES=2000 \
+	    cargo test --locked --workspace --no-fail-fast $(SUITES:%=--test %)
+	cargo build --locked --workspace --release --bin grid
+	-GRID_FIGURES="$(FIGURES)" GRID_BIN="$(CARGO_TARGET_DIR)/release/grid" \
+	    cargo test --locked --workspace --test demo the_first_answer
+	@GRID_FIGURES="$(FIGURES)" cargo run --quiet --locked --workspace --bin scorecard
+
+fmt: ## format all code
+	cargo fmt --all
+
+lint: rust ## formatting and clippy, as CI runs them
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+licences: ## licences and advisories of all dependencies
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --workspace check licenses bans sources
+
+rust:
+	@command -v cargo >/dev/null || { echo "Grid is built with Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) \
+	or newer, and cargo is not on the path. Install it with rustup, then run make again." >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "Grid needs a C compiler (Debian: apt-get install build-essential)." >&2; exit 1; }

@@ -1,0 +1,21 @@
+//! `grid import`: files into tables, through the same decoders as the protocols.
+
+mod bill;
+mod read;
+mod send;
+mod telemetry;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::args::ImportKind;
+
+/// Imports files of one kind.
+pub async fn run(file: Option<&Path>, kind: ImportKind) -> anyhow::Result<ExitCode> {
+    match kind {
+        ImportKind::Bill(args) => bill::run(file, args).await,
+        ImportKind::Metrics(args) => telemetry::run(file, read::Signal::Metrics, args).await,
+        ImportKind::Logs(args) => telemetry::run(file, read::Signal::Logs, args).await,
+        ImportKind::Traces(args) => telemetry::run(file, read::Signal::Traces, args).await,
+    }
+}

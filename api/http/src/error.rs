@@ -1,0 +1,197 @@
+//! Every way in which a request of the native API fails, and how the client sees it: `application/problem+json`.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use grid_analytics::QueryError;
+use grid_guard::layer::BookError;
+use grid_guard::{AuthError, BodyError, Problem};
+use grid_store::StoreError;
+use http::StatusCode;
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The JSON of the body is not what the route expects.
+    #[error("{detail}")]
+    Json {
+        /// What the parser says.
+        detail: String,
+        /// Where, counted from 1.
+        line: usize,
+        /// Where, counted from 1.
+        column: usize,
+    },
+    /// The body is of a type that the route does not read.
+    #[error("the route does not read {found:?}")]
+    ContentType {
+        /// The type found.
+        found: String,
+        /// The types that it reads.
+        reads: &'static str,
+    },
+    /// No format of the answer is acceptable to the client.
+    #[error("no format of {accept:?} can be given")]
+    NotAcceptable {
+        /// The header.
+        accept: String,
+        /// The types that it can give.
+        gives: &'static str,
+    },
+    /// A parameter of the path or query string.
+    #[error("{0}")]
+    Parameter(String),
+    /// A cursor that the list did not give.
+    #[error("the cursor {0:?} was not given by this list")]
+    Cursor(String),
+    /// No route has this path.
+    #[error("there is no route {0}")]
+    NoRoute(String),
+    /// The route does not know this method.
+    #[error("the route {path} does not know {method}")]
+    Method {
+        /// The method.
+        method: String,
+        /// The path.
+        path: String,
+    },
+    /// The thing that the path names.
+    #[error("there is no {what} {id:?} for this tenant")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        id: String,
+    },
+    /// A token would grant more than its maker holds.
+    #[error("{0}")]
+    Exceeds(String),
+    /// An action over all tenants by a caller that holds some.
+    #[error("{0} concerns every tenant")]
+    NeedsAllTenants(&'static str),
+    /// A query.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The store.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// A body.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The caller.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Tokens.
+    #[error(transparent)]
+    Tokens(#[from] BookError),
+    /// A bill.
+    #[error(transparent)]
+    Import(#[from] crate::importer::ImporterError),
+    /// An upload without a file.
+    #[error("the request holds no file")]
+    UploadEmpty,
+    /// An upload over the limit.
+    #[error("the upload has more than {limit} bytes")]
+    UploadTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A defect of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl ApiError {
+    /// The error as the client sees it.
+    pub fn problem(&self) -> Problem {
+        use crate::importer::ImporterError as I;
+        let p = |status, code: &'static str| {
+            let title = crate::codes::explain(code).map_or("error", |c| c.title);
+            Problem::new(status, code, title, self.to_string())
+        };
+        match self {
+            Self::Json { line, column, .. } => {
+                let problem =
+                    p(StatusCode::BAD_REQUEST, "GRID-0201").hint("compare with the schema of the route at /docs");
+                if *line == 0 { problem } else { problem.member("line", *line).member("column", *column) }
+            }
+            Self::ContentType { reads, .. } => {
+                p(StatusCode::UNSUPPORTED_MEDIA_TYPE, "GRID-0202").hint(format!("it reads {reads}"))
+            }
+            Self::NotAcceptable { gives, .. } => {
+                p(StatusCode::NOT_ACCEPTABLE, "GRID-0203").hint(format!("it gives {gives}"))
+            }
+            Self::Parameter(_) => {
+                p(StatusCode::BAD_REQUEST, "GRID-0204").hint("the route's entry at /docs lists its parameters")
+            }
+            Self::NoRoute(_) => p(StatusCode::NOT_FOUND, "GRID-0205").hint("/docs lists every route"),
+            Self::Method { .. } => {
+                p(StatusCode::METHOD_NOT_ALLOWED, "GRID-0206").hint("the header Allow lists the methods of this route")
+            }
+            Self::NotFound { .. } => p(StatusCode::NOT_FOUND, "GRID-0207").hint("GET on the collection lists what there is"),
+            Self::Cursor(_) => {
+                p(StatusCode::BAD_REQUEST, "GRID-0208").hint("use next_cursor of the last answer unchanged, or none")
+            }
+            Self::Exceeds(_) => p(StatusCode::FORBIDDEN, "GRID-0209")
+                .hint("use a token that holds these tenants and scopes, or `grid token create` on the machine itself"),
+            Self::NeedsAllTenants(_) => p(StatusCode::FORBIDDEN, "GRID-0210").hint("use a token for tenant `*`"),
+            Self::Query(e) => query_problem(e),
+            Self::Store(StoreError::Closed) => {
+                p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0304").retry_after(Duration::from_secs(5))
+            }
+            Self::Store(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0307")
+                .hint("look at the log of the server; `grid doctor` checks disk, log and catalog"),
+            Self::Body(e) => e.problem(),
+            Self::Auth(e) => e.problem(),
+            Self::Tokens(BookError::NameInvalid | BookError::NoScope | BookError::ExpiresInPast | BookError::Full) => {
+                p(StatusCode::BAD_REQUEST, "GRID-0204")
+            }
+            Self::Tokens(e) => AuthError::Book(e.clone()).problem(),
+            Self::Import(I::Unreadable(_)) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0501")
+                .hint("FOCUS 1.0-1.4 as CSV, CSV.gz or Parquet, or AWS CUR as CSV; `format` names it if it is not recognised"),
+            Self::Import(I::Refused(_)) => p(StatusCode::CONFLICT, "GRID-0502")
+                .hint("import the newer manifest, or say restate=true if the older one is really meant"),
+            Self::Import(I::Busy { retry_after, .. }) => {
+                p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0301").retry_after(*retry_after)
+            }
+            Self::Import(I::Failed(_)) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0503")
+                .hint("nothing of it is visible; import the same file again, it is idempotent"),
+            Self::UploadEmpty => p(StatusCode::BAD_REQUEST, "GRID-0504")
+                .hint("send the file as the body, or as one or more file parts of multipart/form-data"),
+            Self::UploadTooLarge { .. } => p(StatusCode::PAYLOAD_TOO_LARGE, "GRID-0505")
+                .hint("use `grid import bill` on the machine itself, or raise `api.import_bytes_max`"),
+            Self::Internal(_) => {
+                p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0901").hint("this is a defect of Grid; please report it")
+            }
+        }
+    }
+}
+
+fn query_problem(e: &QueryError) -> Problem {
+    let code = e.code();
+    let status = StatusCode::from_u16(e.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let title = crate::codes::explain(code).map_or("query failed", |c| c.title);
+    let mut problem = Problem::new(status, code, title, e.to_string());
+    problem.hint = e.hint();
+    if let Some(at) = e.position() {
+        problem = problem.member("line", at.line).member("column", at.column);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after(Duration::from_secs(1)) } else { problem }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let problem = self.problem();
+        if problem.status.is_server_error() && problem.retry_after.is_none() {
+            // Here the error is handled, so here its chain is printed, once.
+            let mut chain = String::new();
+            let mut cause = std::error::Error::source(&self);
+            while let Some(e) = cause {
+                chain.push_str(&format!(": {e}"));
+                cause = e.source();
+            }
+            tracing::error!(code = problem.code, error = %self, chain, "request failed");
+        }
+        problem.into_response()
+    }
+}

@@ -1,0 +1,67 @@
+//! What the API needs from whoever reads bills. The API may not import the ingest room; the binary joins the two.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use grid_model::TenantId;
+
+/// One uploaded file, resting in a temporary folder until the import is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillFile {
+    /// The name that the sender gave it.
+    pub name: String,
+    /// Where it rests.
+    pub path: PathBuf,
+}
+
+/// A bill to import: all files are one import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillUpload {
+    /// Whose bill.
+    pub tenant: TenantId,
+    /// At least one.
+    pub files: Vec<BillFile>,
+    /// Source and export name; `None` lets the importer derive it from the files.
+    pub dataset: Option<String>,
+    /// `focus`, `aws-cur`, ...; `None` or `auto` lets the importer recognise it.
+    pub format: Option<String>,
+    /// Version of the manifest; a newer one replaces its predecessor's accounts and periods.
+    pub manifest_version: Option<String>,
+    /// Replace what is stored for the same dataset, accounts and periods.
+    pub restate: bool,
+    /// Read and reconcile only; store nothing.
+    pub check: bool,
+}
+
+/// Why a bill was not imported. Nothing of it is visible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImporterError {
+    /// The files are no bill that is understood.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The import contradicts what is stored.
+    #[error("{0}")]
+    Refused(String),
+    /// The store has no room now.
+    #[error("{reason}")]
+    Busy {
+        /// Why.
+        reason: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The answer of an import under way.
+pub type Importing<'a> = Pin<Box<dyn Future<Output = Result<crate::route::imports::ImportOutcome, ImporterError>> + Send + 'a>>;
+
+/// Reads bills into the store.
+pub trait BillImporter: Send + Sync {
+    /// Imports a bill: all of it or nothing. Files that were imported before, byte for byte, are skipped.
+    fn import(&self, upload: BillUpload) -> Importing<'_>;
+}

@@ -1,0 +1,8 @@
+//! Fuzzes OpenMetrics text.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    grid_fuzz::check_exposition(data, grid_decode::exposition::Format::OpenMetrics);
+});

@@ -1,0 +1,8 @@
+//! Fuzzes plain and JSON log lines.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    grid_fuzz::check_lines(data);
+});

@@ -1,0 +1,9 @@
+//! Fuzzes Loki push, protobuf.
+#![no_main]
+
+use grid_fuzz::{check, context};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    check(grid_decode::loki::decode_proto(data, &context()));
+});

@@ -1,0 +1,8 @@
+//! Fuzzes canonical keys of series.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    grid_fuzz::check_series_key(data);
+});

@@ -1,0 +1,110 @@
+//! Prints every bar of `tests/scorecard.toml` with the figure that the suites noted in the file of `GRID_FIGURES`, and ends
+//! with an error if a bar failed or has no figure.
+#![allow(clippy::print_stdout, reason = "a command that prints a table")]
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use grid_tests::figures::{FIGURES_FILE, Figure};
+use grid_tests::repository;
+use serde::Deserialize;
+
+/// Least seconds of fuzzing per target.
+const FUZZ_SECONDS_MIN: u64 = 300;
+
+#[derive(Deserialize)]
+struct Bars {
+    bar: Vec<Bar>,
+}
+
+#[derive(Deserialize)]
+struct Bar {
+    id: String,
+    issue: String,
+    bar: String,
+    value: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Pass,
+    Fail,
+    Skipped,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let bars = std::fs::read_to_string(repository().join("tests/scorecard.toml")).context("read the bars")?;
+    let bars: Bars = toml::from_str(&bars).context("parse the bars")?;
+    let path = std::env::var(FIGURES_FILE).with_context(|| format!("{FIGURES_FILE} names the figures' file"))?;
+    let mut figures = Vec::new();
+    for line in std::fs::read_to_string(&path).unwrap_or_default().lines() {
+        figures.push(serde_json::from_str::<Figure>(line).with_context(|| format!("parse {line}"))?);
+    }
+    figures.push(fuzzing());
+    println!("| issue | bar | required | measured | verdict |\n|---|---|---|---|---|");
+    let mut verdicts = Vec::new();
+    for bar in &bars.bar {
+        let (verdict, measured) = judge(&bar.id, &figures);
+        let word = match verdict {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "FAIL",
+            Verdict::Skipped => "skipped",
+        };
+        println!("| {} | {} | {} | {measured} | {word} |", bar.issue, bar.bar, bar.value);
+        verdicts.push(verdict);
+    }
+    let count = |wanted: Verdict| verdicts.iter().filter(|v| **v == wanted).count();
+    let (passed, failed, skipped) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::Skipped));
+    println!("\nscorecard: {passed} passed, {failed} failed, {skipped} skipped");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A bar holds if it was measured at least once and every measurement held. What was measured in one run and skipped in
+/// another (the demo, in the debug build) counts as measured.
+fn judge(id: &str, figures: &[Figure]) -> (Verdict, String) {
+    let of_bar = || figures.iter().filter(|f| f.bar == id);
+    if let Some(bad) = of_bar().find(|f| f.pass == Some(false)) {
+        return (Verdict::Fail, bad.measured.clone());
+    }
+    match (of_bar().filter(|f| f.pass.is_some()).next_back(), of_bar().next_back()) {
+        (Some(good), _) => (Verdict::Pass, good.measured.clone()),
+        (None, Some(skipped)) => (Verdict::Skipped, skipped.measured.clone()),
+        (None, None) => (Verdict::Fail, "no figure: its suite failed or did not run".to_owned()),
+    }
+}
+
+/// Reads the table of `docs/fuzzing.md`: rows `| target | seconds | ... | panics |` as `make fuzz` left them.
+fn fuzzing() -> Figure {
+    let text = std::fs::read_to_string(repository().join("docs/fuzzing.md")).unwrap_or_default();
+    let rows: Vec<(String, u64)> = text
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            let seconds = cells.get(2)?.split_whitespace().next()?.replace(',', "").parse().ok()?;
+            Some((cells.get(1)?.trim_matches('`').to_owned(), seconds))
+        })
+        .collect();
+    let short: Vec<_> = rows.iter().filter(|(_, s)| *s < FUZZ_SECONDS_MIN).map(|(t, s)| format!("{t} {s} s")).collect();
+    let targets = fuzz_targets();
+    let missing: Vec<_> = targets.iter().filter(|t| !rows.iter().any(|(name, _)| name == *t)).cloned().collect();
+    let pass = !rows.is_empty() && short.is_empty() && missing.is_empty();
+    let least = rows.iter().map(|(_, s)| *s).min().unwrap_or(0);
+    let mut measured = format!("{} targets, at least {least} s each, no panic left (docs/fuzzing.md)", rows.len());
+    if !pass {
+        measured =
+            format!("{} targets in docs/fuzzing.md; too short: {short:?}; without a row: {missing:?}", rows.len());
+    }
+    Figure { bar: "fuzz".to_owned(), measured, pass: Some(pass) }
+}
+
+fn fuzz_targets() -> Vec<String> {
+    let entries = std::fs::read_dir(repository().join("fuzz/fuzz_targets"));
+    let mut names: Vec<_> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|e| e.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
+        .collect();
+    names.sort();
+    names
+}
