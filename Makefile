@@ -34,16 +34,16 @@ test: build peers ## all tests: units, properties, suites against the binary wit
 peers: ## install what the suites talk to (a Python environment, a Prometheus) under the target directory
 	@bash tests/peers/setup.sh "$(PEERS)"
 
-bench: build ## what is measured so far: decoders, ingest and queries of the demo's data
-	GRID_PEERS="$(PEERS)" cargo test --locked --workspace --test bench -- --ignored --nocapture --test-threads 1
+bench: rust ## what is measured so far of speed, on the release build
+	cargo build --locked --workspace --release --bin grid --bin bench
+	"$(CARGO_TARGET_DIR)/release/bench"
 
 fuzz: rust ## fuzz every decoder for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	@test -n "$(FUZZ_TARGETS)" || { echo "no fuzz targets in $(FUZZ_DIR)"; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
 	    echo "== $$target, $(SECONDS_PER_TARGET) s"; \
-	    (cd $(FUZZ_DIR)/.. && CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- \
-	        -max_total_time=$(SECONDS_PER_TARGET) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1) || exit 1; \
+	    CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir $(FUZZ_DIR) $$target -- \
+	        -max_total_time=$(SECONDS_PER_TARGET) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 || exit 1; \
 	done
 
 scorecard: build peers ## every bar with its figure: 200 kill cycles, the demo in release, all suites (about an hour)
@@ -53,7 +53,8 @@ scorecard: build peers ## every bar with its figure: 200 kill cycles, the demo i
 	cargo build --locked --workspace --release --bin grid
 	-GRID_FIGURES="$(FIGURES)" GRID_BIN="$(CARGO_TARGET_DIR)/release/grid" \
 	    cargo test --locked --workspace --test demo the_first_answer
-	@GRID_FIGURES="$(FIGURES)" cargo run --quiet --locked --workspace --bin scorecard
+	@cargo build --quiet --locked --workspace --bin scorecard
+	@GRID_FIGURES="$(FIGURES)" "$(CARGO_TARGET_DIR)/debug/scorecard"
 
 fmt: ## format all code
 	cargo fmt --all

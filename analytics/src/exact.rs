@@ -67,7 +67,7 @@ impl ExactDecimals {
     }
 
     /// `exact`: a decimal stands beside this expression.
-    fn expr(&self, expr: Expr, schema: &DFSchema, exact: bool) -> Result<Expr> {
+    pub(crate) fn expr(&self, expr: Expr, schema: &DFSchema, exact: bool) -> Result<Expr> {
         if is_constant(&expr) {
             return if exact { Ok(expr) } else { to_floats(expr) };
         }

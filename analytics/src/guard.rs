@@ -157,8 +157,8 @@ struct Binder {
 impl VisitorMut for Binder {
     type Break = QueryError;
 
-    fn pre_visit_value(&mut self, value: &mut ast::Value) -> ControlFlow<QueryError> {
-        let ast::Value::Placeholder(name) = value else { return ControlFlow::Continue(()) };
+    fn pre_visit_value(&mut self, value: &mut ast::ValueWithSpan) -> ControlFlow<QueryError> {
+        let ast::Value::Placeholder(name) = &value.value else { return ControlFlow::Continue(()) };
         let number = name.strip_prefix('$').and_then(|n| n.parse::<usize>().ok()).and_then(|n| n.checked_sub(1));
         let found = number.and_then(|n| self.values.get(n).map(|v| (n, v.clone())));
         let Some((n, found)) = found else {
@@ -166,7 +166,7 @@ impl VisitorMut for Binder {
             return ControlFlow::Break(QueryError::Parameters(format!("there is no parameter {name}: {given} were given")));
         };
         self.used[n] = true;
-        *value = found;
+        value.value = found;
         ControlFlow::Continue(())
     }
 }

@@ -4,15 +4,15 @@
 # only, so a newer suite is asked first, from the mirror that this machine already uses; its lists stay in DIR.
 set -euo pipefail
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
-bin=$dir/root/usr/bin/prometheus
+bin=$dir/unpacked/usr/bin/prometheus
 # A machine whose libc is older than the newer package's would find a binary that does not start.
 works() { [ -x "$bin" ] && "$bin" --version >/dev/null 2>&1; }
 works && { echo "$bin"; exit 0; }
 command -v apt-get >/dev/null || { echo "prometheus.sh: no apt-get here" >&2; exit 1; }
 
 unpack() { # apt options...
-    rm -rf "$dir/root" "$dir"/*.deb
-    (cd "$dir" && apt-get "$@" download prometheus) >&2 && dpkg -x "$dir"/prometheus_*.deb "$dir/root" && works
+    rm -rf "$dir/unpacked" "$dir"/*.deb
+    (cd "$dir" && apt-get "$@" download prometheus) >&2 && dpkg -x "$dir"/prometheus_*.deb "$dir/unpacked" && works
 }
 
 newer() { # suite: apt reads a copy of the machine's Debian sources in which only the suite differs

@@ -24,7 +24,7 @@ pub fn python_program(name: &str) -> Result<PathBuf, String> {
 
 /// A real Prometheus.
 pub fn prometheus() -> Result<PathBuf, String> {
-    found(folder().join("prometheus/root/usr/bin/prometheus"))
+    found(folder().join("prometheus/unpacked/usr/bin/prometheus"))
 }
 
 fn found(path: PathBuf) -> Result<PathBuf, String> {

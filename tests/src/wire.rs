@@ -56,10 +56,14 @@ pub struct Sample {
     pub timestamp: i64,
 }
 
+/// A label.
+pub fn label(name: &str, value: &str) -> Label {
+    Label { name: name.to_owned(), value: value.to_owned() }
+}
+
 /// A remote write 1.0 body of one series.
 pub fn remote_write(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> Vec<u8> {
-    let mut labels: Vec<Label> =
-        labels.iter().map(|(n, v)| Label { name: (*n).to_owned(), value: (*v).to_owned() }).collect();
+    let mut labels: Vec<Label> = labels.iter().map(|(n, v)| label(n, v)).collect();
     labels.sort_by(|a, b| a.name.cmp(&b.name));
     let samples = samples.iter().map(|&(timestamp, value)| Sample { value, timestamp }).collect();
     let request = WriteRequest { timeseries: vec![TimeSeries { labels, samples }] };

@@ -13,7 +13,7 @@ use grid_tests::{Grid, Options, figure, grid_binary, repository, skip};
 async fn commands_in_the_documents_work() -> anyhow::Result<()> {
     if let Some(port) = [7080, 4317, 4318].into_iter().find(|p| std::net::TcpListener::bind(("127.0.0.1", *p)).is_err())
     {
-        return Ok(skip("docs", format!("port {port} is taken on this machine, and the documents name it")));
+        return skip("docs", format!("port {port} is taken on this machine, and the documents name it"));
     }
     let mut ran = 0;
     let mut documents = vec![repository().join("README.md")];

@@ -20,7 +20,7 @@ const MARKER: &str = "zq9marker";
 const ACME: &str = "acme-zq9marker";
 const BETA: &str = "beta";
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "logs",
     "spans",
     "samples",
@@ -31,10 +31,11 @@ const TABLES: [&str; 16] = [
     "metrics.\"shared_metric\"",
     "grid.files",
     "grid.imports",
-    "grid.jobs",
     "grid.rejects",
     "grid.generations",
-    "grid.slow_queries",
+    "grid.queries",
+    "grid.retention",
+    "grid.tenants",
     "information_schema.tables",
     "information_schema.columns",
 ];
@@ -130,7 +131,7 @@ impl World {
         let dir = self.grid.data_dir().display().to_string();
         let mut attacks = vec![];
         for place in
-            [path.clone(), format!("{dir}/{path}"), format!("file://{dir}/{path}"), format!("{dir}/catalog.sqlite")]
+            [path.clone(), format!("{dir}/{path}"), format!("file://{dir}/{path}"), format!("{dir}/catalog.db")]
         {
             attacks.extend([
                 format!("SELECT * FROM '{place}'"),
@@ -173,7 +174,6 @@ impl World {
                 "BEGIN",
                 "SELECT 1; SELECT * FROM logs",
                 "SELECT * FROM logs; DROP TABLE logs",
-                "SELECT * FROM grid.tenants",
                 "SELECT * FROM grid.tokens",
                 "SELECT * FROM sqlite_master",
             ]

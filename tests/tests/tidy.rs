@@ -104,10 +104,10 @@ fn lower_layers_do_not_import_higher_ones() {
 
 #[test]
 fn pure_crates_do_no_io_and_read_no_clock() {
-    let mut wrong = Vec::new();
+    let (mut wrong, product) = (Vec::new(), product_sources());
     for folder in PURE {
-        for (path, source) in sources(&repository().join(folder).join("src")) {
-            for (n, line) in product_lines(&source) {
+        for (path, source) in product.iter().filter(|(path, _)| path.starts_with(&format!("{folder}/src/"))) {
+            for (n, line) in product_lines(source) {
                 for word in IMPURE_WORDS.iter().filter(|w| line.contains(*w)) {
                     wrong.push(format!("{path}:{n} says {word}, but {folder} is pure: make it an input"));
                 }
@@ -287,21 +287,37 @@ fn every_bar_has_a_suite_and_every_suite_a_bar() {
     assert_none(&wrong);
 }
 
-/// Lines of code outside comments and test modules, with their numbers.
-fn product_lines(source: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = source.lines().enumerate().map(|(n, line)| (n + 1, line));
-    lines
-        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
-        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+/// Lines of code outside comments and the test module at the end, with their numbers.
+fn product_lines(source: &str) -> Vec<(usize, &str)> {
+    let lines: Vec<&str> = source.lines().collect();
+    let tests = lines.windows(2).position(|w| w[0] == "#[cfg(test)]" && w[1].contains("mod ") && w[1].ends_with('{'));
+    let code = lines.iter().take(tests.unwrap_or(lines.len())).enumerate();
+    code.filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(n, line)| (n + 1, *line)).collect()
+}
+
+/// Files that are only compiled for tests: declared as `#[cfg(test)] mod NAME;`, with all that lies below them.
+fn test_only(path: &str, sources: &BTreeMap<String, String>) -> bool {
+    sources.iter().any(|(parent, source)| {
+        let lines: Vec<&str> = source.lines().collect();
+        let folder = match parent.strip_suffix("/lib.rs").or(parent.strip_suffix("/main.rs")) {
+            Some(folder) => folder,
+            None => parent.trim_end_matches(".rs"),
+        };
+        lines.windows(2).filter(|w| w[0].starts_with("#[cfg(test)]") || w[0].starts_with("#[cfg(any(test")).any(|w| {
+            let name =
+                w[1].rsplit("mod ").next().and_then(|rest| rest.strip_suffix(';')).filter(|_| w[1].contains("mod "));
+            name.is_some_and(|name| {
+                path.starts_with(&format!("{folder}/{name}.rs")) || path.starts_with(&format!("{folder}/{name}/"))
+            })
+        })
+    })
 }
 
 /// Sources that ship: no tests, benches or fuzz targets.
 fn product_sources() -> Vec<(String, String)> {
-    let skip = ["tests/", "/tests/", "/tests.rs", "/benches/", "/fuzz/", "/testing.rs"];
-    all_sources()
-        .into_iter()
-        .filter(|(path, _)| !skip.iter().any(|s| path.starts_with(s) || path.contains(s)))
-        .collect()
+    let all: BTreeMap<_, _> =
+        all_sources().into_iter().filter(|(path, _)| path.contains("/src/") && !path.starts_with("tests/")).collect();
+    all.iter().filter(|(path, _)| !test_only(path, &all)).map(|(path, source)| (path.clone(), source.clone())).collect()
 }
 
 fn all_sources() -> Vec<(String, String)> {

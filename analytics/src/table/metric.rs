@@ -3,7 +3,7 @@
 //! Conditions on labels are decided on the labels alone, before any sample is read: they choose series, and only those are
 //! looked for in files. Stale markers are no samples here: a series that went stale has a gap.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 

@@ -95,7 +95,11 @@ impl ServeArgs {
             text("server.otlp_grpc", "--otlp-grpc", &self.otlp_grpc),
             text("server.otlp_http", "--otlp-http", &self.otlp_http),
             yes("auth.allow_anonymous", "--allow-anonymous", self.allow_anonymous),
-            self.require_auth.then(|| FlagSetting { path: "auth.mode", flag: "--require-auth", text: "tokens".to_owned() }),
+            self.require_auth.then(|| FlagSetting {
+                path: "auth.mode",
+                flag: "--require-auth",
+                text: "tokens".to_owned(),
+            }),
         ]
         .into_iter()
         .flatten()
@@ -110,10 +114,10 @@ pub struct DemoArgs {
     #[command(flatten)]
     pub serve: ServeArgs,
     /// How many days of history
-    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=365))]
+    #[arg(long, default_value_t = crate::demo::DEFAULT_DAYS, value_parser = clap::value_parser!(u32).range(1..=120))]
     pub days: u32,
     /// Moves times, sizes and victims
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = crate::demo::DEFAULT_SEED)]
     pub seed: u64,
     /// When the history ends: a time, or `now`
     #[arg(long, value_name = "TIME", default_value = "now")]
@@ -205,7 +209,7 @@ pub struct BillArgs {
     /// Files and flags of every kind
     #[command(flatten)]
     pub common: ImportArgs,
-    /// The export's name; bills of one dataset replace each other [default: from the file's name and format]
+    /// The export's name; with --restate, bills of one dataset replace each other [default: default]
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
     /// Replace what earlier imports said about the same accounts and periods

@@ -27,7 +27,8 @@ impl Client {
         if !base.starts_with("http://") && !base.starts_with("https://") {
             bail!("{url:?} is not an address of a server; write --url http://127.0.0.1:7080");
         }
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().context("build the HTTP client")?;
+        let http =
+            reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().context("build the HTTP client")?;
         Ok(Self { base: base.to_owned(), tenant: tenant.to_owned(), token, http })
     }
 
@@ -112,7 +113,8 @@ mod tests {
     #[test]
     fn failures_speak() {
         let status = reqwest::StatusCode::BAD_REQUEST;
-        let problem = r#"{"title":"no such table","detail":"table `x` does not exist","code":"GRID-0404","hint":"SHOW TABLES"}"#;
+        let problem =
+            r#"{"title":"no such table","detail":"table `x` does not exist","code":"GRID-0404","hint":"SHOW TABLES"}"#;
         assert_eq!(
             words_of_failure(status, problem),
             "no such table: table `x` does not exist\nhint: SHOW TABLES\nsee: grid explain GRID-0404"

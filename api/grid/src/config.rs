@@ -128,13 +128,19 @@ impl Config {
             if grid_guard::bind_policy(address, &self.auth_mode(), self.flag("auth.allow_anonymous")).is_err() {
                 refuse(
                     path,
-                    format!("GRID-0130: `{path}` = {address} can be reached from other machines, but everyone may do everything"),
+                    format!(
+                        "GRID-0130: `{path}` = {address} can be reached from other machines, but everyone may do everything"
+                    ),
                     "make a token (`grid token create`) and set auth.mode = \"tokens\", or accept it with --allow-anonymous",
                 );
             }
             let taken = listeners[..i].iter().find(|p| self.address(p) == Some(address) && address.port() != 0);
             if let Some(other) = taken {
-                refuse(path, format!("`{path}` and `{other}` are the same address, {address}"), "give each its own port");
+                refuse(
+                    path,
+                    format!("`{path}` and `{other}` are the same address, {address}"),
+                    "give each its own port",
+                );
             }
         }
         for (small, large) in [
@@ -152,7 +158,10 @@ impl Config {
             }
         }
         let telemetry = self.text("telemetry.to");
-        if !["self", "off"].contains(&telemetry) && !telemetry.starts_with("http://") && !telemetry.starts_with("https://") {
+        if !["self", "off"].contains(&telemetry)
+            && !telemetry.starts_with("http://")
+            && !telemetry.starts_with("https://")
+        {
             refuse(
                 "telemetry.to",
                 format!("`telemetry.to`: {telemetry:?} is neither \"self\", \"off\" nor a URL"),
@@ -165,10 +174,18 @@ impl Config {
         }
         let url = self.text("storage.object_url");
         if !url.is_empty() && !url.starts_with("s3://") {
-            refuse("storage.object_url", format!("`storage.object_url`: {url:?} is not an s3:// URL"), "write \"s3://BUCKET/PREFIX\"");
+            refuse(
+                "storage.object_url",
+                format!("`storage.object_url`: {url:?} is not an s3:// URL"),
+                "write \"s3://BUCKET/PREFIX\"",
+            );
         }
         if let Err(e) = self.text("log.filter").parse::<tracing_subscriber::filter::Targets>() {
-            refuse("log.filter", format!("`log.filter`: {e}"), "write for example \"info\" or \"warn,grid_store=debug\"");
+            refuse(
+                "log.filter",
+                format!("`log.filter`: {e}"),
+                "write for example \"info\" or \"warn,grid_store=debug\"",
+            );
         }
     }
 

@@ -16,7 +16,8 @@ use crate::config::{Config, FlagSetting, Sources};
 pub fn config(file: Option<&Path>, flags: Vec<FlagSetting>) -> anyhow::Result<Config> {
     let file = match file {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))?;
             Some((path.display().to_string(), text))
         }
         None => None,

@@ -41,7 +41,10 @@ impl Signals {
     pub fn exit_on_next(mut self) {
         tokio::spawn(async move {
             let name = self.next().await;
-            error!(signal = name, "second signal: exiting at once; acknowledged rows are in the WAL and will be replayed");
+            error!(
+                signal = name,
+                "second signal: exiting at once; acknowledged rows are in the WAL and will be replayed"
+            );
             std::process::exit(IMPATIENT_EXIT);
         });
     }
@@ -146,13 +149,13 @@ mod tests {
         assert_eq!(ended.load(Ordering::SeqCst), 3);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_task_that_does_not_listen_is_dropped_after_the_patience() {
         let mut group = Group::new("loops");
         group.spawn("deaf", |_| std::future::pending());
         let start = tokio::time::Instant::now();
-        assert!(!group.stop(Duration::from_secs(12)).await);
-        assert_eq!(start.elapsed(), Duration::from_secs(12));
+        assert!(!group.stop(Duration::from_millis(80)).await);
+        assert!(start.elapsed() >= Duration::from_millis(80));
     }
 
     #[tokio::test]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use grid_model::TenantId;
-use grid_store::{OpenError, Store};
 use grid_store::lock::DirLock;
+use grid_store::{OpenError, Store};
 
 use crate::args::TargetArgs;
 use crate::client::{self, Client};

@@ -28,7 +28,7 @@ use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, layer::Layered};
 
-pub use measure::{Process, measure};
+pub use measure::{Process, Received, measure, resident_bytes};
 pub use receive::serve as receive;
 pub use request::observe as observe_request;
 

@@ -6,7 +6,8 @@ use grid_model::Timestamp;
 
 const DURATION_HELP: &str = "write a duration as in Prometheus: \"30s\", \"5m\", \"2h30m\", \"14d\"";
 const BYTES_HELP: &str = "write a size as \"64MiB\", \"1GB\" or a plain number of bytes";
-const TIME_HELP: &str = "write a time as \"2026-11-23T10:00:00Z\", \"2026-11-23\", seconds since 1970, \"now\" or \"now-2h\"";
+const TIME_HELP: &str =
+    "write a time as \"2026-11-23T10:00:00Z\", \"2026-11-23\", seconds since 1970, \"now\" or \"now-2h\"";
 
 /// Reads a duration: one or more of `ms s m h d w y`, each a whole number, biggest first or not (`2h30m`).
 pub fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -10,10 +10,9 @@ use axum::Router;
 use grid_analytics::Engine;
 use grid_api::{ApiLimits, ApiParts, ApiState, ServerInfo};
 use grid_guard::{Guard, Scope};
-use grid_ingest::Ingest;
+use grid_ingest::{Ingest, IngestOptions};
 use grid_store::Store;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -27,6 +26,16 @@ use crate::{clock, loops, out, setup};
 pub struct Observed {
     telemetry: Option<Telemetry>,
     incoming: Option<Incoming>,
+}
+
+impl Observed {
+    /// Ends own telemetry without sending what waits; for a process that never serves.
+    pub async fn discard(self) {
+        drop(self.incoming);
+        if let Some(telemetry) = self.telemetry {
+            telemetry.close().await;
+        }
+    }
 }
 
 /// Starts logging and own telemetry as the settings say.
@@ -77,7 +86,11 @@ impl Sockets {
 
     /// Where it listens, by protocol.
     fn endpoints(&self) -> anyhow::Result<Vec<(String, String)>> {
-        let all = [("http", Some(&self.http)), ("otlp_grpc", self.otlp_grpc.as_ref()), ("otlp_http", self.otlp_http.as_ref())];
+        let all = [
+            ("http", Some(&self.http)),
+            ("otlp_grpc", self.otlp_grpc.as_ref()),
+            ("otlp_http", self.otlp_http.as_ref()),
+        ];
         let open = all.into_iter().filter_map(|(name, listener)| Some((name, listener?)));
         open.map(|(name, listener)| {
             Ok((name.to_owned(), listener.local_addr().context("read the address")?.to_string()))
@@ -116,13 +129,8 @@ impl Rooms {
         tell_recovery(&store);
         let engine = Arc::new(setup::engine(config, &store)?);
         let guard = setup::guard(config, &store);
-        let ingest = Ingest {
-            store: store.clone(),
-            guard: guard.clone(),
-            limits: setup::decode_limits(config),
-            clock: clock::system(),
-            otlp: setup::otlp_options(config),
-        };
+        let options = IngestOptions { limits: setup::decode_limits(config), otlp: setup::otlp_options(config) };
+        let ingest = Ingest::new(store.clone(), guard.clone(), options, clock::system());
         Ok(Self { store, engine, guard, ingest })
     }
 
@@ -141,7 +149,7 @@ impl Rooms {
             },
             clock: clock::system(),
             importer: Arc::new(Bills::new(self.store.clone())),
-            metrics: vec![Arc::new(telemetry::Process)],
+            metrics: vec![Arc::new(telemetry::Process), Arc::new(telemetry::Received(self.ingest.clone()))],
             upload_dir: data_dir.join("uploads"),
             backup_dir: data_dir.join("backups"),
             limits: ApiLimits::default(),
@@ -202,20 +210,19 @@ pub async fn serve(
     let router = rooms.router(state.clone());
     let http = |listener: TcpListener, router: Router| {
         move |token: CancellationToken| async move {
-            axum::serve(listener, router).with_graceful_shutdown(token.cancelled_owned()).await.context("serve HTTP")
+            axum::serve(listener, router).with_graceful_shutdown(token.cancelled_owned()).await.context("serve")
         }
     };
+    if let Some(listener) = sockets.otlp_grpc {
+        // Asks the guard itself: a gRPC client wants refusals as gRPC statuses.
+        let grpc = grid_ingest::grpc_router(rooms.ingest.clone());
+        let grpc = grpc.layer(axum::middleware::from_fn(telemetry::observe_request));
+        listeners.spawn("OTLP/gRPC", http(listener, grpc));
+    }
     if let Some(listener) = sockets.otlp_http {
         listeners.spawn("OTLP/HTTP", http(listener, router.clone()));
     }
     listeners.spawn("HTTP", http(sockets.http, router));
-    if let Some(listener) = sockets.otlp_grpc {
-        let grpc = grid_ingest::grpc_server(rooms.ingest.clone());
-        listeners.spawn("OTLP/gRPC", move |token| async move {
-            let incoming = TcpListenerStream::new(listener);
-            grpc.serve_with_incoming_shutdown(incoming, token.cancelled_owned()).await.context("serve gRPC")
-        });
-    }
 
     out::line(&ready)?;
     info!(url, data_dir = %rooms.store.data_dir().display(), "ready");

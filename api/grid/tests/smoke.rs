@@ -155,7 +155,8 @@ async fn with_tokens_on_nobody_comes_in_without_one() {
     let token_file = dir.path().join("token");
     std::fs::write(&token_file, &reader).unwrap();
     let out = run(&["query", "SELECT body FROM logs", "-o", "csv", "--url", &server.url, "--token-file", token_file.to_str().unwrap()]);
-    assert_eq!(String::from_utf8_lossy(&out.stdout).trim_end(), "body\none", "{}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["body", "one"], "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(server.terminate(), Some(0));
 }
 

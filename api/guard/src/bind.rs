@@ -9,8 +9,8 @@ use crate::auth::AuthMode;
 #[error(
     "GRID-0130: refusing to listen on {addr} without authentication: everyone who reaches this address could read and delete all data
   one of:
-    create a token (`grid token create --name first --scopes ingest,query,admin`) and set `auth.mode = \"tokens\"`
-      (or GRID__AUTH__MODE=tokens)
+    create a token (`grid token create --name first --scopes ingest,query,admin --tenant '*'`) and serve with `--require-auth`
+      (or set `auth.mode = \"tokens\"`, GRID__AUTH__MODE=tokens)
     listen on loopback only (`--listen 127.0.0.1:{}`)
     accept the risk in a closed network (`--allow-anonymous`)", addr.port()
 )]

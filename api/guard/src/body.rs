@@ -115,19 +115,19 @@ impl BodyError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "GRID-0120",
                 "body too large",
-                "send smaller batches, or raise `guard.body.received_max`",
+                "send smaller batches, or raise `guard.body_bytes_max`",
             ),
             Self::InflatesTooLarge { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "GRID-0121",
                 "body inflates too large",
-                "send smaller batches, or raise `guard.body.inflated_max`",
+                "send smaller batches, or raise `guard.inflated_bytes_max`",
             ),
             Self::TooSlow(_) => (
                 StatusCode::REQUEST_TIMEOUT,
                 "GRID-0122",
                 "body too slow",
-                "check the network, or raise `guard.body.read_timeout`",
+                "check the network, or raise `guard.body_timeout`",
             ),
             Self::EncodingUnknown(_) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -146,7 +146,7 @@ impl BodyError {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "GRID-0126",
                 "no memory for the body",
-                "try again after the pause in Retry-After, or raise `guard.body.budget`",
+                "try again after the pause in Retry-After, with smaller batches",
             ),
         };
         let detail = match self {

@@ -4,11 +4,10 @@ use std::fmt;
 
 use axum::extract::FromRequestParts;
 use grid_model::TenantId;
-use http::StatusCode;
 use http::request::Parts;
 
 use crate::auth::AuthError;
-use crate::problem::Problem;
+use crate::problem::{Problem, internal_error};
 
 /// What a route needs and a token grants. Not the scope of a read, which is [`grid_model::Scope`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,15 +132,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     /// The caller that [`crate::Guard::layer`] put there. A route outside the guard has none and answers 500, so that a
     /// forgotten layer fails closed.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "GRID-0901",
-                "internal error",
-                "this route is not behind the guard, so it has no caller",
-            )
-            .hint("this is a defect of Grid; please report it")
-        })
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| internal_error("this route is not behind the guard, so it has no caller"))
     }
 }
 

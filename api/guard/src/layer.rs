@@ -1,6 +1,7 @@
 //! The guard as a layer around routers, and as a value that rooms ask.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,6 +10,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
 use grid_model::{TenantId, Timestamp};
 use grid_store::Store;
 use http::HeaderMap;
@@ -23,7 +25,7 @@ use crate::caller::{Caller, Scope, Scopes};
 use crate::headers::secure;
 use crate::load::{Concurrency, Load, LoadError, Permit};
 use crate::origin;
-use crate::problem::ProblemCode;
+use crate::problem::{ProblemCode, internal_error};
 use crate::quota::{Quota, QuotaError, Quotas};
 use crate::tenant::{Tenants, from_headers};
 
@@ -275,7 +277,7 @@ impl Guard {
 
 async fn door(State((guard, needs)): State<(Guard, Scope)>, mut request: Request, next: Next) -> Response {
     let response = match guard.let_in(&mut request, needs).await {
-        Ok(permit) => hold(next.run(request).await, permit),
+        Ok(permit) => hold(survive(next.run(request)).await, permit),
         Err(refusal) => refusal,
     };
     guard.seal(response, needs as usize)
@@ -283,10 +285,21 @@ async fn door(State((guard, needs)): State<(Guard, Scope)>, mut request: Request
 
 async fn porch(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let response = match guard.check_origin(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => survive(next.run(request)).await,
         Err(e) => e.into_response(),
     };
     guard.seal(response, PUBLIC)
+}
+
+/// A panic of a handler is a defect of ours and becomes an answer; without this the client sees a broken connection.
+async fn survive(handler: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            internal_error("the handler of this route stopped unexpectedly").into_response()
+        }
+    }
 }
 
 /// A streamed answer is under way until its last byte or until the client is gone.
@@ -336,7 +349,12 @@ mod tests {
             .merge(guard.layer(Router::new().route("/read", who()), Scope::Query))
             .merge(guard.layer(Router::new().route("/admin", who()), Scope::Admin))
             .merge(guard.public(Router::new().route("/open", get(async || "open"))))
+            .merge(guard.layer(Router::new().route("/bug", get(panics)), Scope::Query))
             .route("/forgotten", who())
+    }
+
+    async fn panics() -> &'static str {
+        panic!("a defect")
     }
 
     async fn ask(app: &Router, path: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {
@@ -376,6 +394,8 @@ mod tests {
         }
         let (status, text) = ask(&app, "/forgotten", &[]).await;
         assert!(status == StatusCode::INTERNAL_SERVER_ERROR && text.contains("GRID-0901"), "{text}");
+        let (status, text) = ask(&app, "/bug", &[]).await;
+        assert!(status == StatusCode::INTERNAL_SERVER_ERROR && text.contains("GRID-0901"), "{text}");
     }
 
     #[tokio::test]
@@ -386,7 +406,7 @@ mod tests {
         let writer = guard.issue(new_token("a,b", "ingest", None)).await.unwrap().secret;
         let root = guard.issue(new_token("*", "ingest,query,admin", None)).await.unwrap().secret;
         let brief = guard.issue(new_token("a", "query", Some(Timestamp(NOW.0 + 1)))).await.unwrap();
-        let forged = format!("{}{}", &reader[..20], "0".repeat(reader.len() - 20));
+        let forged = format!("{}{}", &reader[..20], "1".repeat(reader.len() - 20));
         let basic = {
             use base64::Engine as _;
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("grafana:{reader}")))

@@ -46,7 +46,7 @@ impl LoadError {
     /// The refusal as the client sees it.
     pub fn problem(&self) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "GRID-0111", "too many requests at once", self.to_string())
-            .hint("try again after the pause in Retry-After; the limits are `guard.concurrency` in the configuration")
+            .hint("try again after the pause in Retry-After; the limits are `guard.concurrency_*` in the configuration")
             .retry_after(self.retry_after())
     }
 }

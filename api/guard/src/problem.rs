@@ -75,6 +75,12 @@ impl Problem {
     }
 }
 
+/// A defect of ours.
+pub fn internal_error(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0901", "internal error", detail)
+        .hint("this is a defect of Grid; please report it with the log lines around it")
+}
+
 /// A pause as the header `Retry-After` says it: whole seconds, at least one.
 pub fn retry_after_seconds(after: Duration) -> u64 {
     (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)

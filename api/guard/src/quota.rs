@@ -43,7 +43,7 @@ impl QuotaError {
     /// The refusal as the client sees it.
     pub fn problem(&self) -> Problem {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "GRID-0110", "tenant over its quota", self.to_string())
-            .hint("send less or later, or raise `guard.quota` for this tenant in the configuration")
+            .hint("send less or later, or raise `guard.quota_rows_per_second` and `guard.quota_bytes_per_second`")
             .retry_after(self.retry_after)
     }
 }
@@ -54,7 +54,7 @@ impl IntoResponse for QuotaError {
     }
 }
 
-/// What is left, at which instant. A request is let in while the level is positive and may take it below zero, so that a
+/// What is left, at which instant. A request is let in while anything is left and may take the level below zero, so that a
 /// request larger than the burst is slow instead of impossible.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
@@ -124,9 +124,14 @@ impl Quotas {
         let bucket = self.bucket(&mut buckets, tenant, quota, now);
         bucket.refill(quota, now);
         let short = |what, level: f64, per_s: Option<f64>| {
-            let per_s = per_s.filter(|_| level <= 0.0)?;
+            let per_s = per_s?;
+            // One row is enough to be let in, and less where even the full bucket holds less.
+            let enough = (per_s * quota.burst()).min(1.0);
+            if level >= enough && level > 0.0 {
+                return None;
+            }
             // A rate of zero never recovers; an hour is as good an answer as any.
-            let wait = if per_s > 0.0 { (1.0 - level) / per_s } else { 3600.0 };
+            let wait = if per_s > 0.0 { (enough - level) / per_s } else { 3600.0 };
             let retry_after = Duration::from_secs_f64(wait.clamp(0.0, 3600.0));
             Some(QuotaError { tenant: tenant.clone(), what, per_s, retry_after })
         };

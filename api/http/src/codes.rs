@@ -84,12 +84,12 @@ pub const CODES: &[Code] = &[
         "GRID-0110",
         "tenant over its quota",
         "The tenant sent more rows or bytes per second than its quota, for longer than the burst allows.",
-        "Wait as long as Retry-After says, send less, or raise `guard.quota`. Prometheus drops data on 429 unless `retry_on_http_429` is set.",
+        "Wait as long as Retry-After says, send less, or raise `guard.quota_rows_per_second` and `guard.quota_bytes_per_second`. Prometheus drops data on 429 unless `retry_on_http_429` is set.",
     ),
     code(
         "GRID-0111",
         "too many requests at once",
-        "As many requests of this kind as `guard.concurrency` allows are under way.",
+        "As many requests of this kind as `guard.concurrency_ingest`, `_query` or `_admin` allows are under way.",
         "Wait as long as Retry-After says; every well-made client does so by itself. If it happens all the time, send larger batches or raise the limit.",
     ),
     code(
@@ -101,19 +101,19 @@ pub const CODES: &[Code] = &[
     code(
         "GRID-0120",
         "body too large",
-        "The body, as received, has more bytes than `guard.body.received_max`.",
+        "The body, as received, has more bytes than `guard.body_bytes_max`.",
         "Send smaller batches (OpenTelemetry: max_export_batch_size; Prometheus: max_samples_per_send), or raise the limit.",
     ),
     code(
         "GRID-0121",
         "body inflates too large",
-        "The body inflates to more bytes than `guard.body.inflated_max`.",
+        "The body inflates to more bytes than `guard.inflated_bytes_max`.",
         "Send smaller batches, or raise the limit.",
     ),
     code(
         "GRID-0122",
         "body too slow",
-        "The body did not arrive completely within `guard.body.read_timeout`.",
+        "The body did not arrive completely within `guard.body_timeout`.",
         "Check the network between sender and server, or raise the time.",
     ),
     code(
@@ -132,8 +132,8 @@ pub const CODES: &[Code] = &[
     code(
         "GRID-0126",
         "no memory for the body",
-        "The bodies of all requests together hold as much memory as `guard.body.budget` allows.",
-        "Wait as long as Retry-After says, send smaller batches, or raise the budget.",
+        "The bodies of all requests together hold as much memory as they may.",
+        "Wait as long as Retry-After says, or send smaller batches.",
     ),
     code(
         "GRID-0130",
@@ -144,8 +144,8 @@ pub const CODES: &[Code] = &[
     code(
         "GRID-0201",
         "body is not what the route expects",
-        "The JSON cannot be read, a field is missing, unknown or of the wrong type. `line` and `column` say where.",
-        "Compare with the route's schema at /docs.",
+        "The body cannot be read: JSON is malformed, a field is missing, unknown or of the wrong type, or protobuf is damaged. `line` and `column` say where in JSON.",
+        "Compare with the route's schema at /docs, and check that Content-Type names what was really sent.",
     ),
     code(
         "GRID-0202",
@@ -166,7 +166,12 @@ pub const CODES: &[Code] = &[
         "The detail names the parameter; the route's entry at /docs says what it may hold.",
     ),
     code("GRID-0205", "no such route", "No route has this path.", "/docs lists every route."),
-    code("GRID-0206", "method not allowed", "The path exists, but not for this method.", "The header Allow lists the methods; /docs explains each."),
+    code(
+        "GRID-0206",
+        "method not allowed",
+        "The path exists, but not for this method.",
+        "The header Allow lists the methods; /docs explains each.",
+    ),
     code(
         "GRID-0207",
         "not found",
@@ -222,7 +227,12 @@ pub const CODES: &[Code] = &[
         "Rows could not be made durable, so they were not acknowledged.",
         "Look at the log of the server and at the disk's health.",
     ),
-    code("GRID-0307", "store failed", "A file or the catalog could not be read or written.", "Look at the log of the server; `grid doctor` checks disk, log and catalog."),
+    code(
+        "GRID-0307",
+        "store failed",
+        "A file or the catalog could not be read or written.",
+        "Look at the log of the server; `grid doctor` checks disk, log and catalog.",
+    ),
     code(
         "GRID-0308",
         "data directory in use",
@@ -235,6 +245,12 @@ pub const CODES: &[Code] = &[
         "A newer Grid wrote the data directory.",
         "Use that version or a later one. Downgrades need a backup from before the upgrade.",
     ),
+    code(
+        "GRID-0310",
+        "request too large for the log",
+        "The rows of one request take more bytes than one record of the write-ahead log may have.",
+        "Send smaller batches.",
+    ),
     code("GRID-0400", "syntax error", "The text is not SQL.", "`line` and `column` say where it stopped making sense."),
     code(
         "GRID-0401",
@@ -242,27 +258,132 @@ pub const CODES: &[Code] = &[
         "SQL here only reads: SELECT, WITH, VALUES, SHOW, DESCRIBE and EXPLAIN, one statement at a time.",
         "Rows come in by the ingest routes and go by POST /api/v1/delete and retention.",
     ),
-    code("GRID-0402", "unknown table", "The tenant has no table of that name.", "`SHOW TABLES` lists what there is. A metric is `metrics.\"its_name\"`."),
-    code("GRID-0403", "unknown column", "The table has no column of that name.", "`DESCRIBE table` lists the columns. Attributes are in the map: `attributes['http.method']`."),
-    code("GRID-0404", "unknown function", "There is no function of that name.", "`SHOW FUNCTIONS` lists what there is."),
-    code("GRID-0405", "statement makes no sense", "Types do not fit, a name is ambiguous, or a column is neither grouped nor aggregated.", "The detail says which; `line` and `column` say where if known."),
-    code("GRID-0406", "parameters do not fit", "`params` has more or fewer values than the statement has $1, $2, ..., or one of the wrong type.", "Give one value per placeholder."),
-    code("GRID-0407", "data does not allow it", "A division by zero, an overflow, or a text that is no number.", "Use NULLIF, TRY_CAST or a wider type."),
-    code("GRID-0408", "query too slow", "The query did not finish before its deadline.", "Ask for less time or fewer columns, or raise `timeout_ms`. EXPLAIN ANALYZE shows where time goes."),
-    code("GRID-0409", "query cancelled", "Somebody ended the query, or its client went away.", "Run it again if it was not you."),
-    code("GRID-0410", "query needs too much memory", "The query would hold more memory than one query may, and that part of it cannot spill to disk.", "Ask for less time, group by fewer columns, or raise the query memory limit."),
-    code("GRID-0411", "too many rows", "The answer has more rows than `max_rows`.", "Add LIMIT or aggregate, or raise `max_rows` up to the server's limit."),
-    code("GRID-0412", "too many queries", "As many queries as allowed are running, and none ended while this one waited.", "Try again shortly; GET /api/v1/queries shows what runs, DELETE ends one."),
-    code("GRID-0413", "statement too large", "The text of the statement has more bytes than the limit.", "Put long lists of values into `params` as an array, or into several statements."),
-    code("GRID-0414", "not supported", "SQL has it, this engine does not.", "The detail names it; most can be said another way."),
-    code("GRID-0450", "files could not be read", "A data file is missing or damaged.", "Look at the log of the server; `grid doctor` checks files against the catalog; restore from a backup if one is lost."),
-    code("GRID-0451", "query engine failed", "A defect of Grid or of its query engine.", "Please report the statement and the detail."),
-    code("GRID-0501", "bill not readable", "The file is none of the formats that are understood, or is damaged.", "Name the format by `format`, and compare with docs: FOCUS 1.0-1.4 as CSV, CSV.gz or Parquet, AWS CUR as CSV."),
-    code("GRID-0502", "import refused", "The import contradicts what is stored, for instance an older manifest version for the same dataset, account and period.", "Import the newer one, or say `restate=true` if the older one is really meant."),
-    code("GRID-0503", "import failed", "The rows were read but could not be stored; nothing of the import is visible.", "Look at the log of the server, then import the same file again: it is idempotent."),
-    code("GRID-0504", "upload empty", "The request holds no file.", "Send the file as the body, or as one or more parts of multipart/form-data."),
-    code("GRID-0505", "upload too large", "The upload has more bytes than the limit for bills.", "Use `grid import bill` on the machine itself, or raise `api.import_bytes_max`."),
-    code("GRID-0901", "internal error", "A defect of Grid.", "Please report what you did, the detail, and the log lines around it."),
+    code(
+        "GRID-0402",
+        "unknown table",
+        "The tenant has no table of that name.",
+        "`SHOW TABLES` lists what there is. A metric is `metrics.\"its_name\"`.",
+    ),
+    code(
+        "GRID-0403",
+        "unknown column",
+        "The table has no column of that name.",
+        "`DESCRIBE table` lists the columns. Attributes are in the map: `attributes['http.method']`.",
+    ),
+    code(
+        "GRID-0404",
+        "unknown function",
+        "There is no function of that name.",
+        "`SHOW FUNCTIONS` lists what there is.",
+    ),
+    code(
+        "GRID-0405",
+        "statement makes no sense",
+        "Types do not fit, a name is ambiguous, or a column is neither grouped nor aggregated.",
+        "The detail says which; `line` and `column` say where if known.",
+    ),
+    code(
+        "GRID-0406",
+        "parameters do not fit",
+        "`params` has more or fewer values than the statement has $1, $2, ..., or one of the wrong type.",
+        "Give one value per placeholder.",
+    ),
+    code(
+        "GRID-0407",
+        "data does not allow it",
+        "A division by zero, an overflow, or a text that is no number.",
+        "Use NULLIF, TRY_CAST or a wider type.",
+    ),
+    code(
+        "GRID-0408",
+        "query too slow",
+        "The query did not finish before its deadline.",
+        "Ask for less time or fewer columns, or raise `timeout_ms`. EXPLAIN ANALYZE shows where time goes.",
+    ),
+    code(
+        "GRID-0409",
+        "query cancelled",
+        "Somebody ended the query, or its client went away.",
+        "Run it again if it was not you.",
+    ),
+    code(
+        "GRID-0410",
+        "query needs too much memory",
+        "The query would hold more memory than one query may, and that part of it cannot spill to disk.",
+        "Ask for less time, group by fewer columns, or raise the query memory limit.",
+    ),
+    code(
+        "GRID-0411",
+        "too many rows",
+        "The answer has more rows than `max_rows`.",
+        "Add LIMIT or aggregate, or raise `max_rows` up to the server's limit.",
+    ),
+    code(
+        "GRID-0412",
+        "too many queries",
+        "As many queries as allowed are running, and none ended while this one waited.",
+        "Try again shortly; GET /api/v1/queries shows what runs, DELETE ends one.",
+    ),
+    code(
+        "GRID-0413",
+        "statement too large",
+        "The text of the statement has more bytes than the limit.",
+        "Put long lists of values into `params` as an array, or into several statements.",
+    ),
+    code(
+        "GRID-0414",
+        "not supported",
+        "SQL has it, this engine does not.",
+        "The detail names it; most can be said another way.",
+    ),
+    code(
+        "GRID-0450",
+        "files could not be read",
+        "A data file is missing or damaged.",
+        "Look at the log of the server; `grid doctor` checks files against the catalog; restore from a backup if one is lost.",
+    ),
+    code(
+        "GRID-0451",
+        "query engine failed",
+        "A defect of Grid or of its query engine.",
+        "Please report the statement and the detail.",
+    ),
+    code(
+        "GRID-0501",
+        "bill not readable",
+        "The file is none of the formats that are understood, or is damaged.",
+        "Name the format by `format`, and compare with docs: FOCUS 1.0-1.4 as CSV, CSV.gz or Parquet, AWS CUR as CSV.",
+    ),
+    code(
+        "GRID-0502",
+        "import refused",
+        "The import contradicts what is stored, for instance an older manifest version for the same dataset, account and period.",
+        "Import the newer one, or say `restate=true` if the older one is really meant.",
+    ),
+    code(
+        "GRID-0503",
+        "import failed",
+        "The rows were read but could not be stored; nothing of the import is visible.",
+        "Look at the log of the server, then import the same file again: it is idempotent.",
+    ),
+    code(
+        "GRID-0504",
+        "upload empty",
+        "The request holds no file.",
+        "Send the file as the body, or as one or more parts of multipart/form-data.",
+    ),
+    code(
+        "GRID-0505",
+        "upload too large",
+        "The upload has more bytes than the limit for bills.",
+        "Split it, or use `grid import bill --data-dir` on the machine itself, which has no limit.",
+    ),
+    code(
+        "GRID-0901",
+        "internal error",
+        "A defect of Grid.",
+        "Please report what you did, the detail, and the log lines around it.",
+    ),
 ];
 
 #[cfg(test)]
@@ -305,6 +426,17 @@ mod tests {
             let text = std::fs::read_to_string(&path).unwrap();
             for (at, _) in text.match_indices("\"GRID-") {
                 let code: String = text[at + 1..].chars().take(9).collect();
+                // `"GRID-0110", "title"`: a code has one title wherever it is used.
+                let title = text[at + 11..]
+                    .trim_start_matches([',', ' ', '\n'])
+                    .strip_prefix('"')
+                    .and_then(|t| t.split('"').next());
+                if let (Some(known), Some(title)) = (explain(&code), title)
+                    && text[at + 11..].starts_with(',')
+                    && known.title != title
+                {
+                    unknown.push(format!("{}: {code} is called {title:?}, not {:?}", path.display(), known.title));
+                }
                 if code[5..].bytes().all(|b| b.is_ascii_digit()) && explain(&code).is_none() {
                     unknown.push(format!("{}: {code}", path.display()));
                 }

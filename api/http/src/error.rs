@@ -128,7 +128,9 @@ impl ApiError {
             Self::Method { .. } => {
                 p(StatusCode::METHOD_NOT_ALLOWED, "GRID-0206").hint("the header Allow lists the methods of this route")
             }
-            Self::NotFound { .. } => p(StatusCode::NOT_FOUND, "GRID-0207").hint("GET on the collection lists what there is"),
+            Self::NotFound { .. } => {
+                p(StatusCode::NOT_FOUND, "GRID-0207").hint("GET on the collection lists what there is")
+            }
             Self::Cursor(_) => {
                 p(StatusCode::BAD_REQUEST, "GRID-0208").hint("use next_cursor of the last answer unchanged, or none")
             }
@@ -147,8 +149,9 @@ impl ApiError {
                 p(StatusCode::BAD_REQUEST, "GRID-0204")
             }
             Self::Tokens(e) => AuthError::Book(e.clone()).problem(),
-            Self::Import(I::Unreadable(_)) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0501")
-                .hint("FOCUS 1.0-1.4 as CSV, CSV.gz or Parquet, or AWS CUR as CSV; `format` names it if it is not recognised"),
+            Self::Import(I::Unreadable(_)) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0501").hint(
+                "FOCUS 1.0-1.4 as CSV, CSV.gz or Parquet, or AWS CUR as CSV; `format` names it if it is not recognised",
+            ),
             Self::Import(I::Refused(_)) => p(StatusCode::CONFLICT, "GRID-0502")
                 .hint("import the newer manifest, or say restate=true if the older one is really meant"),
             Self::Import(I::Busy { retry_after, .. }) => {
@@ -159,7 +162,7 @@ impl ApiError {
             Self::UploadEmpty => p(StatusCode::BAD_REQUEST, "GRID-0504")
                 .hint("send the file as the body, or as one or more file parts of multipart/form-data"),
             Self::UploadTooLarge { .. } => p(StatusCode::PAYLOAD_TOO_LARGE, "GRID-0505")
-                .hint("use `grid import bill` on the machine itself, or raise `api.import_bytes_max`"),
+                .hint("split it, or use `grid import bill --data-dir` on the machine itself, which has no limit"),
             Self::Internal(_) => {
                 p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0901").hint("this is a defect of Grid; please report it")
             }

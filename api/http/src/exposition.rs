@@ -1,6 +1,6 @@
 //! Prometheus' text format, written so that every family has its HELP and TYPE exactly once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 /// What a family counts.
@@ -24,10 +24,12 @@ impl Kind {
     }
 }
 
-/// Families under way. Samples of one family may be added in any order and from several places.
+/// Families under way. Samples of one family may be added in any order and from several places; of the same sample added
+/// twice, the first counts, since a scraper would refuse the whole page.
 #[derive(Debug, Default)]
 pub struct Exposition {
     families: BTreeMap<&'static str, Family>,
+    seen: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -84,20 +86,21 @@ impl Exposition {
         labels: &[(&str, &str)],
         value: f64,
     ) {
-        let family = self.families.entry(name).or_insert_with(|| Family { help, kind, lines: String::new() });
-        let out = &mut family.lines;
-        out.push_str(name);
-        out.push_str(suffix);
+        let mut key = format!("{name}{suffix}");
         if !labels.is_empty() {
-            out.push('{');
+            key.push('{');
             for (i, (k, v)) in labels.iter().enumerate() {
                 let comma = if i > 0 { "," } else { "" };
                 let v = v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-                let _ = write!(out, "{comma}{k}=\"{v}\"");
+                let _ = write!(key, "{comma}{k}=\"{v}\"");
             }
-            out.push('}');
+            key.push('}');
         }
-        let _ = writeln!(out, " {}", number(value));
+        let family = self.families.entry(name).or_insert_with(|| Family { help, kind, lines: String::new() });
+        if !self.seen.contains(&key) {
+            let _ = writeln!(family.lines, "{key} {}", number(value));
+            self.seen.insert(key);
+        }
     }
 
     /// The text.
@@ -131,6 +134,7 @@ mod tests {
         let mut e = Exposition::new();
         e.gauge("b", "B.", &[("x", "1\"\n")], 2.5);
         e.counter("a_total", "A.", &[], 1.0);
+        e.counter("a_total", "A.", &[], 2.0);
         e.gauge("b", "B.", &[("x", "2")], f64::NAN);
         e.histogram("h", "H.", &[("k", "v")], &[(0.1, 2), (1.0, 1)], 4, 9.5);
         expect_test::expect![[r#"

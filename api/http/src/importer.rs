@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use grid_model::TenantId;
+use grid_store::catalog::{ImportRecord, ImportReject};
 
 /// One uploaded file, resting in a temporary folder until the import is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +58,21 @@ pub enum ImporterError {
     Failed(String),
 }
 
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportOutcome {
+    /// The import as the catalog keeps it (or would, after a check).
+    pub record: ImportRecord,
+    /// The listed rejects.
+    pub rejects: Vec<ImportReject>,
+    /// Whether the very same import was there already, so that nothing was stored.
+    pub existed: bool,
+    /// Files that an earlier import of the dataset brought, byte for byte, and that were therefore skipped.
+    pub skipped_files: Vec<String>,
+}
+
 /// The answer of an import under way.
-pub type Importing<'a> = Pin<Box<dyn Future<Output = Result<crate::route::imports::ImportOutcome, ImporterError>> + Send + 'a>>;
+pub type Importing<'a> = Pin<Box<dyn Future<Output = Result<ImportOutcome, ImporterError>> + Send + 'a>>;
 
 /// Reads bills into the store.
 pub trait BillImporter: Send + Sync {

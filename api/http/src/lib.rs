@@ -32,8 +32,7 @@ use grid_guard::{Scope, headers};
 pub use codes::{CODES, Code, explain};
 pub use error::ApiError;
 pub use exposition::Exposition;
-pub use importer::{BillFile, BillImporter, BillUpload, ImporterError, Importing};
-pub use route::imports::{ImportOutcome, Reconciliation, RejectedRow};
+pub use importer::{BillFile, BillImporter, BillUpload, ImportOutcome, ImporterError, Importing};
 pub use state::{ApiLimits, ApiParts, ApiState, MetricsSource, ServerInfo};
 
 use routes::Routes;

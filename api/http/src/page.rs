@@ -14,7 +14,7 @@ pub(crate) const LIMIT_MAX: usize = 1000;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PageParams {
+pub(crate) struct PageParams {
     /// Most items in the answer, 1 to 1000; 100 if absent.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
@@ -23,7 +23,11 @@ pub struct PageParams {
 }
 
 /// Cuts a page out of items in a stable order; `key` names an item uniquely. Answers the page and the cursor of the next.
-pub(crate) fn cut<T>(items: Vec<T>, page: &PageParams, key: impl Fn(&T) -> &str) -> Result<(Vec<T>, Option<String>), ApiError> {
+pub(crate) fn cut<T>(
+    items: Vec<T>,
+    page: &PageParams,
+    key: impl Fn(&T) -> &str,
+) -> Result<(Vec<T>, Option<String>), ApiError> {
     let limit = page.limit.unwrap_or(LIMIT_DEFAULT);
     if limit == 0 || limit > LIMIT_MAX {
         return Err(ApiError::Parameter(format!("limit is {limit}, it must be 1 to {LIMIT_MAX}")));

@@ -22,17 +22,17 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
-use arrow_array::{Array, RecordBatch};
 use bytes::{Buf, Bytes};
 use grid_model::money::Residual;
 use grid_model::table::charges::{BILLED_COST, ChargeRow, ChargesBuilder, Column, Origin};
 use grid_model::{Amount, Currency, Timestamp};
 use parquet::file::reader::ChunkReader;
 
-pub use self::csv_rows::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use self::csv_rows::CsvRows;
+pub use self::csv_rows::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use self::parquet_rows::ParquetRows;
 pub use self::totals::{BillSummary, CurrencyTotal, Exact, Note, RejectedRow, TotalOverflow};
 use crate::cur::CurMapping;
@@ -224,21 +224,45 @@ enum Mapping {
 pub(crate) struct MapContext<'c> {
     summary: &'c mut BillSummary,
     dates: &'c mut DateCache,
+    placeholders: &'c mut Tally,
     file: &'c str,
     row: u64,
 }
 
+/// Counts something that may be wrong in every cell, without looking its note up each time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    count: u64,
+    first_row: u64,
+}
+
+impl Tally {
+    fn add(&mut self, row: u64) {
+        if self.count == 0 {
+            self.first_row = row;
+        }
+        self.count += 1;
+    }
+}
+
 impl MapContext<'_> {
     /// Tells of something that does not conform but costs no row.
-    pub(crate) fn note(&mut self, what: impl Into<String>) {
-        self.summary.note(what, self.file, self.row);
+    pub(crate) fn note(&mut self, what: impl AsRef<str>) {
+        self.summary.note(what.as_ref(), self.file, self.row);
     }
 
-    /// Reads a date, naming its column in what it tells.
-    pub(crate) fn date(&mut self, column: &str, slot: usize, text: &str) -> Result<Timestamp, String> {
-        let read = self.dates.parse(slot, text).ok_or_else(|| format!("{column} {} is not a date", quoted(text)))?;
+    /// Tells of a null that is spelt out.
+    pub(crate) fn placeholder(&mut self) {
+        self.placeholders.add(self.row);
+    }
+
+    /// Reads a date of one of the four date columns.
+    pub(crate) fn date(&mut self, column: &'static str, slot: usize, text: &str) -> Result<Timestamp, String> {
+        let cache = &mut self.dates.0[slot];
+        let read = cache.parse(text).ok_or_else(|| format!("{column} {} is not a date", quoted(text)))?;
         if !read.conformant {
-            self.note(format!("{column} is not written as YYYY-MM-DDTHH:mm:ssZ"));
+            cache.column = column;
+            cache.odd.add(self.row);
         }
         Ok(read.time)
     }
@@ -268,15 +292,23 @@ fn shortened(text: &str) -> Cow<'_, str> {
 
 /// The last date of each date column: neighbouring rows mostly share them.
 #[derive(Default)]
-struct DateCache([Option<(String, date::ReadDate)>; 4]);
+struct DateCache([LastDate; 4]);
 
-impl DateCache {
-    fn parse(&mut self, slot: usize, text: &str) -> Option<date::ReadDate> {
-        match &self.0[slot] {
+#[derive(Default)]
+struct LastDate {
+    last: Option<(String, date::ReadDate)>,
+    column: &'static str,
+    /// Dates that are readable but not in FOCUS' form.
+    odd: Tally,
+}
+
+impl LastDate {
+    fn parse(&mut self, text: &str) -> Option<date::ReadDate> {
+        match &self.last {
             Some((known, read)) if known == text => Some(*read),
             _ => {
                 let read = date::parse(text)?;
-                self.0[slot] = Some((text.to_owned(), read));
+                self.last = Some((text.to_owned(), read));
                 Some(read)
             }
         }
@@ -292,6 +324,7 @@ pub struct BillReader {
     file: String,
     builder: ChargesBuilder,
     dates: DateCache,
+    placeholders: Tally,
     last_period: Option<(String, Timestamp)>,
     summary: BillSummary,
     done: bool,
@@ -312,13 +345,17 @@ impl BillReader {
 
     /// Bytes of either kind.
     pub fn bytes(input: Bytes, options: BillOptions) -> Result<Self, BillError> {
-        if input.starts_with(PARQUET_MAGIC) { Self::parquet(input, options) } else { Self::csv(Box::new(input.reader()), options) }
+        if input.starts_with(PARQUET_MAGIC) {
+            Self::parquet(input, options)
+        } else {
+            Self::csv(Box::new(input.reader()), options)
+        }
     }
 
     fn new(rows: Rows, header: &[String], options: BillOptions) -> Result<Self, BillError> {
         let format = options.format.or_else(|| BillFormat::detect(header));
         let mut summary = BillSummary::default();
-        let mut note = |what: String| summary.note(what, &options.file, 0);
+        let mut note = |what: String| summary.note(&what, &options.file, 0);
         let mapping = match format {
             Some(BillFormat::Focus) => Mapping::Focus(Box::new(FocusMapping::new(header, &mut note)?)),
             Some(BillFormat::AwsCur) => Mapping::Cur(Box::new(CurMapping::new(header)?)),
@@ -332,6 +369,7 @@ impl BillReader {
             file: options.file,
             builder: ChargesBuilder::default(),
             dates: DateCache::default(),
+            placeholders: Tally::default(),
             last_period: None,
             summary,
             done: false,
@@ -374,7 +412,17 @@ impl BillReader {
     }
 
     /// What the file held. Complete once [`BillReader::next_batch`] has answered `None`.
-    pub fn finish(self) -> BillSummary {
+    pub fn finish(mut self) -> BillSummary {
+        let mut note = |what: String, tally: Tally| {
+            if tally.count > 0 {
+                let note = Note { count: tally.count, file: self.file.clone(), first_row: tally.first_row };
+                self.summary.notes.insert(what, note);
+            }
+        };
+        note("null is written as a placeholder (NULL, \\N or blanks)".to_owned(), self.placeholders);
+        for date in &self.dates.0 {
+            note(format!("{} is not written as YYYY-MM-DDTHH:mm:ssZ", date.column), date.odd);
+        }
         self.summary
     }
 
@@ -390,7 +438,8 @@ impl BillReader {
             Mapping::Focus(m) => (m.cost(), m.currency(), "BilledCost"),
             Mapping::Cur(m) => (m.cost(), m.currency(), "lineItem/UnblendedCost"),
         };
-        let currency_text = row.get(currency_column).map(str::trim).filter(|c| c.len() <= CURRENCY_BYTES_MAX).unwrap_or("");
+        let currency_text =
+            row.get(currency_column).map(str::trim).filter(|c| c.len() <= CURRENCY_BYTES_MAX).unwrap_or("");
         let currency = Currency(currency_text.to_owned());
         let cost_text = row.get(cost_column).map(str::trim);
         let cost = match cost_text {
@@ -406,7 +455,13 @@ impl BillReader {
             if row.len() != self.columns {
                 return Err(format!("the row has {} cells, the header {}", row.len(), self.columns));
             }
-            let mut cx = MapContext { summary: &mut self.summary, dates: &mut self.dates, file: &self.file, row: number };
+            let mut cx = MapContext {
+                summary: &mut self.summary,
+                dates: &mut self.dates,
+                placeholders: &mut self.placeholders,
+                file: &self.file,
+                row: number,
+            };
             if lossy {
                 cx.note("a row is not UTF-8: the unreadable bytes are replaced");
             }

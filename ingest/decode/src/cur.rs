@@ -78,7 +78,9 @@ impl LineItem {
     fn category(self) -> &'static str {
         match self {
             Self::Usage | Self::DiscountedUsage | Self::SavingsPlanCovered | Self::SavingsPlanNegation => "Usage",
-            Self::SavingsPlanRecurringFee | Self::SavingsPlanUpfrontFee | Self::ReservationFee | Self::Fee => "Purchase",
+            Self::SavingsPlanRecurringFee | Self::SavingsPlanUpfrontFee | Self::ReservationFee | Self::Fee => {
+                "Purchase"
+            }
             Self::Tax => "Tax",
             Self::Credit => "Credit",
             Self::Adjustment => "Adjustment",
@@ -175,7 +177,8 @@ columns! {
 impl CurMapping {
     /// Reads a header.
     pub(crate) fn new(header: &[String]) -> Result<Self, BillError> {
-        let keys: Vec<String> = header.iter().map(|h| if tag_key(h).is_some() { String::new() } else { canonical(h) }).collect();
+        let keys: Vec<String> =
+            header.iter().map(|h| if tag_key(h).is_some() { String::new() } else { canonical(h) }).collect();
         let find = |name: &str| {
             let key = canonical(name);
             keys.iter().position(|k| *k == key)
@@ -260,7 +263,14 @@ impl CurMapping {
 
     /// Effective cost is AWS' amortised cost: commitments count where they are used, and what of them is unused where
     /// their fee is.
-    fn set_costs<'r>(&'r self, row: Row<'r>, item: LineItem, billed: Amount, cx: &mut MapContext<'_>, charge: &mut ChargeRow<'r>) {
+    fn set_costs<'r>(
+        &'r self,
+        row: Row<'r>,
+        item: LineItem,
+        billed: Amount,
+        cx: &mut MapContext<'_>,
+        charge: &mut ChargeRow<'r>,
+    ) {
         let at = &self.at;
         let mut number = |column: Option<usize>, name: &str| match column.and_then(|i| row.get(i)) {
             Some(text) => cx.amount(name, text).inspect_err(|_| cx.note(format!("{name} is not a number"))).ok(),
@@ -436,7 +446,9 @@ fn tag_key(header: &str) -> Option<&str> {
 fn service_category(code: &str, family: &str) -> (&'static str, &'static str) {
     match (code, family) {
         ("AmazonEC2", "Storage" | "Storage Snapshot" | "System Operation") => ("Storage", "Block Storage"),
-        ("AmazonEC2", "Load Balancer" | "Load Balancer-Application" | "Load Balancer-Network") => ("Networking", "Application Networking"),
+        ("AmazonEC2", "Load Balancer" | "Load Balancer-Application" | "Load Balancer-Network") => {
+            ("Networking", "Application Networking")
+        }
         ("AmazonEC2", "NAT Gateway" | "IP Address" | "Data Transfer") => ("Networking", "Network Connectivity"),
         _ => SERVICES.iter().find(|(c, _, _)| *c == code).map_or(("Other", "Other (Other)"), |(_, c, s)| (c, s)),
     }
@@ -505,6 +517,7 @@ const SERVICES: &[(&str, &str, &str)] = &[
     ("CodeBuild", "Developer Tools", "Continuous Integration and Deployment"),
     ("AWSCodePipeline", "Developer Tools", "Continuous Integration and Deployment"),
     ("AWSCodeCommit", "Developer Tools", "Source Code Management"),
+    ("AWSCloudShell", "Developer Tools", "Development Environments"),
     ("AWSIoT", "Internet of Things", "Other (Internet of Things)"),
     ("AWSMigrationHubRefactorSpaces", "Migration", "Other (Migration)"),
     ("AWSDatabaseMigrationSvc", "Migration", "Data Migration"),

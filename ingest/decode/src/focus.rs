@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::bill::{BillError, BillFormat, MapContext, Row, canonical, quoted};
 
-/// Columns that every FOCUS version demands and that may not be null.
+/// Columns that every FOCUS version demands and without which a row is no charge.
 const MANDATORY: &[Column] = &[
     Column::BilledCost,
     Column::BillingAccountId,
@@ -20,11 +20,12 @@ const MANDATORY: &[Column] = &[
     Column::ChargePeriodStart,
     Column::ContractedCost,
     Column::EffectiveCost,
-    Column::InvoiceIssuerName,
     Column::ListCost,
-    Column::ServiceCategory,
     Column::ServiceName,
 ];
+
+/// Columns that every FOCUS version demands too, but that only describe: their absence is told of, and costs nothing.
+const DESCRIPTIVE: &[Column] = &[Column::InvoiceIssuerName, Column::ServiceCategory, Column::ServiceProviderName];
 
 /// The version in which a column appeared, newest first: the newest column present dates the file.
 const SINCE: &[(&str, &[Column])] = &[
@@ -121,10 +122,7 @@ impl FocusMapping {
             });
         }
         let has = |c: &Column| index[*c as usize].is_some();
-        let mut missing: Vec<&'static str> = MANDATORY.iter().filter(|c| !has(c)).map(|c| c.focus_name()).collect();
-        if !has(&Column::ServiceProviderName) && !has(&Column::ProviderName) {
-            missing.push("ServiceProviderName (ProviderName before 1.3)");
-        }
+        let missing: Vec<&'static str> = MANDATORY.iter().filter(|c| !has(c)).map(|c| c.focus_name()).collect();
         let (Some(cost), Some(currency), true) =
             (index[Column::BilledCost as usize], index[Column::BillingCurrency as usize], missing.is_empty())
         else {
@@ -159,7 +157,7 @@ impl FocusMapping {
         for (i, target) in self.targets.iter().enumerate() {
             let Some(cell) = row.get(i) else {
                 if row.raw(i).is_some_and(|s| !s.is_empty()) {
-                    cx.note("null is written as a placeholder (NULL, \\N or blanks)");
+                    cx.placeholder();
                 }
                 continue;
             };
@@ -188,20 +186,21 @@ impl FocusMapping {
             }
         }
         // Until 1.2 the seller was called the provider.
-        if charge.text(Column::ServiceProviderName).is_none() {
-            if let Some(provider) = charge.text(Column::ProviderName) {
-                charge.set_text(Column::ServiceProviderName, provider);
-            }
+        if let (None, Some(provider)) = (charge.text(Column::ServiceProviderName), charge.text(Column::ProviderName)) {
+            charge.set_text(Column::ServiceProviderName, provider);
+        }
+        for column in DESCRIPTIVE.iter().filter(|c| charge.text(**c).is_none()) {
+            cx.note(format!("{} is null", column.focus_name()));
         }
         Ok(())
     }
 }
 
 fn set_text<'r>(column: Column, cell: &'r str, cx: &mut MapContext<'_>, charge: &mut ChargeRow<'r>) {
-    if let Some((_, allowed)) = ALLOWED.iter().find(|(c, _)| *c == column) {
-        if !allowed.contains(&cell) {
-            cx.note(format!("{} {} is none of {}", column.focus_name(), quoted(cell), allowed.join(", ")));
-        }
+    if let Some((_, allowed)) = ALLOWED.iter().find(|(c, _)| *c == column)
+        && !allowed.contains(&cell)
+    {
+        cx.note(format!("{} {} is none of {}", column.focus_name(), quoted(cell), allowed.join(", ")));
     }
     let cell = if column == Column::BillingCurrency { cell.trim() } else { cell };
     if column == Column::BillingCurrency && !(cell.len() == 3 && cell.bytes().all(|b| b.is_ascii_uppercase())) {
@@ -291,13 +290,14 @@ mod tests {
     #[test]
     fn missing_columns_are_named() {
         let err = |h: &[String]| FocusMapping::new(h, &mut |_| ()).err().unwrap().to_string();
-        assert_eq!(
-            err(&header(&[])),
-            "not a complete FOCUS header: mandatory column ServiceProviderName (ProviderName before 1.3) is missing"
-        );
-        let mut h = header(&["ProviderName"]);
-        h.retain(|n| n != "BillingCurrency" && n != "ListCost");
-        assert_eq!(err(&h), "not a complete FOCUS header: mandatory columns BillingCurrency, ListCost are missing");
+        for (gone, expected) in [
+            (&["ListCost"][..], "column ListCost is missing"),
+            (&["BillingCurrency", "ListCost"], "columns BillingCurrency, ListCost are missing"),
+        ] {
+            let mut h = header(&["ProviderName"]);
+            h.retain(|n| !gone.contains(&n.as_str()));
+            assert_eq!(err(&h), format!("not a complete FOCUS header: mandatory {expected}"));
+        }
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
         let m = FocusMapping::new(&header(&names), &mut |n| notes.push(n)).unwrap();
         let extra = |t: &Target| if let Target::Extra(n) = t { Some(n.clone()) } else { None };
         let extras: Vec<String> = m.targets.iter().filter_map(extra).collect();
-        assert_eq!(extras, ["Id", "Id#17", "BilledCost#18", "x_Id", "column 20", "Tags#22"]);
+        assert_eq!(extras, ["Id", "Id#15", "BilledCost#16", "x_Id", "column 18", "Tags#20"]);
         assert_eq!(notes.len(), 5, "{notes:?}");
     }
 

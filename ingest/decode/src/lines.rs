@@ -115,8 +115,8 @@ fn read_json(line: &str) -> Option<Read> {
         return None;
     }
     let AttrValue::Map(mut entries) = AttrValue::from_json(line).ok()? else { return None };
-    let mut read = Read::default();
-    read.time = TIME_KEYS.iter().find_map(|key| take(&mut entries, key, time_of));
+    let time = TIME_KEYS.iter().find_map(|key| take(&mut entries, key, time_of));
+    let mut read = Read { time, ..Read::default() };
     read.row.body = BODY_KEYS
         .iter()
         .find_map(|key| take(&mut entries, key, |v| (*v != AttrValue::Null).then(|| v.clone())))
@@ -163,9 +163,8 @@ fn level_of(value: &AttrValue) -> Option<(String, i32)> {
 
 fn read_plain(line: &str, now: Timestamp) -> Read {
     let head = &line[..line.floor_char_boundary(HEAD_BYTES)];
-    let mut read = Read::default();
     let (time, rest) = find_time(head, now);
-    read.time = time;
+    let mut read = Read { time, ..Read::default() };
     let level = priority(head).map(|(word, number, _)| (word, number)).or_else(|| find_level(head, rest));
     if let Some((word, number)) = level {
         read.row.severity = word.to_owned();

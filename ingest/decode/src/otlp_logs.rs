@@ -14,7 +14,11 @@ use crate::otlp::{self, Budget, OtlpOptions, attributes, ids, json, json_logs, l
 const FORMAT: &str = "OTLP logs";
 
 /// Decodes a protobuf `ExportLogsServiceRequest`.
-pub fn decode_protobuf(bytes: &[u8], options: &OtlpOptions, context: &DecodeContext<'_>) -> Result<Decoded, DecodeError> {
+pub fn decode_protobuf(
+    bytes: &[u8],
+    options: &OtlpOptions,
+    context: &DecodeContext<'_>,
+) -> Result<Decoded, DecodeError> {
     let request = ExportLogsServiceRequest::decode(bytes).map_err(|e| otlp::protobuf_error(FORMAT, &e))?;
     Ok(decode(request, options, context))
 }
@@ -107,4 +111,62 @@ fn row(record: LogRecord, context: &DecodeContext<'_>) -> Result<LogRow, String>
         attributes: attributes::convert(record.attributes, limits)?,
         dropped_attributes: record.dropped_attributes_count,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use grid_model::AttrValue;
+
+    use super::*;
+    use crate::testing::{NOW, ctx, logs};
+
+    fn decode_records(records: &str) -> Decoded {
+        let json = format!("{{\"resourceLogs\":[{{\"scopeLogs\":[{{\"logRecords\":[{records}]}}]}}]}}");
+        decode_json(json.as_bytes(), &OtlpOptions::default(), &ctx()).unwrap()
+    }
+
+    #[test]
+    fn a_record_has_a_time_and_keeps_its_types() {
+        let decoded = decode_records(
+            r#"{"timeUnixNano": "7", "observedTimeUnixNano": 8, "body": {"stringValue": "a\u0000ä"}},
+               {"observed_time_unix_nano": "8", "severity_number": "SEVERITY_NUMBER_WARN", "severity_text": "Warn"},
+               {"body": {"kvlistValue": {"values": [{"key": "n", "value": {"intValue": "9007199254740993"}}]}},
+                "traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "0000000000000000",
+                "attributes": [{"key": "d", "value": {"doubleValue": 1}}, {"key": "i", "value": {"intValue": 1}}, {"key": "e"}]}"#,
+        );
+        assert_eq!(decoded.rejects.first, []);
+        let rows = logs(&decoded);
+        let times: Vec<_> = rows.iter().map(|r| r.time).collect();
+        assert_eq!(times, [7, 8, NOW.nanos()]);
+        assert_eq!((rows[0].body.as_str(), rows[2].body.as_str()), ("a\u{0}ä", "{\"n\":9007199254740993}"));
+        assert_eq!((rows[1].severity_number, rows[1].severity.as_str()), (13, "Warn"));
+        assert_eq!((rows[2].trace_id.as_str(), rows[2].span_id.as_str()), ("5b8efff798038103d269b633813fc60c", ""));
+        let values: Vec<_> = rows[2].attributes.iter().map(|(_, v)| v.clone()).collect();
+        assert_eq!(values, [AttrValue::Double(1.0), AttrValue::Int(1), AttrValue::Null]);
+        assert_eq!((rows[0].service.as_str(), rows[0].labels.get("service_name")), ("", Some("unknown_service")));
+    }
+
+    #[test]
+    fn what_is_refused_says_why() {
+        let nested = "{\"arrayValue\":{\"values\":[".repeat(33) + &"]}}".repeat(33);
+        let cases = [
+            (
+                r#"{"timeUnixNano": "4000000000000000000"}"#.to_owned(),
+                "time 2096-10-02T07:06:40.000000000Z lies more than 24 h in the future",
+            ),
+            (format!("{{\"body\": {nested}}}"), "body: nested deeper than 32"),
+            (
+                format!(r#"{{"body": {{"stringValue": "{}"}}}}"#, "x".repeat(1_048_577)),
+                "body: value has more than 1048576 bytes",
+            ),
+            (r#"{"traceId": "no id"}"#.to_owned(), "traceId: expected an id in hex, found the text \"no id\""),
+            (format!(r#"{{"traceId": "{}"}}"#, "ab".repeat(33)), "trace id has 33 bytes"),
+        ];
+        for (record, expected) in cases {
+            let decoded = decode_records(&format!("{record}, {{}}"));
+            let reasons: Vec<_> = decoded.rejects.first.iter().map(|r| r.reason.as_str()).collect();
+            assert_eq!((reasons, decoded.counts.logs), (vec![expected], 1));
+        }
+    }
 }

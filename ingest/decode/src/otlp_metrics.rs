@@ -38,7 +38,11 @@ use crate::otlp::{self, Budget, OtlpOptions, Scope, attributes, ids, json, json_
 const FORMAT: &str = "OTLP metrics";
 
 /// Decodes a protobuf `ExportMetricsServiceRequest`.
-pub fn decode_protobuf(bytes: &[u8], options: &OtlpOptions, context: &DecodeContext<'_>) -> Result<Decoded, DecodeError> {
+pub fn decode_protobuf(
+    bytes: &[u8],
+    options: &OtlpOptions,
+    context: &DecodeContext<'_>,
+) -> Result<Decoded, DecodeError> {
     let request = ExportMetricsServiceRequest::decode(bytes).map_err(|e| otlp::protobuf_error(FORMAT, &e))?;
     Ok(decode(request, options, context))
 }
@@ -106,7 +110,8 @@ impl Origin {
         if let Some(o) = &mut self.series.otlp {
             o.name.clone_from(&stream.name);
             o.unit.clone_from(&stream.unit);
-            (o.kind, o.temporality, o.monotonic, o.number) = (stream.kind, stream.temporality, stream.monotonic, number);
+            (o.kind, o.temporality, o.monotonic, o.number) =
+                (stream.kind, stream.temporality, stream.monotonic, number);
         }
         const NO_PAIRS_BYTES: usize = size_of::<u32>();
         let key = self.series.key();
@@ -208,7 +213,11 @@ impl<'a> Decoder<'a> {
         let mut stream = Stream { name, unit, kind, temporality, monotonic, metric, key_middle, series };
         // A point that says "no value" has no type either; it ends the series of its neighbours.
         let usual = points.iter().map(|p| p.number).find(|n| *n != NumberKind::None);
-        let usual = if matches!(kind, MetricKind::Gauge | MetricKind::Sum) { usual.unwrap_or(NumberKind::Double) } else { NumberKind::None };
+        let usual = if matches!(kind, MetricKind::Gauge | MetricKind::Sum) {
+            usual.unwrap_or(NumberKind::Double)
+        } else {
+            NumberKind::None
+        };
         for mut point in points {
             self.position += 1;
             if point.number == NumberKind::None {
@@ -341,9 +350,7 @@ fn points_of(data: Data, limits: &Limits) -> (MetricKind, Temporality, bool, Vec
     let each = |points: Vec<NumberDataPoint>| points.into_iter().map(number).collect();
     match data {
         Data::Gauge(g) => (MetricKind::Gauge, Temporality::Unspecified, false, each(g.data_points)),
-        Data::Sum(s) => {
-            (MetricKind::Sum, temporality(s.aggregation_temporality), s.is_monotonic, each(s.data_points))
-        }
+        Data::Sum(s) => (MetricKind::Sum, temporality(s.aggregation_temporality), s.is_monotonic, each(s.data_points)),
         Data::Histogram(h) => {
             let points = h.data_points.into_iter().map(|p| explicit(p, limits)).collect();
             (MetricKind::Histogram, temporality(h.aggregation_temporality), false, points)
@@ -479,4 +486,116 @@ fn summary(p: SummaryDataPoint, limits: &Limits) -> Point {
 fn check_buckets(buckets: usize, limits: &Limits) -> Result<(), String> {
     let max = limits.histogram_buckets_max;
     if buckets > max { Err(format!("{buckets} buckets or quantiles, the limit is {max}")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use grid_model::histogram::is_stale;
+
+    use super::*;
+    use crate::testing::{ctx, metadata, samples};
+
+    fn decode_points(metric: &str) -> Decoded {
+        let json = format!("{{\"resourceMetrics\":[{{\"scopeMetrics\":[{{\"metrics\":[{metric}]}}]}}]}}");
+        decode_json(json.as_bytes(), &OtlpOptions::default(), &ctx()).unwrap()
+    }
+
+    fn reasons(decoded: &Decoded) -> Vec<&str> {
+        decoded.rejects.first.iter().map(|r| r.reason.as_str()).collect()
+    }
+
+    #[test]
+    fn names_and_types_of_every_spelling() {
+        let decoded = decode_points(
+            r#"{"name": "http.requests", "unit": "1", "description": "d",
+                "sum": {"aggregation_temporality": "AGGREGATION_TEMPORALITY_CUMULATIVE", "is_monotonic": true, "data_points": [
+                    {"as_int": 7, "time_unix_nano": 5, "attributes": null},
+                    {"asInt": "9007199254740993", "timeUnixNano": "6", "startTimeUnixNano": 1, "new_key": {}},
+                    {"asDouble": "Infinity", "timeUnixNano": "7"}]}}"#,
+        );
+        assert_eq!(reasons(&decoded), [""; 0]);
+        let rows = samples(&decoded);
+        assert!(rows.iter().all(|r| r.labels == Labels::of(&[("__name__", "http_requests_total")])));
+        let values: Vec<_> = rows.iter().map(|r| (r.time, r.start, f64::from_bits(r.value.unwrap()))).collect();
+        assert_eq!(values, [(5, None, 7.0), (6, Some(1), 9_007_199_254_740_992.0), (7, None, f64::INFINITY)]);
+        // Integers and doubles are two series of the same labels.
+        assert_eq!(decoded.write.series.len(), 2);
+        let said = MetadataRow {
+            metric: "http_requests_total".into(),
+            kind: "counter".into(),
+            help: "d".into(),
+            unit: "1".into(),
+        };
+        assert_eq!(metadata(&decoded), [said]);
+    }
+
+    #[test]
+    fn a_point_without_a_value_ends_the_series_of_its_neighbours() {
+        let decoded = decode_points(
+            r#"{"name": "g", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": 1}, {"flags": 1, "timeUnixNano": 2}]}},
+               {"name": "h", "histogram": {"aggregationTemporality": 1, "dataPoints": [{"flags": 1, "timeUnixNano": 2}]}}"#,
+        );
+        assert_eq!(reasons(&decoded), [""; 0]);
+        let rows = samples(&decoded);
+        assert_eq!((rows.len(), decoded.write.series.len()), (3, 2));
+        assert!(rows[1..].iter().all(|r| is_stale(f64::from_bits(r.value.unwrap()))));
+    }
+
+    #[test]
+    fn what_is_refused_says_why() {
+        let gauge = |points: &str| format!("{{\"name\": \"g\", \"gauge\": {{\"dataPoints\": [{points}]}}}}");
+        let histogram = |point: &str| format!("{{\"name\": \"h\", \"histogram\": {{\"dataPoints\": [{point}]}}}}");
+        let long = format!(
+            r#"{{"asInt": 1, "attributes": [{{"key": "k", "value": {{"stringValue": "{}"}}}}]}}"#,
+            "x".repeat(4097)
+        );
+        let many: Vec<String> = (0..257).map(|i| format!("{{\"key\": \"{i}\"}}")).collect();
+        let many = format!("{{\"asInt\": 1, \"attributes\": [{}]}}", many.join(","));
+        let cases = [
+            (
+                gauge(r#"{"asInt": 1, "timeUnixNano": "4000000000000000000"}"#),
+                "metric \"g\": time 2096-10-02T07:06:40.000000000Z lies more than 24 h in the future",
+            ),
+            (
+                gauge(r#"{"asInt": 1, "timeUnixNano": "9300000000000000000"}"#),
+                "metric \"g\": time 9300000000000000000 ns lies beyond the year 2262",
+            ),
+            (gauge(r#"{"timeUnixNano": "1"}"#), "metric \"g\": data point without a value"),
+            (gauge(r#"{"asInt": "what"}"#), "asInt: expected a 64-bit integer, found the text \"what\""),
+            (gauge(&long), "metric \"g\": label \"k\" has a value of 4097 bytes, the limit is 4096"),
+            (gauge(&many), "metric \"g\": 257 attributes, the limit is 256"),
+            (gauge("{\"asInt\": 1}").replace("\"g\"", "\"\""), "metric without a name"),
+            (gauge("{\"asInt\": 1}").replace("\"g\"", "\"...\""), "metric name \"...\" has no letter or digit"),
+            (
+                histogram(r#"{"bucketCounts": [1, 2], "explicitBounds": [1, 2]}"#),
+                "metric \"h\": 2 bucket counts for 2 bounds",
+            ),
+            (
+                histogram(r#"{"bucketCounts": [1, 2, 3], "explicitBounds": [2, 1]}"#),
+                "metric \"h\": bucket bounds do not ascend",
+            ),
+        ];
+        for (metric, expected) in cases {
+            let decoded = decode_points(&format!("{metric}, {}", gauge(r#"{"asInt": 1, "timeUnixNano": 1}"#)));
+            assert_eq!(reasons(&decoded), [expected]);
+            assert_eq!((decoded.rejects.count, decoded.counts.samples), (1, 1), "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_large_resource_cannot_be_multiplied_without_bound() {
+        let attribute = format!(r#"{{"key": "k", "value": {{"stringValue": "{}"}}}}"#, "x".repeat(60_000));
+        let resource = format!("{{\"attributes\": [{}]}}", vec![attribute; 100].join(","));
+        let point = |i: u32| format!(r#"{{"asInt": 1, "attributes": [{{"key": "i", "value": {{"intValue": {i}}}}}]}}"#);
+        let points: Vec<String> = (0..1000).map(point).collect();
+        let json = format!(
+            r#"{{"resourceMetrics": [{{"resource": {resource}, "scopeMetrics": [{{"metrics": [
+                {{"name": "g", "gauge": {{"dataPoints": [{}]}}}}]}}]}}]}}"#,
+            points.join(",")
+        );
+        let decoded = decode_json(json.as_bytes(), &OtlpOptions::default(), &ctx()).unwrap();
+        assert!(decoded.counts.samples < 100 && decoded.rejects.count > 900, "{:?}", decoded.counts);
+        assert!(reasons(&decoded)[0].contains("send fewer per request"), "{}", reasons(&decoded)[0]);
+    }
 }

@@ -146,3 +146,39 @@ fn link(link: Link, limits: &Limits) -> Result<SpanLink, String> {
         dropped_attributes: link.dropped_attributes_count,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::ctx;
+
+    #[test]
+    fn what_is_refused_says_why() {
+        const GOOD: &str = r#""traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174""#;
+        let cases = [
+            (r#"{"spanId": "eee19b7ec3c1b174"}"#.to_owned(), "trace id has 0 bytes, not 16"),
+            (r#"{"traceId": "5b8e", "spanId": "eee19b7ec3c1b174"}"#.to_owned(), "trace id has 2 bytes, not 16"),
+            (format!("{{\"traceId\": \"{}\"}}", "0".repeat(32)), "trace id is all zero"),
+            (r#"{"traceId": "5b8efff798038103d269b633813fc60c"}"#.to_owned(), "span id has 0 bytes, not 8"),
+            (format!("{{{GOOD}, \"parentSpanId\": \"01\"}}"), "parent span id has 1 bytes, not 8"),
+            (
+                format!("{{{GOOD}, \"startTimeUnixNano\": \"4000000000000000000\"}}"),
+                "time 2096-10-02T07:06:40.000000000Z lies more than 24 h in the future",
+            ),
+            (format!("{{{GOOD}, \"events\": [{}{{}}]}}", "{},".repeat(1024)), "1025 events, the limit is 1024"),
+            (
+                format!("{{{GOOD}, \"kind\": \"SPAN_KIND_WHAT\"}}"),
+                "kind: expected a 32-bit integer, found the text \"SPAN_KIND_WHAT\"",
+            ),
+        ];
+        for (span, expected) in cases {
+            let json =
+                format!("{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{span}, {{{GOOD}, \"kind\": 2}}]}}]}}]}}");
+            let decoded = decode_json(json.as_bytes(), &ctx()).unwrap();
+            let reasons: Vec<_> = decoded.rejects.first.iter().map(|r| r.reason.as_str()).collect();
+            assert_eq!(reasons, [expected]);
+            assert_eq!(decoded.counts.spans, 1);
+        }
+    }
+}

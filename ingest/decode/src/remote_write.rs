@@ -176,7 +176,7 @@ impl<'a> Series<'a> {
 }
 
 /// A `prometheus.Label`.
-fn read_label<'a>(message: &'a [u8]) -> Result<Result<(&'a str, &'a str), String>, WireError> {
+fn read_label(message: &[u8]) -> Result<Result<(&str, &str), String>, WireError> {
     let (mut name, mut text): (&[u8], &[u8]) = (b"", b"");
     let mut reader = Reader::new(message);
     while let Some((field, value)) = reader.next()? {

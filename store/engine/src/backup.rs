@@ -41,7 +41,8 @@ impl Store {
         }
         let (entries, generation, _) = self.shared.catalog.load().await?;
         let mut report = BackupReport { generation, ..BackupReport::default() };
-        for path in entries.iter().flat_map(|e| std::iter::once(&e.path).chain(&e.text_index)) {
+        let paths: Vec<&String> = entries.iter().flat_map(|e| std::iter::once(&e.path).chain(&e.text_index)).collect();
+        for path in paths {
             let (store, _) = self.shared.objects.parts();
             let bytes = store.get(&self.shared.objects.object_path(path)).await?.bytes().await?;
             write_synced(&to.join("files").join(path), &bytes)?;

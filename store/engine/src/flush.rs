@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
 use arrow::compute::take_record_batch;
+use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
 use grid_model::{Table, TenantId, Timestamp};
 
@@ -78,18 +79,20 @@ impl Store {
 async fn write_buffer(shared: &Arc<Shared>, buffer: &Arc<Buffer>) -> Result<Vec<NewFile>, StoreError> {
     let now = (shared.options.clock)();
     let seqs = buffer.seqs.unwrap_or_default();
-    let jobs = buffer.iter().map(|(tenant, table, batches)| {
+    // Boxed in a list: over an iterator of closures the compiler cannot prove that the stream may move between threads.
+    let mut jobs: Vec<BoxFuture<'_, Result<Vec<NewFile>, StoreError>>> = Vec::new();
+    for (tenant, table, batches) in buffer.iter() {
         let (tenant, batches) = (tenant.clone(), batches.to_vec());
         let index = shared.state.write().series_of(&tenant);
-        async move {
+        jobs.push(Box::pin(async move {
             let encoded = {
                 let origin = Origin { tenant, table, seqs, level: 0, import_id: None };
                 let shared = Arc::clone(shared);
                 blocking(move || encode_rows(&shared, &origin, &batches, &index, now)).await?
             };
             put_all(shared, encoded).await
-        }
-    });
+        }));
+    }
     let done: Vec<Vec<NewFile>> = futures::stream::iter(jobs).buffer_unordered(ENCODERS).try_collect().await?;
     Ok(done.into_iter().flatten().collect())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use grid_model::{Table, TenantId, Timestamp};
 
-use crate::catalog::files::{Commit, NewFile, commit_in};
+use crate::catalog::files::{Commit, FileEntry, NewFile, commit_in};
 use crate::catalog::imports::{self, HiddenCharges, ImportRecord, ImportReject};
 use crate::error::StoreError;
 use crate::flush::{Origin, blocking, encode_rows, put_all};
@@ -143,10 +143,22 @@ impl ImportSession {
     /// Makes everything visible at once. With `record.replaces`, earlier rows of the same source and dataset are hidden in
     /// the record's periods and in `also_replaced` (periods for which the bill says that nothing is left).
     pub async fn commit(
-        mut self,
+        self,
         record: ImportRecord,
         also_replaced: &BTreeSet<(String, Timestamp)>,
         rejects: &[ImportReject],
+    ) -> Result<ImportReport, ImportError> {
+        // In a task of its own: a caller that stops waiting must not leave the catalog and the readers' state apart.
+        let (also_replaced, rejects) = (also_replaced.clone(), rejects.to_vec());
+        let task = tokio::spawn(self.commit_all(record, also_replaced, rejects));
+        task.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn commit_all(
+        mut self,
+        record: ImportRecord,
+        also_replaced: BTreeSet<(String, Timestamp)>,
+        rejects: Vec<ImportReject>,
     ) -> Result<ImportReport, ImportError> {
         let inconsistent = |reason: String| ImportError::Inconsistent { id: record.id.clone(), reason };
         if record.id != self.import_id {
@@ -163,26 +175,38 @@ impl ImportSession {
             self.write_pending().await?;
         }
         let (files, bytes) = (self.written.len(), self.written.iter().map(|f| f.bytes).sum());
-        let mut replaced: BTreeSet<(String, Timestamp)> = also_replaced.clone();
+        let mut replaced = also_replaced;
         replaced.extend(record.periods.iter().map(|p| (p.account.clone(), p.start)));
-        let commit = Commit { add: std::mem::take(&mut self.written), remove: Vec::new(), flushed_segment: None };
+        let commit = Commit { add: self.written.clone(), remove: Vec::new(), flushed_segment: None };
 
-        let _one_at_a_time = self.shared.maintenance.lock().await;
-        let mut tx = self.shared.catalog.pool().begin().await.map_err(StoreError::from)?;
-        let hidden = imports::enter(&mut tx, &self.tenant, &record, &replaced, rejects).await?;
+        let shared = Arc::clone(&self.shared);
+        let _one_at_a_time = shared.maintenance.lock().await;
+        let mut tx = shared.catalog.pool().begin().await.map_err(StoreError::from)?;
+        let hidden = imports::enter(&mut tx, &self.tenant, &record, &replaced, &rejects).await?;
         let (added, generation) = commit_in(&mut tx, commit).await?;
+        // From here on the files may be visible even if the answer is an error: only the next start may judge them.
+        self.written.clear();
         tx.commit().await.map_err(StoreError::from)?;
-        self.shared.publish_import(&self.tenant, added, &hidden, generation);
+        shared.publish_import(&self.tenant, added, &hidden, generation);
         Ok(ImportReport { id: record.id, existed: false, rows: self.rows, files, bytes, replaced: hidden, generation })
     }
 
-    /// Gives up: removes what was written. A session that is merely dropped leaves that to the next start.
-    pub async fn abort(mut self) {
-        for file in std::mem::take(&mut self.written) {
-            if let Err(e) = self.shared.objects.delete(&file.path).await {
-                tracing::warn!(path = file.path, error = %e, "file of an aborted import stays until the next start");
-            }
+    /// Gives up: what was written is removed. Dropping a session does the same, at the next sweep.
+    pub async fn abort(self) {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        if let Err(e) = shared.sweep().await {
+            tracing::warn!(error = %e, "files of an aborted import stay until the next sweep");
         }
+    }
+}
+
+impl Drop for ImportSession {
+    fn drop(&mut self) {
+        let never_visible = std::mem::take(&mut self.written)
+            .into_iter()
+            .map(|file| Arc::new(FileEntry { id: 0, file, generation: 0 }));
+        self.shared.graveyard.lock().extend(never_visible);
     }
 }
 
@@ -191,7 +215,7 @@ impl Shared {
     fn publish_import(
         &self,
         tenant: &TenantId,
-        added: Vec<crate::catalog::FileEntry>,
+        added: Vec<FileEntry>,
         newly_hidden: &[(String, String, Timestamp)],
         generation: u64,
     ) {
@@ -208,5 +232,184 @@ impl Shared {
             list.sort_by_key(|f| (f.max_seq, f.id));
         }
         state.generation = generation;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::AsArray as _;
+    use grid_model::Amount;
+    use grid_model::table::charges::{self, ChargeRow, ChargesBuilder, Column, Kind, Origin as RowOrigin};
+
+    use super::*;
+    use crate::catalog::{ImportFile, ImportPeriod};
+    use crate::parquet_read::read_all;
+    use crate::store::StoreOptions;
+
+    const SEPTEMBER: Timestamp = Timestamp(1_725_148_800_000_000_000);
+    const OCTOBER: Timestamp = Timestamp(1_727_740_800_000_000_000);
+
+    async fn open(dir: &std::path::Path) -> Store {
+        Store::open(StoreOptions::local(dir, Arc::new(|| OCTOBER))).await.unwrap()
+    }
+
+    /// One charge of 1 per given period.
+    fn bill(id: &str, replaces: bool, periods: &[(&str, Timestamp)]) -> BillImport {
+        let mut builder = ChargesBuilder::default();
+        for (n, (account, start)) in periods.iter().enumerate() {
+            let mut row = ChargeRow::default();
+            for c in Column::ALL.iter().filter(|c| c.is_required()) {
+                match c.kind() {
+                    Kind::Text => row.set_text(*c, "x"),
+                    Kind::Amount => row.set_amount(*c, Amount(10_i128.pow(18))),
+                    Kind::Time => row.set_time(*c, *start),
+                }
+            }
+            row.set_text(Column::BillingAccountId, account);
+            let origin = RowOrigin { import_id: id, source: "focus", file: "a.csv", row: n as u64 + 1 };
+            builder.push(&origin, &row).unwrap();
+        }
+        let record = ImportRecord {
+            id: id.to_owned(),
+            source: "focus".to_owned(),
+            dataset: "d".to_owned(),
+            started: OCTOBER,
+            replaces,
+            manifest_version: Some("v".to_owned()),
+            manifest_made: Some(Timestamp(7)),
+            rows_source: periods.len() as u64 + 1,
+            rows: periods.len() as u64,
+            rejected: 1,
+            totals: vec![crate::catalog::ImportTotal { currency: "x".to_owned(), ..Default::default() }],
+            notes: Vec::new(),
+            files: vec![ImportFile { name: "a.csv".to_owned(), sha256: format!("hash-{id}") }],
+            periods: periods
+                .iter()
+                .map(|(account, start)| ImportPeriod {
+                    account: (*account).to_owned(),
+                    start: *start,
+                    superseded_by: None,
+                })
+                .collect(),
+        };
+        let rejects = vec![ImportReject {
+            file: "a.csv".to_owned(),
+            row: 9,
+            line: Some(10),
+            reason: "no".to_owned(),
+            cost: Some("0.5".to_owned()),
+            currency: None,
+            raw: "a,b".to_owned(),
+        }];
+        BillImport { record, batches: vec![builder.finish()], rejects }
+    }
+
+    /// Visible rows: `import account` of each, sorted.
+    async fn visible(store: &Store) -> Vec<String> {
+        let snapshot = store.snapshot(&TenantId::default_tenant());
+        let mut out = Vec::new();
+        for file in snapshot.files(Table::Charges) {
+            for batch in read_all(Table::Charges, store.objects().get(&file.path).await.unwrap()).unwrap() {
+                let text = |name: &str| batch[name].as_string::<i32>().clone();
+                let (ids, accounts) = (text(charges::IMPORT_ID), text(charges::BILLING_ACCOUNT_ID));
+                let starts =
+                    batch[charges::BILLING_PERIOD_START].as_primitive::<arrow::datatypes::TimestampNanosecondType>();
+                for i in 0..batch.num_rows() {
+                    let (id, account) = (ids.value(i), accounts.value(i));
+                    assert_eq!(file.import_id.as_deref(), Some(id));
+                    if !snapshot.hidden_charges().contains(id, account, Timestamp(starts.value(i))) {
+                        out.push(format!("{id} {account}"));
+                    }
+                }
+            }
+        }
+        out.sort_unstable();
+        out
+    }
+
+    #[tokio::test]
+    async fn a_restated_period_swaps_in_whole_and_survives_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let tenant = TenantId::default_tenant();
+        let store = open(dir.path()).await;
+        store.import(&tenant, bill("one", false, &[("a", SEPTEMBER), ("b", SEPTEMBER), ("a", OCTOBER)])).await.unwrap();
+        store.import(&tenant, bill("two", false, &[("a", SEPTEMBER)])).await.unwrap();
+        assert_eq!(visible(&store).await, ["one a", "one a", "one b", "two a"]);
+        let before = store.snapshot(&tenant);
+        let report = store.import(&tenant, bill("three", true, &[("a", SEPTEMBER)])).await.unwrap();
+        assert_eq!(
+            report.replaced,
+            [("one".to_owned(), "a".to_owned(), SEPTEMBER), ("two".to_owned(), "a".to_owned(), SEPTEMBER)]
+        );
+        let expected = ["one a", "one b", "three a"];
+        assert_eq!(visible(&store).await, expected);
+        // Who looked before still sees what was there before.
+        assert!(before.hidden_charges().is_empty());
+        let again = store.import(&tenant, bill("three", true, &[("a", SEPTEMBER)])).await.unwrap();
+        assert!(again.existed);
+        assert_eq!(visible(&store).await, expected);
+        store.close().await.unwrap();
+        drop(store);
+
+        let store = open(dir.path()).await;
+        assert_eq!(visible(&store).await, expected);
+        let imports = store.catalog().imports(&tenant).await.unwrap();
+        assert_eq!(imports.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert_eq!(imports.iter().map(ImportRecord::is_superseded).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(imports[2], bill("three", true, &[("a", SEPTEMBER)]).record);
+        assert_eq!(store.catalog().rejects(&tenant, "two").await.unwrap(), bill("two", false, &[]).rejects);
+        assert!(store.catalog().imports(&TenantId::grid()).await.unwrap().is_empty());
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn another_dataset_or_tenant_is_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tenant, other) = (TenantId::default_tenant(), TenantId::grid());
+        let store = open(dir.path()).await;
+        store.import(&tenant, bill("one", false, &[("a", SEPTEMBER)])).await.unwrap();
+        let mut elsewhere = bill("two", true, &[("a", SEPTEMBER)]);
+        elsewhere.record.dataset = "e".to_owned();
+        assert!(store.import(&tenant, elsewhere).await.unwrap().replaced.is_empty());
+        assert!(store.import(&other, bill("one", true, &[("a", SEPTEMBER)])).await.unwrap().replaced.is_empty());
+        assert_eq!(visible(&store).await, ["one a", "two a"]);
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_import_that_is_not_committed_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let tenant = TenantId::default_tenant();
+        let store = open(dir.path()).await;
+        let files = || async { store.objects().list().await.unwrap().len() };
+        let mut session = store.begin_import(&tenant).await;
+        session.start("one");
+        session.write(bill("one", false, &[("a", SEPTEMBER)]).batches.remove(0)).await.unwrap();
+        session.write_pending().await.unwrap();
+        assert_eq!((files().await, visible(&store).await.len()), (1, 0));
+        session.abort().await;
+        assert_eq!(files().await, 0);
+
+        // A record that does not match its rows.
+        let mut wrong = bill("one", false, &[("a", SEPTEMBER)]);
+        wrong.record.rows = 2;
+        assert!(matches!(store.import(&tenant, wrong).await, Err(ImportError::Inconsistent { .. })));
+        assert!(visible(&store).await.is_empty());
+
+        // A crash after the files were written: the next start removes them.
+        let mut session = store.begin_import(&tenant).await;
+        session.start("one");
+        session.write(bill("one", false, &[("a", SEPTEMBER)]).batches.remove(0)).await.unwrap();
+        session.write_pending().await.unwrap();
+        session.written.clear();
+        drop(session);
+        store.close().await.unwrap();
+        drop(store);
+        let store = open(dir.path()).await;
+        assert_eq!(store.objects().list().await.unwrap().len(), 0);
+        store.import(&tenant, bill("one", false, &[("a", SEPTEMBER)])).await.unwrap();
+        assert_eq!(visible(&store).await, ["one a"]);
+        store.close().await.unwrap();
     }
 }

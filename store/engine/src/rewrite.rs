@@ -46,7 +46,9 @@ impl Store {
         let mut report = DeleteReport::default();
         let mut commit = Commit::default();
         let now = self.now();
-        for file in snapshot.files(table).iter().filter(|f| range.overlaps(f.min_time, f.max_time)) {
+        // Collected first: an iterator with a closure held over an await makes the future impossible to send between threads.
+        let touched: Vec<_> = snapshot.files(table).iter().filter(|f| range.overlaps(f.min_time, f.max_time)).cloned().collect();
+        for file in &touched {
             let batches = read_all(table, shared.objects.get(&file.path).await?)?;
             let mut kept = Vec::with_capacity(batches.len());
             let mut deleted = 0;

@@ -66,7 +66,7 @@ fn judge(id: &str, figures: &[Figure]) -> (Verdict, String) {
     if let Some(bad) = of_bar().find(|f| f.pass == Some(false)) {
         return (Verdict::Fail, bad.measured.clone());
     }
-    match (of_bar().filter(|f| f.pass.is_some()).next_back(), of_bar().next_back()) {
+    match (of_bar().rfind(|f| f.pass.is_some()), of_bar().next_back()) {
         (Some(good), _) => (Verdict::Pass, good.measured.clone()),
         (None, Some(skipped)) => (Verdict::Skipped, skipped.measured.clone()),
         (None, None) => (Verdict::Fail, "no figure: its suite failed or did not run".to_owned()),

@@ -37,7 +37,7 @@ pub async fn run(file: Option<&Path>, args: DeleteArgs) -> anyhow::Result<ExitCo
         Target::Directory(dir) => {
             let store = target::open_existing(&config, &dir).await?;
             let engine = setup::engine(&config, &store)?;
-            let report = engine.delete(Scope::all(tenant), table, &args.filter).await;
+            let report = engine.delete(&Scope::all(tenant), table, &args.filter).await;
             store.close().await.context("close the store")?;
             let report = report?;
             (report.rows_deleted, report.rows_read)

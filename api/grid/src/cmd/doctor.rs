@@ -126,11 +126,8 @@ pub async fn run(file: Option<&Path>, args: DoctorArgs) -> anyhow::Result<ExitCo
 }
 
 fn bundle(config: &Config, findings: &Findings, extra: Value, now: &str) -> Value {
-    let settings: Vec<Value> = config
-        .show()
-        .into_iter()
-        .map(|s| json!({ "setting": s.path, "value": s.text, "origin": s.origin }))
-        .collect();
+    let settings: Vec<Value> =
+        config.show().into_iter().map(|s| json!({ "setting": s.path, "value": s.text, "origin": s.origin })).collect();
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     json!({
         "time": now,

@@ -1,7 +1,6 @@
 //! `grid import`: files into tables, through the same decoders as the protocols.
 
 mod bill;
-mod read;
 mod send;
 mod telemetry;
 
@@ -14,8 +13,8 @@ use crate::args::ImportKind;
 pub async fn run(file: Option<&Path>, kind: ImportKind) -> anyhow::Result<ExitCode> {
     match kind {
         ImportKind::Bill(args) => bill::run(file, args).await,
-        ImportKind::Metrics(args) => telemetry::run(file, read::Signal::Metrics, args).await,
-        ImportKind::Logs(args) => telemetry::run(file, read::Signal::Logs, args).await,
-        ImportKind::Traces(args) => telemetry::run(file, read::Signal::Traces, args).await,
+        ImportKind::Metrics(args) => telemetry::run(file, telemetry::Kind::Metrics, args).await,
+        ImportKind::Logs(args) => telemetry::run(file, telemetry::Kind::Logs, args).await,
+        ImportKind::Traces(args) => telemetry::run(file, telemetry::Kind::Traces, args).await,
     }
 }

@@ -62,8 +62,7 @@ mod tests {
         let first = Config::load(&Sources { environment, ..Sources::default() }).unwrap();
         for origin in [false, true] {
             let file = Some(("shown.toml".to_owned(), show(&first, origin)));
-            let second =
-                Config::load(&Sources { file, ..Sources::default() }).map_err(|e| e.to_string()).unwrap();
+            let second = Config::load(&Sources { file, ..Sources::default() }).map_err(|e| e.to_string()).unwrap();
             let texts = |c: &Config| c.show().into_iter().map(|s| (s.path, s.text)).collect::<Vec<_>>();
             assert_eq!(texts(&first), texts(&second));
         }

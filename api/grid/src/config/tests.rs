@@ -53,11 +53,7 @@ fn later_sources_win_and_are_named() {
 
 #[test]
 fn a_typo_gets_a_caret_and_a_suggestion() {
-    check(
-        "[sevrer]\nhttp = \"127.0.0.1:0\"\n\n[storage]\n  dta_dir = \"x\"\n",
-        &[],
-        expect![[r#""#]],
-    );
+    check("[sevrer]\nhttp = \"127.0.0.1:0\"\n\n[storage]\n  dta_dir = \"x\"\n", &[], expect![[r#""#]]);
 }
 
 #[test]
@@ -103,7 +99,9 @@ fn the_packaged_example_is_readable_and_says_the_defaults() {
     let uncommented: String = text
         .lines()
         .map(|l| match l.strip_prefix("# ") {
-            Some(rest) if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(k, _)| !k.contains(' ')) => rest,
+            Some(rest) if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(k, _)| !k.contains(' ')) => {
+                rest
+            }
             _ => l,
         })
         .map(|l| format!("{l}\n"))

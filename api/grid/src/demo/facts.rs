@@ -1,6 +1,8 @@
 //! The ground truth: what was planted where and when. Tests compare what Grid concludes with it; it is never stored, so
 //! that every finding comes from a job that looked at the data.
 
+#![allow(dead_code, reason = "facts are for tests; the binary itself must not know what was planted")]
+
 use std::ops::Range;
 
 use grid_model::{Amount, Timestamp};

@@ -326,7 +326,11 @@ impl Access {
         ];
         // Documentation addresses only (RFC 5737).
         let client = format!("{}.{}", rng.pick(&["192.0.2", "198.51.100", "203.0.113"]), rng.between(1, 254));
-        let bytes = if status == 304 { 0 } else { rng.between(300, 48_000) };
+        let bytes = match status {
+            304 => 0,
+            400.. => rng.between(150, 600),
+            _ => rng.between(2_000, 90_000),
+        };
         let millis = (end_ns - start_ns) / 1_000_000;
         let line = format!(
             "{client} - - [{}] \"{method} {path} HTTP/1.1\" {status} {bytes} \"-\" \"{}\" {}.{:03}",

@@ -44,7 +44,7 @@ fn decode(payload: &Payload) -> Option<Decoded> {
 #[derive(Default)]
 struct Stored {
     labels: HashMap<u64, Labels>,
-    /// `(time, value)` of float samples by series.
+    /// `(time, value)` of float samples by series, stale markers left out.
     samples: HashMap<u64, Vec<(i64, f64)>>,
     rows: BTreeMap<Table, usize>,
     batches: Vec<(Table, RecordBatch)>,
@@ -82,7 +82,7 @@ impl Stored {
             let ids = batch.column_by_name("series_id").unwrap().as_primitive::<UInt64Type>();
             let times = batch.column_by_name("time").unwrap().as_primitive::<TimestampNanosecondType>();
             let values = batch.column_by_name("value").unwrap().as_primitive::<Float64Type>();
-            for row in (0..batch.num_rows()).filter(|&row| values.is_valid(row)) {
+            for row in (0..batch.num_rows()).filter(|&row| values.is_valid(row) && !values.value(row).is_nan()) {
                 self.samples.entry(ids.value(row)).or_default().push((times.value(row), values.value(row)));
             }
         }
@@ -153,7 +153,17 @@ fn one_seed_gives_the_same_bytes_for_ever() {
         let hash = hashes.entry(kind).or_insert(0xCBF2_9CE4_8422_2325);
         *hash = bytes.iter().fold(*hash, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01B3));
     }
-    expect![].assert_debug_eq(&hashes);
+    expect![[r#"
+        {
+            "bills": 12109988971767907140,
+            "logs": 17557136803639030360,
+            "loki": 15081407426682607268,
+            "metrics": 14524307031741501596,
+            "remote write": 16300143133184794982,
+            "traces": 6586274917151297312,
+        }
+    "#]]
+    .assert_debug_eq(&hashes);
 }
 
 #[test]
@@ -207,6 +217,8 @@ fn the_decoders_take_all_of_it_and_the_events_show() {
     assert!((6_000..10_000).contains(&traces.len()), "{}", traces.len());
     let logged: HashSet<_> = stored.text_of(Table::Logs, "trace_id").into_iter().flatten().collect();
     assert!(logged.len() > 5_000 && logged.is_subset(&traces));
+    let failed = stored.text_of(Table::Spans, "status").iter().flatten().filter(|s| *s == "error").count();
+    assert!((300..3_000).contains(&failed), "{failed}");
 
     // The outage: errors of the service, connections of its database.
     let ratio = |from: Timestamp, to: Timestamp| {

@@ -25,6 +25,11 @@ const TRACES_PER_MINUTE: f64 = 0.75;
 /// How many times more traces are kept at the outage's height: sampling prefers what fails.
 const OUTAGE_TRACES: f64 = 5.0;
 
+/// Status of a request that got no database connection.
+const STARVED: i64 = 503;
+/// Status of a request that failed because a service behind it did.
+const BAD_GATEWAY: i64 = 502;
+
 /// A request that a service answered within a trace.
 #[derive(Debug, Clone)]
 pub(crate) struct Served {
@@ -92,6 +97,8 @@ struct Visit<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Answer {
     status: i64,
+    /// Who answered.
+    pod: usize,
 }
 
 impl<'a> Visit<'a> {
@@ -111,21 +118,27 @@ impl<'a> Visit<'a> {
     }
 
     fn run(mut self) {
-        let mut share = self.rng.below(100);
+        let (call, paths) = self.page();
+        let path = *self.rng.pick(paths);
+        let start = self.now;
+        if let Some(answer) = self.serve(call, path, &[]) {
+            let mut line = Access::new(self.rng, start, self.now, call.method, path, answer.status);
+            line.trace_id = Some(self.trace_id);
+            self.logs.access(answer.pod, line);
+        }
+    }
+
+    /// The page that is visited: by their shares, but what fails is kept more often.
+    fn page(&mut self) -> (&'static Call, &'static [&'static str]) {
+        let failing = 0.6 * self.world.events.outage.intensity(self.step);
+        let mut share = if self.rng.chance(failing) { 99 } else { self.rng.below(100) };
         let page = PAGES.iter().find(|page| {
             let hit = share < page.0;
             share = share.saturating_sub(page.0);
             hit
         });
         let (_, call, paths) = page.expect("shares of pages add up to 100");
-        let path = *self.rng.pick(paths);
-        let start = self.now;
-        if let Some(answer) = self.serve(call, path, &[]) {
-            let pod = self.world.company.running(Service::Frontend, self.step).next().unwrap_or_default();
-            let mut line = Access::new(self.rng, start, self.now, call.method, path, answer.status);
-            line.trace_id = Some(self.trace_id);
-            self.logs.access(pod, line);
-        }
+        (call, paths)
     }
 
     fn wait(&mut self, ms: f64) {
@@ -204,7 +217,7 @@ impl<'a> Visit<'a> {
             status = if call.method == "GET" { 404 } else { 422 };
         }
         if status >= 500 {
-            events.push(exception(self.now, status, call.service == self.world.events.outage.service));
+            events.push(exception(self.now, reason(status)));
         }
         let mut attributes = vec![
             kv("http.request.method", call.method),
@@ -221,7 +234,7 @@ impl<'a> Visit<'a> {
                 let items = self.rng.between(1, 4);
                 let skus: Vec<String> = (0..items).map(|_| format!("NB-{}", self.rng.between(1000, 4999))).collect();
                 attributes.push(kv("order.items", skus));
-                attributes.push(kv("order.value", self.rng.between(20_00, 3200_00) as f64 / 100.0));
+                attributes.push(kv("order.value", self.rng.between(80, 12_800) as f64 / 4.0));
             }
             _ => {}
         }
@@ -243,7 +256,7 @@ impl<'a> Visit<'a> {
             duration_ns: self.now - start,
             status,
         });
-        Some(Answer { status })
+        Some(Answer { status, pod })
     }
 
     /// Draws a call with both sides, answering the status that the caller passes on.
@@ -265,7 +278,7 @@ impl<'a> Visit<'a> {
         let mut span = self.span(id, parent, SpanKind::Client, next.method.to_owned(), start, attributes);
         span.status = status_of(answer.status);
         self.keep(pod, span);
-        Some(if answer.status >= 500 { 502 } else { 200 })
+        Some(if answer.status >= 500 { BAD_GATEWAY } else { 200 })
     }
 
     /// A query; during the outage of its database it may wait for a connection until it gives up.
@@ -310,7 +323,7 @@ impl<'a> Visit<'a> {
             });
         }
         self.keep(pod, span);
-        if starved { 503 } else { 200 }
+        if starved { STARVED } else { 200 }
     }
 
     fn cache(&mut self, pod: usize, parent: &[u8; 8], median_ms: f64, operation: &str) -> i64 {
@@ -385,27 +398,20 @@ impl<'a> Visit<'a> {
 
     /// What a service writes about a request: a line when all went well, an error with its exception when not.
     fn say(&mut self, pod: usize, call: &Call, status: i64, span_id: &[u8; 8]) {
-        let outage = call.service == self.world.events.outage.service;
         let id = self.rng.between(100_000, 999_999);
+        let failed =
+            |why: &str| (SeverityNumber::Error, format!("request {} {} failed: {why}", call.method, call.route));
         let (severity, body) = match status {
-            500.. if outage => (
-                SeverityNumber::Error,
-                format!("request {} {} failed: no database connection within 5000 ms", call.method, call.route),
-            ),
-            502.. => {
-                (SeverityNumber::Error, format!("request {} {} failed: upstream answered 503", call.method, call.route))
-            }
-            500.. => (
-                SeverityNumber::Error,
-                format!("request {} {} failed: internal error, request {id}", call.method, call.route),
-            ),
+            STARVED => failed("no database connection within 5000 ms"),
+            BAD_GATEWAY => failed("upstream answered 503"),
+            500.. => failed(&format!("internal error, request {id}")),
             400.. => (SeverityNumber::Warn, format!("refused {} {}: not valid, request {id}", call.method, call.route)),
             _ if call.says.is_empty() => return,
             _ => (SeverityNumber::Info, call.says.replace("{}", &id.to_string())),
         };
         let mut attributes = vec![kv("http.route", call.route), kv("http.response.status_code", status)];
         if status >= 500 {
-            attributes.push(kv("exception.type", if outage { "PoolTimeout" } else { "UpstreamError" }));
+            attributes.push(kv("exception.type", reason(status).0));
         }
         let mut line: LogRecord = record(self.now, severity, body, attributes);
         line.trace_id = self.trace_id.to_vec();
@@ -419,12 +425,16 @@ fn status_of(status: i64) -> Option<Status> {
     (status >= 500).then(|| Status { message: String::new(), code: StatusCode::Error as i32 })
 }
 
-fn exception(time_unix_nano: u64, status: i64, outage: bool) -> Event {
-    let (kind, message) = match status {
-        _ if outage => ("PoolTimeout", "timed out waiting for a connection"),
-        502 => ("UpstreamError", "upstream answered 503"),
+/// Type and message of the exception behind a status.
+fn reason(status: i64) -> (&'static str, &'static str) {
+    match status {
+        STARVED => ("PoolTimeout", "timed out waiting for a connection"),
+        BAD_GATEWAY => ("UpstreamError", "upstream answered 503"),
         _ => ("RuntimeError", "internal error"),
-    };
+    }
+}
+
+fn exception(time_unix_nano: u64, (kind, message): (&str, &str)) -> Event {
     let attributes = vec![kv("exception.type", kind), kv("exception.message", message), kv("exception.escaped", false)];
     Event { time_unix_nano, name: "exception".to_owned(), attributes, ..Event::default() }
 }

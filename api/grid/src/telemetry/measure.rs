@@ -93,6 +93,32 @@ impl grid_api::MetricsSource for Process {
     }
 }
 
+/// What the listeners count, for `/metrics`. They write text, the page wants families, so that each has its HELP once.
+pub struct Received(pub grid_ingest::Ingest);
+
+/// The families of the listeners.
+const RECEIVED: [(&str, &str); 5] = [
+    ("grid_ingest_requests_total", "Requests accepted, at least in part."),
+    ("grid_ingest_bytes_total", "Bytes of accepted requests after inflation."),
+    ("grid_ingest_accepted_items_total", "Items written, by kind."),
+    ("grid_ingest_rejected_items_total", "Items of accepted requests that were not written, by reason."),
+    ("grid_ingest_refused_requests_total", "Requests of which nothing was written, by HTTP status."),
+];
+
+impl grid_api::MetricsSource for Received {
+    fn write(&self, out: &mut grid_api::Exposition) {
+        let mut text = String::new();
+        self.0.metrics().render_prometheus(&mut text);
+        let Ok(scrape) = prometheus_parse::Scrape::parse(text.lines().map(|l| Ok(l.to_owned()))) else { return };
+        for sample in &scrape.samples {
+            let Some((name, help)) = RECEIVED.iter().find(|(name, _)| *name == sample.metric) else { continue };
+            let prometheus_parse::Value::Counter(value) = sample.value else { continue };
+            let labels: Vec<(&str, &str)> = sample.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            out.counter(name, help, &labels, value);
+        }
+    }
+}
+
 #[derive(Clone)]
 struct Figures {
     store: Store,
@@ -114,7 +140,7 @@ impl Figures {
 }
 
 /// Resident memory of this process, where the operating system tells.
-pub(crate) fn resident_bytes() -> Option<u64> {
+pub fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;

@@ -6,7 +6,9 @@ use grid_model::TenantId;
 use grid_store::Store;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -45,7 +47,10 @@ impl Receiver {
         muted(async {
             let context = DecodeContext { now: (self.clock)(), limits: &self.limits };
             let decoded = decode(&self.options, &context);
-            self.store.append(&TenantId::grid(), decoded.write).await.map_err(|e| Status::unavailable(e.to_string()))?;
+            self.store
+                .append(&TenantId::grid(), decoded.write)
+                .await
+                .map_err(|e| Status::unavailable(e.to_string()))?;
             Ok(())
         })
         .await
@@ -80,7 +85,7 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.keep(|options, context| otlp_traces::decode(request.into_inner(), options, context)).await?;
+        self.keep(|_, context| otlp_traces::decode(request.into_inner(), context)).await?;
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }

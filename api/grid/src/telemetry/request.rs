@@ -69,7 +69,7 @@ fn kind_of(path: &str) -> Kind {
     match path {
         "/healthz" | "/readyz" | "/metrics" => Kind::Probe,
         "/v1/logs" | "/v1/metrics" | "/v1/traces" => Kind::Write,
-        _ if path.ends_with("/write") || path.ends_with("/push") => Kind::Write,
+        _ if ["/write", "/push", "/Export"].iter().any(|end| path.ends_with(end)) => Kind::Write,
         _ => Kind::Other,
     }
 }

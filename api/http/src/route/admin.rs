@@ -85,7 +85,10 @@ fn all_tenants(holds: &Holds, what: &'static str) -> Result<(), ApiError> {
 
 /// Writes buffered rows to files now.
 #[utoipa::path(post, path = "/api/v1/admin/flush", tag = "admin", responses((status = 200, description = "Done.", body = Flushed)))]
-pub(crate) async fn flush(State(state): State<ApiState>, Extension(holds): Extension<Holds>) -> Result<Reply<Flushed>, ApiError> {
+pub(crate) async fn flush(
+    State(state): State<ApiState>,
+    Extension(holds): Extension<Holds>,
+) -> Result<Reply<Flushed>, ApiError> {
     all_tenants(&holds, "a flush")?;
     let r = state.store.flush().await?;
     Ok(Reply(Flushed { rows: r.rows, files: r.files, bytes: r.bytes, generation: r.generation }))
@@ -93,7 +96,10 @@ pub(crate) async fn flush(State(state): State<ApiState>, Extension(holds): Exten
 
 /// Merges small files now.
 #[utoipa::path(post, path = "/api/v1/admin/compact", tag = "admin", responses((status = 200, description = "Done.", body = Compacted)))]
-pub(crate) async fn compact(State(state): State<ApiState>, Extension(holds): Extension<Holds>) -> Result<Reply<Compacted>, ApiError> {
+pub(crate) async fn compact(
+    State(state): State<ApiState>,
+    Extension(holds): Extension<Holds>,
+) -> Result<Reply<Compacted>, ApiError> {
     all_tenants(&holds, "compaction")?;
     let r = state.store.compact().await?;
     Ok(Reply(Compacted {
@@ -107,7 +113,10 @@ pub(crate) async fn compact(State(state): State<ApiState>, Extension(holds): Ext
 
 /// Applies retention now.
 #[utoipa::path(post, path = "/api/v1/admin/expire", tag = "admin", responses((status = 200, description = "Done.", body = Expired)))]
-pub(crate) async fn expire(State(state): State<ApiState>, Extension(holds): Extension<Holds>) -> Result<Reply<Expired>, ApiError> {
+pub(crate) async fn expire(
+    State(state): State<ApiState>,
+    Extension(holds): Extension<Holds>,
+) -> Result<Reply<Expired>, ApiError> {
     all_tenants(&holds, "retention")?;
     let r = state.store.expire().await?;
     Ok(Reply(Expired {

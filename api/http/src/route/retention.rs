@@ -93,8 +93,9 @@ pub(crate) async fn put(
     Json(setting): Json<RetentionSetting>,
 ) -> Result<Reply<Retention>, ApiError> {
     let table = table(&name)?;
-    let keep_ns = duration::parse(&setting.keep)
-        .ok_or_else(|| ApiError::Parameter(format!("keep is {:?}, it must be a duration such as 30d or 12h", setting.keep)))?;
+    let keep_ns = duration::parse(&setting.keep).ok_or_else(|| {
+        ApiError::Parameter(format!("keep is {:?}, it must be a duration such as 30d or 12h", setting.keep))
+    })?;
     state.store.catalog().set_retention(&RetentionRule { tenant: caller.tenant.clone(), table, keep_ns }).await?;
     tracing::info!(tenant = %caller.tenant, table = table.name(), keep = %setting.keep, by = %caller.subject, "retention set");
     Ok(Reply(Retention { table: name, keep: duration::format(keep_ns) }))

@@ -125,7 +125,9 @@ pub(crate) async fn create(
     let expires = match request.expires.as_deref() {
         None => None,
         Some(text) => Some(expiry(text, (state.clock)()).ok_or_else(|| {
-            ApiError::Parameter(format!("expires is {text:?}, it must be a time as in RFC 3339 or a duration such as 90d"))
+            ApiError::Parameter(format!(
+                "expires is {text:?}, it must be a time as in RFC 3339 or a duration such as 90d"
+            ))
         })?),
     };
     let issued = state.guard.issue(NewToken { name: request.name, tenants, scopes, expires }).await?;

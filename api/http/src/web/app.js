@@ -85,7 +85,7 @@ async function showStatus() {
       $('notice').append(el('p', { class: 'muted' }, `Nothing yet in ${missing.join(', ')}: no sender has written there for this tenant. `, el('a', { href: '#send' }, 'How to send'), '.'));
     }
   }
-  const sources = (status.sources || []).map((x) => el('li', {}, `${x.name} `, el('span', { class: 'muted' }, `${x.kind}, last ${time(x.last_time)}`)));
+  const sources = (status.sources || []).map((x) => el('li', {}, `${x.name} `, el('span', { class: 'muted' }, x.last_time ? `${x.kind}, last ${time(x.last_time)}` : x.kind)));
   $('sources').replaceChildren(...(sources.length ? [el('details', {}, el('summary', {}, 'Sources ', el('span', {}, `(${sources.length})`)), el('ul', {}, ...sources))] : []));
 }
 
@@ -150,7 +150,7 @@ const SHOWN_ROWS = 500;
 
 function showAnswer(answer) {
   const names = answer.columns.map((c) => c.name);
-  const numeric = answer.columns.map((c) => /^(U?Int|Float|Decimal)/i.test(c.type));
+  const numeric = answer.columns.map((c) => /^(u?int|float|double|decimal)/.test(c.type));
   const head = el('tr', {}, ...names.map((n, i) => el('th', { scope: 'col', class: numeric[i] ? 'num' : '' }, n)));
   const body = el('tbody');
   for (const row of answer.rows.slice(0, SHOWN_ROWS)) {

@@ -157,7 +157,10 @@ mod tests {
     #[test]
     fn manifests_of_both_kinds() {
         let m = Manifest::parse(AWS.as_bytes()).unwrap();
-        assert_eq!((m.version.as_str(), m.name.as_deref(), m.account.as_deref()), ("a1", Some("daily"), Some("111122223333")));
+        assert_eq!(
+            (m.version.as_str(), m.name.as_deref(), m.account.as_deref()),
+            ("a1", Some("daily"), Some("111122223333"))
+        );
         assert_eq!(m.period_start.unwrap().to_string(), "2023-11-01T00:00:00.000000000Z");
         assert_eq!(
             m.places(&m.files[0]),

@@ -1,8 +1,8 @@
 //! Numbers of bills as exact decimals. No float is ever computed with; a double of a Parquet file is read by its shortest
 //! decimal text.
 
-use grid_model::money::{AmountError, Residual, SOURCE_SCALE_MAX};
 use grid_model::Amount;
+use grid_model::money::{AmountError, Residual, SOURCE_SCALE_MAX};
 
 const FAST_DIGITS_MAX: usize = 18;
 

@@ -232,7 +232,12 @@ mod tests {
             ("a", false, vec![i1()], "-a: already imported as I1"),
             ("a b", false, vec![i1()], "+b; -a: already imported as I1"),
             ("b", false, vec![i1()], "+b"),
-            ("a", false, replaced(), "-a: already imported as I1, which I2 has replaced since (--restate brings it back)"),
+            (
+                "a",
+                false,
+                replaced(),
+                "-a: already imported as I1, which I2 has replaced since (--restate brings it back)",
+            ),
             ("a", false, back_again(), "-a: already imported as I3"),
             ("a", true, vec![], "+a; replaces"),
             ("b", true, vec![i1()], "+b; replaces"),
@@ -246,13 +251,24 @@ mod tests {
             // It has added to another period only.
             ("a", true, vec![i1(), known("I2", "b", "q", None)], "-a: already imported as I1"),
             // Replaced in one of two periods: still there for a plain import, to be brought back by a restatement.
-            ("a", false, vec![known("I1", "a", "p>I2 q", None), known("I2", "b", "p", None)], "-a: already imported as I1"),
-            ("a", true, vec![known("I1", "a", "p>I2 q", None), known("I2", "b", "p", None)], "+a; replaces; revision 1"),
+            (
+                "a",
+                false,
+                vec![known("I1", "a", "p>I2 q", None), known("I2", "b", "p", None)],
+                "-a: already imported as I1",
+            ),
+            (
+                "a",
+                true,
+                vec![known("I1", "a", "p>I2 q", None), known("I2", "b", "p", None)],
+                "+a; replaces; revision 1",
+            ),
             // A file without any row stays known.
             ("a", false, vec![known("I1", "a", "", None)], "-a: already imported as I1"),
         ];
         for (files, restate, known, expected) in cases {
-            let request = Request { files: files.split_whitespace().map(file).collect(), restate, ..Request::default() };
+            let request =
+                Request { files: files.split_whitespace().map(file).collect(), restate, ..Request::default() };
             assert_eq!(show(&decide(&request, &known)), expected, "{files} restate={restate} {known:?}");
         }
     }
@@ -291,9 +307,7 @@ mod tests {
 
     #[test]
     fn ids_depend_on_everything_but_the_order_of_files() {
-        let id = |t, s, d, files: &[&str], r| {
-            import_id(t, s, d, &files.iter().map(|f| file(f)).collect::<Vec<_>>(), r)
-        };
+        let id = |t, s, d, files: &[&str], r| import_id(t, s, d, &files.iter().map(|f| file(f)).collect::<Vec<_>>(), r);
         let base = id("t", "focus", "d", &["a", "b"], 0);
         assert_eq!(base, id("t", "focus", "d", &["b", "a"], 0));
         for other in [

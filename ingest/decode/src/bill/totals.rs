@@ -188,11 +188,13 @@ impl BillSummary {
         self.totals.iter().find(|(_, t)| !t.difference().is_some_and(Exact::is_zero)).map(|(c, _)| c)
     }
 
-    pub(crate) fn note(&mut self, what: impl Into<String>, file: &str, row: u64) {
-        self.notes
-            .entry(what.into())
-            .and_modify(|n| n.count += 1)
-            .or_insert_with(|| Note { count: 1, file: file.to_owned(), first_row: row });
+    pub(crate) fn note(&mut self, what: &str, file: &str, row: u64) {
+        match self.notes.get_mut(what) {
+            Some(note) => note.count += 1,
+            None => {
+                self.notes.insert(what.to_owned(), Note { count: 1, file: file.to_owned(), first_row: row });
+            }
+        }
     }
 }
 

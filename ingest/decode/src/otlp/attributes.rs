@@ -62,7 +62,8 @@ fn typed(value: Option<Value>, depth_left: usize) -> Result<AttrValue, String> {
 
 /// Attributes back as OTLP writes them.
 pub(crate) fn encode(attributes: &[(String, AttrValue)]) -> Vec<KeyValue> {
-    let pair = |(k, v): &(String, AttrValue)| KeyValue { key: k.clone(), value: Some(encode_value(v)), key_strindex: 0 };
+    let pair =
+        |(k, v): &(String, AttrValue)| KeyValue { key: k.clone(), value: Some(encode_value(v)), key_strindex: 0 };
     attributes.iter().map(pair).collect()
 }
 

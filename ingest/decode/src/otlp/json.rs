@@ -8,8 +8,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use grid_model::reject::Rejects;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList};
@@ -81,8 +81,7 @@ pub(crate) fn document<T: Default>(
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok((T::default(), Rejects::default()));
     }
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|e| DecodeError { format, reason: e.to_string() })?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|e| DecodeError { format, reason: e.to_string() })?;
     let mut faults = Faults::default();
     let message = read(value, &mut faults).map_err(|e| DecodeError { format, reason: e.to_string() })?;
     Ok((message, faults.rejects))
@@ -352,7 +351,8 @@ mod tests {
     #[test]
     fn ids_are_hex_of_either_case_or_base64() {
         let bytes: Vec<u8> = (0..16).collect();
-        for text in ["000102030405060708090a0b0c0d0e0f", "000102030405060708090A0B0C0D0E0F", "AAECAwQFBgcICQoLDA0ODw=="] {
+        for text in ["000102030405060708090a0b0c0d0e0f", "000102030405060708090A0B0C0D0E0F", "AAECAwQFBgcICQoLDA0ODw=="]
+        {
             assert_eq!(id(json!(text)).unwrap(), bytes, "{text}");
         }
         assert_eq!(id(json!("")).unwrap(), Vec::<u8>::new());
@@ -362,7 +362,8 @@ mod tests {
 
     #[test]
     fn faults_say_where() {
-        let e = attributes(json!([{"key": "a", "value": {"stringValue": "x"}}, {"key": "b", "value": {"intValue": "x"}}]));
+        let e =
+            attributes(json!([{"key": "a", "value": {"stringValue": "x"}}, {"key": "b", "value": {"intValue": "x"}}]));
         assert_eq!(e.unwrap_err().to_string(), "1.value.intValue: expected a 64-bit integer, found the text \"x\"");
     }
 }

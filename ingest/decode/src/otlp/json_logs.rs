@@ -4,7 +4,9 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
 use serde_json::Value;
 
-use super::json::{Faults, Read, any_value, attributes, enumeration, fields, id, list, resource, scope, text, u32_of, u64_of};
+use super::json::{
+    Faults, Read, any_value, attributes, enumeration, fields, id, list, resource, scope, text, u32_of, u64_of,
+};
 
 /// Reads a request; records that cannot be read are left out and go to `faults`.
 pub(crate) fn request(value: Value, faults: &mut Faults) -> Read<ExportLogsServiceRequest> {

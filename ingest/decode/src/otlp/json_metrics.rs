@@ -7,13 +7,14 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
 use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
-    HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint, exemplar,
+    HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint,
+    exemplar,
 };
 use serde_json::Value;
 
 use super::json::{
-    Faults, Read, attributes, boolean, enumeration, f64_of, fields, i32_of, i64_of, id, list, resource, scope, text, u32_of,
-    u64_of,
+    Faults, Read, attributes, boolean, enumeration, f64_of, fields, i32_of, i64_of, id, list, resource, scope, text,
+    u32_of, u64_of,
 };
 
 /// Reads a request; data points that cannot be read are left out and go to `faults`.

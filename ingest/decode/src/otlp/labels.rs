@@ -10,8 +10,14 @@ use super::{OtlpOptions, Scope};
 use crate::limits::Limits;
 
 /// Labels by which Loki guesses a service where `service.name` is absent, in order of trust.
-const SERVICE_LABELS: &[&str] =
-    &["container_name", "k8s_container_name", "k8s_deployment_name", "k8s_statefulset_name", "k8s_daemonset_name", "k8s_job_name"];
+const SERVICE_LABELS: &[&str] = &[
+    "container_name",
+    "k8s_container_name",
+    "k8s_deployment_name",
+    "k8s_statefulset_name",
+    "k8s_daemonset_name",
+    "k8s_job_name",
+];
 
 /// What Loki calls a service that nothing names.
 const UNKNOWN_SERVICE: &str = "unknown_service";
@@ -66,7 +72,8 @@ impl SharedLabels {
         options: &OtlpOptions,
         limits: &Limits,
     ) -> Result<Labels, String> {
-        let mut pairs: Vec<(String, String)> = Vec::with_capacity(attributes.len() + self.promoted.len() + self.own.len() + 1);
+        let mut pairs: Vec<(String, String)> =
+            Vec::with_capacity(attributes.len() + self.promoted.len() + self.own.len() + 1);
         for (key, value) in attributes {
             let name = label_name(options.name_translation, key);
             if name.is_empty() {
@@ -154,7 +161,13 @@ fn label_text(value: &AttrValue) -> String {
         AttrValue::String(s) => s.clone(),
         AttrValue::Bytes(b) => STANDARD.encode(b),
         AttrValue::Double(d) if !d.is_finite() => {
-            let name = if d.is_nan() { "NaN" } else if *d > 0.0 { "+Inf" } else { "-Inf" };
+            let name = if d.is_nan() {
+                "NaN"
+            } else if *d > 0.0 {
+                "+Inf"
+            } else {
+                "-Inf"
+            };
             name.to_owned()
         }
         AttrValue::Double(d) if *d != 0.0 && !(1e-6..1e21).contains(&d.abs()) => {
@@ -208,15 +221,21 @@ mod tests {
         let common = "instance=i-1 job=shop/checkout";
         let scope = "otel_scope_name=lib otel_scope_version=1.2";
         assert_eq!(escaped(&[]), format!("__name__=m {common} k8s_pod_name=pod-1 {scope}"));
-        assert_eq!(escaped(&[("a.b", "1"), ("a/b", "2"), ("job", "x"), ("k8s.pod.name", "mine")]),
-            format!("__name__=m a_b=1;2 {common} k8s_pod_name=mine {scope}"));
-        assert_eq!(untouched(&[("a.b", "1"), ("a/b", "2")]), format!("__name__=m a.b=1 a/b=2 {common} k8s.pod.name=pod-1 {scope}"));
+        assert_eq!(
+            escaped(&[("a.b", "1"), ("a/b", "2"), ("job", "x"), ("k8s.pod.name", "mine")]),
+            format!("__name__=m a_b=1;2 {common} k8s_pod_name=mine {scope}")
+        );
+        assert_eq!(
+            untouched(&[("a.b", "1"), ("a/b", "2")]),
+            format!("__name__=m a.b=1 a/b=2 {common} k8s.pod.name=pod-1 {scope}")
+        );
     }
 
     #[test]
     fn stream_labels_follow_loki() {
         let of = |pairs: &[(&str, &str)]| {
-            let (labels, service) = of_log_resource(&attributes(pairs), &OtlpOptions::default(), &Limits::default()).unwrap();
+            let (labels, service) =
+                of_log_resource(&attributes(pairs), &OtlpOptions::default(), &Limits::default()).unwrap();
             format!("{} | {service}", text(&labels))
         };
         assert_eq!(of(&[]), "service_name=unknown_service | ");

@@ -38,15 +38,8 @@ const UNITS: &[(&str, &str)] = &[
 ];
 
 /// Units behind a slash, in the singular.
-const PER_UNITS: &[(&str, &str)] = &[
-    ("s", "second"),
-    ("m", "minute"),
-    ("h", "hour"),
-    ("d", "day"),
-    ("w", "week"),
-    ("mo", "month"),
-    ("y", "year"),
-];
+const PER_UNITS: &[(&str, &str)] =
+    &[("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"), ("mo", "month"), ("y", "year")];
 
 /// The name under which a metric is queried; `None` if nothing of the name is left.
 pub(crate) fn metric_name(

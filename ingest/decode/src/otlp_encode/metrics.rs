@@ -17,8 +17,8 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
 use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, DataPointFlags, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge,
-    Histogram as WireHistogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary,
-    SummaryDataPoint, exemplar,
+    Histogram as WireHistogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
+    Summary, SummaryDataPoint, exemplar,
 };
 
 use super::{Columns, EncodeError, Groups, group_key, id_at, nanos, resource, scope, text_at};
@@ -147,7 +147,13 @@ impl Tree {
             self.metrics.push(metrics.len());
             let description = self.help.get(def.labels.metric()).cloned().unwrap_or_default();
             let data = Some(empty_data(o));
-            metrics.push(Metric { name: o.name.clone(), description, unit: o.unit.clone(), metadata: Vec::new(), data });
+            metrics.push(Metric {
+                name: o.name.clone(),
+                description,
+                unit: o.unit.clone(),
+                metadata: Vec::new(),
+                data,
+            });
         }
         let metric = self.metrics[metric_group];
         Some(Place { def: Arc::clone(&def), resource: at, scope: scope_at, metric })

@@ -149,7 +149,9 @@ impl HiddenCharges {
 
     /// All of it: import, billing account, start of the billing period.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, Timestamp)> {
-        self.imports.iter().flat_map(|(i, periods)| periods.iter().map(|(a, t)| (i.as_str(), a.as_str(), Timestamp(*t))))
+        self.imports
+            .iter()
+            .flat_map(|(i, periods)| periods.iter().map(|(a, t)| (i.as_str(), a.as_str(), Timestamp(*t))))
     }
 
     pub(crate) fn insert(&mut self, import_id: String, account: String, period_start: Timestamp) {
@@ -171,7 +173,8 @@ impl Catalog {
                 imports[*i].files.push(ImportFile { name: row.try_get("name")?, sha256: row.try_get("sha256")? });
             }
         }
-        let periods = sqlx::query("SELECT * FROM import_periods WHERE tenant = ? ORDER BY account, period_start").bind(tenant.as_str());
+        let periods = sqlx::query("SELECT * FROM import_periods WHERE tenant = ? ORDER BY account, period_start")
+            .bind(tenant.as_str());
         for row in periods.fetch_all(&mut *tx).await? {
             if let Some(i) = position.get(&row.try_get::<String, _>("import_id")?) {
                 imports[*i].periods.push(ImportPeriod {
@@ -199,7 +202,8 @@ impl Catalog {
 
     /// What is hidden, per tenant.
     pub(crate) async fn hidden_charges(&self) -> Result<HashMap<TenantId, Arc<HiddenCharges>>, StoreError> {
-        let query = "SELECT tenant, import_id, account, period_start FROM import_periods WHERE superseded_by IS NOT NULL";
+        let query =
+            "SELECT tenant, import_id, account, period_start FROM import_periods WHERE superseded_by IS NOT NULL";
         let rows: Vec<(String, String, String, i64)> = sqlx::query_as(query).fetch_all(self.pool()).await?;
         let mut hidden: HashMap<TenantId, HiddenCharges> = HashMap::new();
         for (tenant, import_id, account, start) in rows {
@@ -269,7 +273,8 @@ pub(crate) async fn enter(
         }
     }
     for period in &import.periods {
-        let insert = "INSERT INTO import_periods (tenant, import_id, dataset, account, period_start) VALUES (?, ?, ?, ?, ?)";
+        let insert =
+            "INSERT INTO import_periods (tenant, import_id, dataset, account, period_start) VALUES (?, ?, ?, ?, ?)";
         sqlx::query(insert)
             .bind(tenant.as_str())
             .bind(&import.id)

@@ -141,7 +141,7 @@ columns! {
     /// The invoice (FOCUS 1.2).
     InvoiceId INVOICE_ID = "invoice_id" Text false,
     /// Who writes the invoice.
-    InvoiceIssuerName INVOICE_ISSUER_NAME = "invoice_issuer_name" Text true,
+    InvoiceIssuerName INVOICE_ISSUER_NAME = "invoice_issuer_name" Text false,
     /// Cost at the public price.
     ListCost LIST_COST = "list_cost" Amount true,
     /// The public price of one pricing unit.
@@ -172,11 +172,11 @@ columns! {
     /// What kind of resource it is.
     ResourceType RESOURCE_TYPE = "resource_type" Text false,
     /// FOCUS' category of the service.
-    ServiceCategory SERVICE_CATEGORY = "service_category" Text true,
+    ServiceCategory SERVICE_CATEGORY = "service_category" Text false,
     /// The service.
     ServiceName SERVICE_NAME = "service_name" Text true,
     /// Who sells the service (FOCUS 1.3); of an earlier bill, its provider name.
-    ServiceProviderName SERVICE_PROVIDER_NAME = "service_provider_name" Text true,
+    ServiceProviderName SERVICE_PROVIDER_NAME = "service_provider_name" Text false,
     /// FOCUS' subcategory of the service (FOCUS 1.1).
     ServiceSubcategory SERVICE_SUBCATEGORY = "service_subcategory" Text false,
     /// The SKU.

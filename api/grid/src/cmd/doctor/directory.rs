@@ -152,17 +152,27 @@ fn compare(entries: &[FileEntry], present: &[(String, u64)], findings: &mut Find
         }
     }
     let named = |paths: &[&str]| {
-        let more = if paths.len() > NAMED_MAX { format!(" and {} more", paths.len() - NAMED_MAX) } else { String::new() };
+        let more =
+            if paths.len() > NAMED_MAX { format!(" and {} more", paths.len() - NAMED_MAX) } else { String::new() };
         format!("{}{more}", paths.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", "))
     };
     if missing.is_empty() && wrong.is_empty() {
-        findings.ok("files", format!("all {} files of the catalog are there and whole", show_count(entries.len() as u64)));
+        findings
+            .ok("files", format!("all {} files of the catalog are there and whole", show_count(entries.len() as u64)));
     }
     if !missing.is_empty() {
-        findings.error("files", format!("missing: {}", named(&missing)), "put them back from a backup (`grid restore`)");
+        findings.error(
+            "files",
+            format!("missing: {}", named(&missing)),
+            "put them back from a backup (`grid restore`)",
+        );
     }
     if !wrong.is_empty() {
-        findings.error("files", format!("of another size than written: {}", named(&wrong)), "put them back from a backup");
+        findings.error(
+            "files",
+            format!("of another size than written: {}", named(&wrong)),
+            "put them back from a backup",
+        );
     }
     let known: HashSet<&str> =
         entries.iter().flat_map(|e| [Some(e.path.as_str()), e.text_index.as_deref()]).flatten().collect();
@@ -219,9 +229,17 @@ async fn repair(config: &Config, dir: &Path, findings: &mut Findings) {
     .await;
     match outcome {
         Ok(recovery) => {
-            findings.ok("fix", format!("replayed {} rows of the WAL into files, removed orphans", show_count(recovery.rows)));
+            findings.ok(
+                "fix",
+                format!("replayed {} rows of the WAL into files, removed orphans", show_count(recovery.rows)),
+            );
             for torn in recovery.torn {
-                let text = format!("dropped {} at the end of {}: {}", show_bytes(torn.bytes), torn.path.display(), torn.reason);
+                let text = format!(
+                    "dropped {} at the end of {}: {}",
+                    show_bytes(torn.bytes),
+                    torn.path.display(),
+                    torn.reason
+                );
                 if torn.newest {
                     findings.ok("fix", text);
                 } else {

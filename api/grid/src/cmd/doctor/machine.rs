@@ -23,7 +23,9 @@ const CLOCK_DRIFT_MAX_MS: i128 = 50;
 
 /// Whether the configured ports are free.
 pub(super) fn ports(config: &Config, findings: &mut Findings) {
-    for (setting, flag) in [("server.http", "--listen"), ("server.otlp_grpc", "--otlp-grpc"), ("server.otlp_http", "--otlp-http")] {
+    for (setting, flag) in
+        [("server.http", "--listen"), ("server.otlp_grpc", "--otlp-grpc"), ("server.otlp_http", "--otlp-http")]
+    {
         let Some(address) = config.address(setting) else {
             findings.ok("ports", format!("{setting} is off"));
             continue;
@@ -51,12 +53,18 @@ pub(super) fn disk(dir: &Path, findings: &mut Findings) {
     let Some(existing) = absolute.ancestors().find(|p| p.exists()) else { return };
     let stat = match rustix::fs::statvfs(existing) {
         Ok(stat) => stat,
-        Err(e) => return findings.warn("disk", format!("cannot ask about {}: {e}", existing.display()), "look with `df`"),
+        Err(e) => {
+            return findings.warn("disk", format!("cannot ask about {}: {e}", existing.display()), "look with `df`");
+        }
     };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let text = format!("{} free at {}", show_bytes(free), existing.display());
     if free < FREE_BYTES_ERROR {
-        findings.error("disk", text, "free some space: set retention (`grid retention set`), or move the data directory");
+        findings.error(
+            "disk",
+            text,
+            "free some space: set retention (`grid retention set`), or move the data directory",
+        );
     } else if free < FREE_BYTES_WARN {
         findings.warn("disk", text, "plan for more space, or set retention (`grid retention set`)");
     } else {
@@ -77,7 +85,11 @@ pub(super) async fn clock(findings: &mut Findings) {
     let by_monotonic_ms = i128::try_from(monotonic.elapsed().as_millis()).unwrap_or(i128::MAX);
     let drift = (by_wall_ms - by_monotonic_ms).abs();
     if drift > CLOCK_DRIFT_MAX_MS {
-        findings.warn("clock", format!("the wall clock moved {drift} ms against the monotonic clock"), "check NTP (`timedatectl`)");
+        findings.warn(
+            "clock",
+            format!("the wall clock moved {drift} ms against the monotonic clock"),
+            "check NTP (`timedatectl`)",
+        );
     } else {
         findings.ok("clock", format!("wall clock runs evenly, now {}", crate::unit::show_time(clock::now())));
     }

@@ -24,7 +24,9 @@ const NAMED_MAX: usize = 20;
 pub(super) async fn check(client: &Client, now: Timestamp, findings: &mut Findings, extra: &mut Value) {
     let answer = match client.send_any(client.request(Method::GET, "/healthz")).await {
         Ok(answer) => answer,
-        Err(e) => return findings.error("server", format!("{e:#}"), "start it: `grid serve`; or name another with --url"),
+        Err(e) => {
+            return findings.error("server", format!("{e:#}"), "start it: `grid serve`; or name another with --url");
+        }
     };
     findings.ok("server", format!("{} answers ({})", client.base(), answer.status()));
     skew(answer.headers(), now, findings);
@@ -32,7 +34,11 @@ pub(super) async fn check(client: &Client, now: Timestamp, findings: &mut Findin
         Ok(ready) if ready.status().is_success() => findings.ok("server", "ready: WAL replayed, catalog open"),
         Ok(ready) => {
             let why = ready.text().await.unwrap_or_default();
-            findings.error("server", format!("not ready: {}", why.trim()), "look at its log; a full disk makes it read-only");
+            findings.error(
+                "server",
+                format!("not ready: {}", why.trim()),
+                "look at its log; a full disk makes it read-only",
+            );
         }
         Err(e) => findings.error("server", format!("{e:#}"), "look at its log"),
     }
@@ -41,9 +47,24 @@ pub(super) async fn check(client: &Client, now: Timestamp, findings: &mut Findin
         Err(e) => findings.warn("metrics", format!("{e:#}"), "give a token with --token-file if authentication is on"),
     }
     for (source, sql) in [
-        ("logs of service", format!("SELECT service AS source, max(time) AS newest FROM logs WHERE time > now() - {LOOK_BACK} GROUP BY service")),
-        ("spans of service", format!("SELECT service AS source, max(start_time) AS newest FROM spans WHERE start_time > now() - {LOOK_BACK} GROUP BY service")),
-        ("metrics of job", format!("SELECT r.labels['job'] AS source, max(s.time) AS newest FROM samples s JOIN series r ON s.series_id = r.series_id WHERE s.time > now() - {LOOK_BACK} GROUP BY r.labels['job']")),
+        (
+            "logs of service",
+            format!(
+                "SELECT service AS source, max(time) AS newest FROM logs WHERE time > now() - {LOOK_BACK} GROUP BY service"
+            ),
+        ),
+        (
+            "spans of service",
+            format!(
+                "SELECT service AS source, max(start_time) AS newest FROM spans WHERE start_time > now() - {LOOK_BACK} GROUP BY service"
+            ),
+        ),
+        (
+            "metrics of job",
+            format!(
+                "SELECT r.labels['job'] AS source, max(s.time) AS newest FROM samples s JOIN series r ON s.series_id = r.series_id WHERE s.time > now() - {LOOK_BACK} GROUP BY r.labels['job']"
+            ),
+        ),
     ] {
         match ask(client, &sql).await {
             Ok(rows) => lag(source, &rows, now, findings),
@@ -54,11 +75,16 @@ pub(super) async fn check(client: &Client, now: Timestamp, findings: &mut Findin
 
 /// Every answer carries the server's time.
 fn skew(headers: &reqwest::header::HeaderMap, now: Timestamp, findings: &mut Findings) {
-    let date = headers.get("date").and_then(|v| v.to_str().ok()).and_then(|d| chrono::DateTime::parse_from_rfc2822(d).ok());
+    let date =
+        headers.get("date").and_then(|v| v.to_str().ok()).and_then(|d| chrono::DateTime::parse_from_rfc2822(d).ok());
     let Some(server) = date.and_then(|d| d.timestamp_nanos_opt()) else { return };
     let skew_ns = (server - now.0).abs();
     if skew_ns > SKEW_MAX_NS {
-        findings.warn("clock", format!("the server's clock is {} s off ours", skew_ns / SECOND_NS), "check NTP on both machines");
+        findings.warn(
+            "clock",
+            format!("the server's clock is {} s off ours", skew_ns / SECOND_NS),
+            "check NTP on both machines",
+        );
     }
 }
 
@@ -69,7 +95,9 @@ fn metrics(text: &str, findings: &mut Findings, extra: &mut Value) {
     };
     let number = |name: &str| -> Option<f64> {
         let values = scrape.samples.iter().filter(|s| s.metric == name).filter_map(|s| match s.value {
-            prometheus_parse::Value::Counter(x) | prometheus_parse::Value::Gauge(x) | prometheus_parse::Value::Untyped(x) => Some(x),
+            prometheus_parse::Value::Counter(x)
+            | prometheus_parse::Value::Gauge(x)
+            | prometheus_parse::Value::Untyped(x) => Some(x),
             _ => None,
         });
         let values: Vec<f64> = values.collect();
@@ -85,7 +113,11 @@ fn metrics(text: &str, findings: &mut Findings, extra: &mut Value) {
     for (part, what, fix) in [
         ("flush_errors", "flushes failed", "look at the server's log; is the disk full, is the bucket reachable?"),
         ("compaction_errors", "compactions failed", "look at the server's log"),
-        ("refused", "writes were refused for overload", "send larger batches less often, or raise storage.buffer_bytes_max"),
+        (
+            "refused",
+            "writes were refused for overload",
+            "send larger batches less often, or raise storage.buffer_bytes_max",
+        ),
     ] {
         let total: f64 = scrape
             .samples
@@ -133,7 +165,11 @@ fn lag(source: &str, rows: &[Value], now: Timestamp, findings: &mut Findings) {
     }
     for (name, lag) in silent.iter().take(NAMED_MAX) {
         let lag = Duration::from_secs(lag.unsigned_abs() / SECOND_NS.unsigned_abs());
-        findings.warn("lag", format!("{source} {name}: nothing for {}", show_duration(lag)), "is it running, and does it send here?");
+        findings.warn(
+            "lag",
+            format!("{source} {name}: nothing for {}", show_duration(lag)),
+            "is it running, and does it send here?",
+        );
     }
     if silent.len() > NAMED_MAX {
         findings.warn("lag", format!("{source}: {} more are silent", silent.len() - NAMED_MAX), "as above");

@@ -2,27 +2,66 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context as _;
-use grid_model::TenantId;
+use anyhow::{Context as _, bail};
+use grid_decode::Decoded;
+use grid_ingest::{IngestOptions, Signal};
 use grid_model::reject::Reject;
+use grid_model::{Labels, TenantId};
 use grid_store::Store;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
-use super::read::{self, Format, Piece, Plan, Signal};
 use super::send;
 use crate::args::{ImportArgs, ReportFormat};
 use crate::client::Client;
 use crate::target::{self, Target};
 use crate::unit::{show_bytes, show_count};
-use crate::{clock, out, progress, setup};
+use crate::{clock, loops, out, progress, setup};
 
-/// Pieces between the decoder and the store.
-const QUEUE: usize = 4;
 /// Rejects that are listed one by one.
 const REJECTS_SHOWN: usize = 20;
+
+/// Which tables the rows are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Metrics,
+    Logs,
+    Traces,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+            Self::Traces => "traces",
+        }
+    }
+
+    /// What the rows are called.
+    fn items(self) -> &'static str {
+        match self {
+            Self::Metrics => "samples",
+            Self::Logs => "records",
+            Self::Traces => "spans",
+        }
+    }
+
+    /// What the reader needs to know of a file. Log lines that do not name their service belong to one called like the
+    /// file: `checkout.2026-11-23.log` to `checkout`.
+    fn signal(self, path: &Path) -> Signal {
+        match self {
+            Self::Metrics => Signal::Metrics,
+            Self::Traces => Signal::Traces,
+            Self::Logs => {
+                let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                let service = file.split('.').next().unwrap_or_default().to_owned();
+                Signal::Logs { service, labels: Labels::of(&[("filename", &file)]) }
+            }
+        }
+    }
+}
 
 enum Sink {
     Nowhere,
@@ -33,7 +72,7 @@ enum Sink {
 /// What became of one file.
 struct FileReport {
     path: PathBuf,
-    format: Option<Format>,
+    format: Option<&'static str>,
     bytes: u64,
     accepted: u64,
     rejected: u64,
@@ -42,15 +81,12 @@ struct FileReport {
 }
 
 /// Imports files one after the other; a file that cannot be read does not stop the others.
-pub(super) async fn run(file: Option<&Path>, signal: Signal, args: ImportArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(file: Option<&Path>, kind: Kind, args: ImportArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
-    let plan = Arc::new(Plan {
-        signal,
-        format: Format::of_flag(signal, &args.format)?,
-        now: clock::now(),
-        limits: setup::decode_limits(&config),
-        options: setup::otlp_options(&config),
-    });
+    if args.format != "auto" {
+        bail!("the format of {} is found in the files themselves; leave --format away", kind.name());
+    }
+    let options = IngestOptions { limits: setup::decode_limits(&config), otlp: setup::otlp_options(&config) };
     let sink = if args.check {
         Sink::Nowhere
     } else {
@@ -61,100 +97,99 @@ pub(super) async fn run(file: Option<&Path>, signal: Signal, args: ImportArgs) -
             }
         }
     };
+    let stop = CancellationToken::new();
+    // A long import outgrows the buffer: it is written to files as it fills.
+    let flushing = match &sink {
+        Sink::Store(store, _) => {
+            let interval = config.duration("storage.flush_interval");
+            Some(tokio::spawn(loops::flush(store.clone(), interval, stop.clone())))
+        }
+        _ => None,
+    };
     let mut reports = Vec::new();
     for path in &args.files {
-        reports.push(import(path, &plan, &sink).await);
+        reports.push(import(path, kind, &options, &sink).await);
+    }
+    stop.cancel();
+    if let Some(flushing) = flushing {
+        flushing.await.context("flush")??;
     }
     if let Sink::Store(store, _) = &sink {
         store.close().await.context("flush and close the store")?;
     }
     match args.output {
-        ReportFormat::Json => out::line(&serde_json::to_string_pretty(&as_json(signal, &reports, args.check))?)?,
-        ReportFormat::Text => out::bytes(as_text(signal, &reports, args.check).as_bytes())?,
+        ReportFormat::Json => out::line(&serde_json::to_string_pretty(&as_json(kind, &reports, args.check))?)?,
+        ReportFormat::Text => out::bytes(as_text(kind, &reports, args.check).as_bytes())?,
     }
     let nothing = reports.iter().all(|r| r.accepted == 0) && reports.iter().any(|r| r.rejected > 0 || r.error.is_some());
     Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn import(path: &Path, plan: &Arc<Plan>, sink: &Sink) -> FileReport {
+async fn import(path: &Path, kind: Kind, options: &IngestOptions, sink: &Sink) -> FileReport {
     let bytes = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
     let bar = progress::bytes(bytes, &path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
-    let (pieces, mut queue) = mpsc::channel::<Piece>(QUEUE);
-    let reader = {
-        let (path, plan, bar) = (path.to_owned(), Arc::clone(plan), bar.clone());
-        let count = move |n| bar.inc(n);
-        tokio::task::spawn_blocking(move || read::read(&path, &plan, count, |piece| pieces.blocking_send(piece).is_ok()))
-    };
-    let mut report = FileReport {
-        path: path.to_owned(),
-        format: None,
-        bytes,
-        accepted: 0,
-        rejected: 0,
-        rejects: Vec::new(),
-        error: None,
-    };
-    while let Some(piece) = queue.recv().await {
-        if let Err(e) = take(piece, plan.signal, sink, &mut report).await {
-            // Dropping the queue stops the reader.
+    let (mut chunks, reader) = grid_ingest::decode_file(path, kind.signal(path), options.clone(), clock::system());
+    let mut report =
+        FileReport { path: path.to_owned(), format: None, bytes, accepted: 0, rejected: 0, rejects: Vec::new(), error: None };
+    while let Some(chunk) = chunks.recv().await {
+        bar.set_position(chunk.bytes_read);
+        if let Err(e) = take(chunk.decoded, kind, sink, &mut report).await {
+            // Dropping the receiver stops the reader.
             report.error = Some(format!("{e:#}"));
             break;
         }
     }
-    drop(queue);
+    drop(chunks);
     match reader.await {
-        Ok(Ok(format)) => report.format = Some(format),
-        Ok(Err(e)) => report.error = report.error.or(Some(format!("{e:#}"))),
+        Ok(Ok((format, _))) => report.format = Some(format),
+        Ok(Err(e)) => report.error = report.error.or(Some(format!("{:#}", anyhow::Error::from(e)))),
         Err(e) => report.error = report.error.or(Some(format!("the reader died: {e}"))),
     }
     bar.finish_and_clear();
     report
 }
 
-async fn take(piece: Piece, signal: Signal, sink: &Sink, report: &mut FileReport) -> anyhow::Result<()> {
-    let counts = piece.decoded.counts;
-    let mut accepted = match signal {
-        Signal::Metrics => counts.samples + counts.histograms,
-        Signal::Logs => counts.logs,
-        Signal::Traces => counts.spans,
+async fn take(decoded: Decoded, kind: Kind, sink: &Sink, report: &mut FileReport) -> anyhow::Result<()> {
+    let counts = decoded.counts;
+    let mut accepted = match kind {
+        Kind::Metrics => counts.samples + counts.histograms,
+        Kind::Logs => counts.logs,
+        Kind::Traces => counts.spans,
     };
-    let mut rejected = piece.decoded.rejects.count;
-    report.rejects.extend(piece.decoded.rejects.first.iter().cloned());
+    report.rejected += decoded.rejects.count;
+    report.rejects.extend(decoded.rejects.first.iter().cloned());
+    let mut refuse = |count: u64, reason: String| {
+        if count > 0 {
+            report.rejects.push(Reject { position: 0, reason });
+            report.rejected += count;
+        }
+    };
     match sink {
         Sink::Nowhere => {}
         Sink::Store(store, tenant) => {
-            let appended = store.append_waiting(tenant, piece.decoded.write).await.context("store rows")?;
+            let appended = store.append_waiting(tenant, decoded.write).await.context("store rows")?;
             let over = appended.rows_over_series_limit as u64;
-            if over > 0 {
-                report.rejects.push(Reject { position: 0, reason: format!("{over} rows are over the limit of series") });
-            }
+            refuse(over, format!("{over} samples are over the tenant's limit of series"));
             accepted = accepted.saturating_sub(over);
-            rejected += over;
         }
         Sink::Server(client) => {
-            let reply = send::send(client, signal, &piece).await?;
-            // What decoded here and not there is refused by other limits; what failed in both is counted once.
-            let more = reply.refused.saturating_sub(if piece.request.is_some() { piece.decoded.rejects.count } else { 0 });
-            if more > 0 {
-                report.rejects.push(Reject { position: 0, reason: reply.reason.unwrap_or_else(|| "refused".to_owned()) });
-            }
-            accepted = accepted.saturating_sub(more);
-            rejected += more;
+            let reply = send::send(client, kind, &decoded).await?;
+            refuse(reply.refused, reply.reason.unwrap_or_else(|| "refused by the server".to_owned()));
+            accepted = accepted.saturating_sub(reply.refused);
         }
     }
     report.accepted += accepted;
-    report.rejected += rejected;
     Ok(())
 }
 
-fn as_json(signal: Signal, reports: &[FileReport], check: bool) -> Value {
+fn as_json(kind: Kind, reports: &[FileReport], check: bool) -> Value {
     let files: Vec<Value> = reports
         .iter()
         .map(|r| {
             let reject = |j: &Reject| json!({ "position": j.position, "reason": j.reason });
             json!({
                 "file": r.path.display().to_string(),
-                "format": r.format.map(Format::name),
+                "format": r.format,
                 "bytes": r.bytes,
                 "accepted": r.accepted,
                 "rejected": r.rejected,
@@ -164,7 +199,7 @@ fn as_json(signal: Signal, reports: &[FileReport], check: bool) -> Value {
         })
         .collect();
     json!({
-        "kind": signal.name(),
+        "kind": kind.name(),
         "check": check,
         "accepted": reports.iter().map(|r| r.accepted).sum::<u64>(),
         "rejected": reports.iter().map(|r| r.rejected).sum::<u64>(),
@@ -172,13 +207,9 @@ fn as_json(signal: Signal, reports: &[FileReport], check: bool) -> Value {
     })
 }
 
-fn as_text(signal: Signal, reports: &[FileReport], check: bool) -> String {
+fn as_text(kind: Kind, reports: &[FileReport], check: bool) -> String {
     let verb = if check { "would store" } else { "stored" };
-    let noun = match signal {
-        Signal::Metrics => "samples",
-        Signal::Logs => "records",
-        Signal::Traces => "spans",
-    };
+    let noun = kind.items();
     let mut text = String::new();
     for r in reports {
         text.push_str(&format!(
@@ -186,7 +217,7 @@ fn as_text(signal: Signal, reports: &[FileReport], check: bool) -> String {
             r.path.display(),
             show_count(r.accepted),
             show_count(r.rejected),
-            r.format.map_or("unknown format", Format::name),
+            r.format.unwrap_or("unknown format"),
             show_bytes(r.bytes),
         ));
         for reject in r.rejects.iter().take(REJECTS_SHOWN) {

@@ -9,7 +9,7 @@ use crate::demo::world::World;
 
 const DAY_SECONDS: i64 = 86_400;
 
-const COLUMNS: [&str; 45] = [
+const COLUMNS: [&str; 46] = [
     "identity/LineItemId",
     "identity/TimeInterval",
     "bill/InvoiceId",
@@ -53,6 +53,7 @@ const COLUMNS: [&str; 45] = [
     "savingsPlan/SavingsPlanEffectiveCost",
     "savingsPlan/TotalCommitmentToDate",
     "savingsPlan/UsedCommitment",
+    "resourceTags/user:env",
     "resourceTags/user:service",
     "resourceTags/user:team",
 ];
@@ -143,6 +144,7 @@ fn row(c: &Charge, month: Month, id: String) -> [String; COLUMNS.len()] {
         plan_cost,
         total,
         used,
+        text(c.tag("env")),
         text(c.tag("service")),
         text(c.tag("team")),
     ]

@@ -1,0 +1,141 @@
+//! What a user can name: the catalog of one tenant, and nothing else.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::{DataFusionError, Result};
+use grid_model::Table;
+
+use crate::table::Source;
+use crate::table::charges::ChargesTable;
+use crate::table::files::FilesTable;
+use crate::table::metric::MetricsSchema;
+use crate::table::samples::SamplesTable;
+use crate::table::series::SeriesTable;
+use crate::table::system::SystemSchema;
+
+/// The one catalog.
+pub(crate) const CATALOG: &str = "grid";
+/// The schema of tables named without one.
+pub(crate) const PUBLIC: &str = "public";
+/// The schema of one table per metric.
+pub(crate) const METRICS: &str = "metrics";
+/// The schema of the own catalog.
+pub(crate) const SYSTEM: &str = "grid";
+/// Lists the engine's settings, which are no business of a tenant.
+const SETTINGS: &str = "df_settings";
+
+/// All that one query can name.
+pub(crate) struct TenantCatalog {
+    source: Arc<Source>,
+}
+
+impl fmt::Debug for TenantCatalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TenantCatalog({:?})", self.source)
+    }
+}
+
+impl TenantCatalog {
+    pub(crate) fn new(source: Arc<Source>) -> Self {
+        Self { source }
+    }
+
+    /// Names as one would type them, for "did you mean".
+    pub(crate) fn names(&self) -> Vec<String> {
+        use crate::error::quoted;
+        let public = PublicSchema { source: Arc::clone(&self.source) }.table_names();
+        let system = SystemSchema { source: Arc::clone(&self.source) }.table_names().into_iter().map(|t| format!("grid.{t}"));
+        let metrics = MetricsSchema { source: Arc::clone(&self.source) }.table_names().into_iter();
+        let metrics = metrics.map(|m| format!("metrics.{}", quoted(&m)));
+        public.into_iter().chain(system).chain(metrics).collect()
+    }
+}
+
+impl CatalogProviderList for TenantCatalog {
+    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.to_owned()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == CATALOG).then(|| Arc::new(Self::new(Arc::clone(&self.source))) as Arc<dyn CatalogProvider>)
+    }
+}
+
+impl CatalogProvider for TenantCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        [PUBLIC, METRICS, SYSTEM].map(str::to_owned).into()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let source = Arc::clone(&self.source);
+        match name {
+            PUBLIC => Some(Arc::new(PublicSchema { source })),
+            METRICS => Some(Arc::new(MetricsSchema { source })),
+            SYSTEM => Some(Arc::new(SystemSchema { source })),
+            INFORMATION_SCHEMA => Some(Arc::new(Information::new(source))),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct PublicSchema {
+    source: Arc<Source>,
+}
+
+#[async_trait]
+impl SchemaProvider for PublicSchema {
+    fn table_names(&self) -> Vec<String> {
+        Table::ALL.iter().map(|t| t.name().to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        let source = Arc::clone(&self.source);
+        let Some(table) = Table::parse(name) else { return Ok(None) };
+        Ok(Some(match table {
+            Table::Samples => Arc::new(SamplesTable { source }),
+            Table::Series => Arc::new(SeriesTable { source }),
+            Table::Charges => Arc::new(ChargesTable { source }),
+            Table::Logs | Table::Spans | Table::Exemplars | Table::Metadata => Arc::new(FilesTable { source, table }),
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        Table::parse(name).is_some()
+    }
+}
+
+/// `information_schema` without the engine's settings.
+#[derive(Debug)]
+struct Information {
+    inner: InformationSchemaProvider,
+}
+
+impl Information {
+    fn new(source: Arc<Source>) -> Self {
+        Self { inner: InformationSchemaProvider::new(Arc::new(TenantCatalog::new(source))) }
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for Information {
+    fn table_names(&self) -> Vec<String> {
+        self.inner.table_names().into_iter().filter(|n| n != SETTINGS).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        if name == SETTINGS { Ok(None) } else { self.inner.table(name).await }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        name != SETTINGS && self.inner.table_exist(name)
+    }
+}

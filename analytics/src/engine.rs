@@ -1,0 +1,377 @@
+//! The engine: takes a statement of one tenant, answers a stream of batches, within bounds.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::physical_plan::execute_stream;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
+use futures::{Stream, StreamExt as _};
+use grid_model::{Scope, TenantId};
+use grid_store::Store;
+use serde_json::Value;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::catalog::TenantCatalog;
+use crate::error::{Position, QueryError, nearest};
+use crate::guard;
+use crate::limits::{ANSWER_QUEUE, QueryLimits};
+use crate::registry::{QueryHandle, QueryInfo, QueryState, Registry};
+use crate::runtime::QueryRuntime;
+use crate::session::Sessions;
+use crate::table::Source;
+use crate::table::metric::MetricCache;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct SqlRequest {
+    /// Whose tables, and which times of them.
+    pub scope: Scope,
+    /// One statement.
+    pub query: String,
+    /// Values of `$1`, `$2`, ... (or of each `?`): numbers, texts, booleans, nulls.
+    pub params: Vec<Value>,
+    /// How long it may take; the engine's default if not given, and never more than its maximum.
+    pub timeout: Option<Duration>,
+    /// Rows that the answer may have; never more than the engine's maximum.
+    pub max_rows: Option<usize>,
+    /// Who asks, for the list of queries.
+    pub client: Option<String>,
+}
+
+impl SqlRequest {
+    /// A statement over all times of a tenant.
+    pub fn new(tenant: TenantId, query: impl Into<String>) -> Self {
+        Self {
+            scope: Scope::all(tenant),
+            query: query.into(),
+            params: Vec::new(),
+            timeout: None,
+            max_rows: None,
+            client: None,
+        }
+    }
+}
+
+/// A stream of batches; dropping it ends the query.
+pub type AnswerStream = Pin<Box<dyn Stream<Item = Result<RecordBatch, QueryError>> + Send>>;
+
+/// An answer that is being computed.
+pub struct SqlAnswer {
+    /// Columns of the answer.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub stream: AnswerStream,
+    /// The query's id, by which it can be ended.
+    pub query_id: String,
+}
+
+impl std::fmt::Debug for SqlAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SqlAnswer({})", self.query_id)
+    }
+}
+
+impl SqlAnswer {
+    /// All rows at once.
+    pub async fn collect(mut self) -> Result<Vec<RecordBatch>, QueryError> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.stream.next().await {
+            batches.push(batch?);
+        }
+        Ok(batches)
+    }
+}
+
+/// The query engine of one store. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub store: Store,
+    pub limits: QueryLimits,
+    pub sessions: Sessions,
+    pub runtime: QueryRuntime,
+    turns: Arc<Semaphore>,
+    registry: Arc<Registry>,
+    metrics: Arc<MetricCache>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    /// An engine with threads of its own. Fails if the system gives no threads or no directory to spill to.
+    pub fn new(store: Store, limits: QueryLimits) -> Result<Self, QueryError> {
+        let runtime = QueryRuntime::new(limits.threads).map_err(|e| QueryError::Internal(e.to_string()))?;
+        let sessions =
+            Sessions::new(&store, &limits, runtime.threads()).map_err(|e| QueryError::from_datafusion(&e))?;
+        let shared = Shared {
+            turns: Arc::new(Semaphore::new(limits.concurrent.max(1))),
+            registry: Arc::new(Registry::new(limits.slow)),
+            metrics: Arc::new(MetricCache::default()),
+            store,
+            limits,
+            sessions,
+            runtime,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The bounds.
+    pub fn limits(&self) -> &QueryLimits {
+        &self.shared.limits
+    }
+
+    /// Bytes that the operators of running queries hold.
+    pub fn memory_used(&self) -> usize {
+        self.shared.sessions.memory_used()
+    }
+
+    /// The queries that run or wait.
+    pub fn running(&self) -> Vec<QueryInfo> {
+        self.shared.registry.running()
+    }
+
+    /// The slow queries that ended, youngest first.
+    pub fn slow(&self) -> Vec<QueryInfo> {
+        self.shared.registry.slow()
+    }
+
+    /// Ends a query by its id; whether there was one.
+    pub fn cancel(&self, id: &str) -> bool {
+        self.shared.registry.cancel(None, id)
+    }
+
+    /// Ends a query of a tenant by its id; whether there was one.
+    pub fn cancel_of(&self, tenant: &TenantId, id: &str) -> bool {
+        self.shared.registry.cancel(Some(tenant), id)
+    }
+
+    /// Answers one statement. Returns once the columns are known; rows come as the stream is read, errors of the data among
+    /// them. Dropping the answer ends the query.
+    pub async fn sql(&self, request: SqlRequest) -> Result<SqlAnswer, QueryError> {
+        let shared = &self.shared;
+        let now = shared.store.now();
+        let handle = shared.registry.enter(&request.scope.tenant, request.client.clone(), &request.query, now);
+        let limits = &shared.limits;
+        let timeout = request.timeout.unwrap_or(limits.timeout).min(limits.timeout_max);
+        let deadline = Instant::now() + timeout;
+        let permit = self.turn(&handle, deadline, timeout).await.inspect_err(|e| handle.fail(e))?;
+        handle.set(QueryState::Running);
+        let query_id = handle.id();
+        let (rows, answer) = mpsc::channel(ANSWER_QUEUE);
+        let (head, schema) = oneshot::channel();
+        let task = Task {
+            max_rows: request.max_rows.unwrap_or(limits.rows_max).min(limits.rows_max),
+            shared: Arc::clone(shared),
+            request,
+            handle,
+            deadline,
+            timeout,
+            _permit: permit,
+        };
+        let spawned = shared.runtime.spawn(task.run(head, rows));
+        if spawned.is_none() {
+            return Err(QueryError::Internal("the engine has ended".into()));
+        }
+        // A closed channel means that the task is gone: it panicked, or the engine was dropped.
+        let schema = schema.await.map_err(|_| QueryError::Internal("the query's task ended unexpectedly".into()))??;
+        Ok(SqlAnswer { schema, stream: Box::pin(Answer { rows: answer }), query_id })
+    }
+
+    async fn turn(
+        &self,
+        handle: &QueryHandle,
+        deadline: Instant,
+        timeout: Duration,
+    ) -> Result<OwnedSemaphorePermit, QueryError> {
+        let token = handle.token();
+        let waiting = Arc::clone(&self.shared.turns).acquire_owned();
+        let patience = deadline.min(Instant::now() + self.shared.limits.wait_max);
+        tokio::select! {
+            permit = waiting => permit.map_err(|_| QueryError::Internal("the engine has ended".into())),
+            () = token.cancelled() => Err(QueryError::Cancelled),
+            () = tokio::time::sleep_until(patience) => {
+                Err(if patience == deadline { QueryError::Timeout(timeout) } else { QueryError::Busy(self.shared.limits.concurrent) })
+            }
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn source(&self, scope: &Scope) -> Arc<Source> {
+        Arc::new(Source {
+            snapshot: self.store.snapshot(&scope.tenant),
+            store: self.store.clone(),
+            range: scope.range,
+            url: self.sessions.url.clone(),
+            metrics: Arc::clone(&self.metrics),
+            registry: Arc::clone(&self.registry),
+            facts: OnceCell::new(),
+        })
+    }
+}
+
+struct Answer {
+    rows: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+}
+
+impl Stream for Answer {
+    type Item = Result<RecordBatch, QueryError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.rows.poll_recv(cx)
+    }
+}
+
+/// One query on the query threads.
+struct Task {
+    shared: Arc<Shared>,
+    request: SqlRequest,
+    handle: QueryHandle,
+    deadline: Instant,
+    timeout: Duration,
+    max_rows: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+type Head = oneshot::Sender<Result<SchemaRef, QueryError>>;
+type Rows = mpsc::Sender<Result<RecordBatch, QueryError>>;
+
+impl Task {
+    async fn run(self, mut head: Head, rows: Rows) {
+        let token = self.handle.token();
+        let started = tokio::select! {
+            started = self.start() => started,
+            // The asker went away while the query was planned.
+            () = head.closed() => return,
+            () = token.cancelled() => Err(QueryError::Cancelled),
+            () = tokio::time::sleep_until(self.deadline) => Err(QueryError::Timeout(self.timeout)),
+        };
+        let (source, mut stream) = match started {
+            Ok(started) => started,
+            Err(e) => {
+                self.handle.fail(&e);
+                let _ = head.send(Err(e));
+                return;
+            }
+        };
+        if head.send(Ok(stream.schema())).is_err() {
+            return;
+        }
+        let end = loop {
+            let next = tokio::select! {
+                biased;
+                () = rows.closed() => return,
+                () = token.cancelled() => Err(QueryError::Cancelled),
+                () = tokio::time::sleep_until(self.deadline) => Err(QueryError::Timeout(self.timeout)),
+                batch = stream.next() => match batch {
+                    None => break Ok(()),
+                    Some(batch) => batch.map_err(|e| QueryError::from_datafusion(&e)),
+                },
+            };
+            match next {
+                Err(e) => break Err(e),
+                Ok(batch) if batch.num_rows() == 0 => {}
+                Ok(batch) => {
+                    if self.handle.add_rows(batch.num_rows()) > self.max_rows as u64 {
+                        break Err(QueryError::TooManyRows(self.max_rows));
+                    }
+                    if rows.send(Ok(batch)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        // The stream first: what it holds is free before the answer's end is seen.
+        drop(stream);
+        drop(source);
+        match end {
+            Ok(()) => self.handle.set(QueryState::Done),
+            Err(e) => {
+                self.handle.fail(&e);
+                let _ = rows.send(Err(e)).await;
+            }
+        }
+    }
+
+    async fn start(&self) -> Result<(Arc<Source>, datafusion::execution::SendableRecordBatchStream), QueryError> {
+        let mut statement = guard::parse(&self.request.query, &self.request.params)?;
+        let source = self.shared.source(&self.request.scope);
+        let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
+        let state = self.shared.sessions.open(Arc::clone(&catalog), self.shared.store.now());
+        let state = state.map_err(|e| QueryError::from_datafusion(&e))?;
+        check_tables(&state, &catalog, &statement)?;
+        guard::name_columns(&mut statement);
+        let plan = state.statement_to_plan(statement).await.map_err(|e| self.explain_error(&state, &e))?;
+        guard::check_plan(&plan)?;
+        let physical = state.create_physical_plan(&plan).await.map_err(|e| self.explain_error(&state, &e))?;
+        let stream = execute_stream(physical, state.task_ctx()).map_err(|e| QueryError::from_datafusion(&e))?;
+        Ok((source, stream))
+    }
+
+    fn explain_error(&self, state: &SessionState, error: &DataFusionError) -> QueryError {
+        let mut error = QueryError::from_datafusion(error);
+        if let QueryError::UnknownFunction { name, suggestion, .. } = &mut error {
+            let known = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+            let known = known.chain(state.window_functions().keys()).map(String::as_str);
+            *suggestion = nearest(name, known).or(suggestion.take());
+        }
+        error
+    }
+}
+
+/// Refuses a table that is not there, with the name that was probably meant.
+fn check_tables(state: &SessionState, catalog: &Arc<TenantCatalog>, statement: &Statement) -> Result<(), QueryError> {
+    let references = state.resolve_table_references(statement).map_err(|e| QueryError::from_datafusion(&e))?;
+    for reference in references {
+        let known = state.schema_for_ref(reference.clone()).is_ok_and(|s| s.table_exist(reference.table()));
+        if known {
+            continue;
+        }
+        let names = catalog.names();
+        let typed = match reference.schema() {
+            Some(schema) => format!("{schema}.{}", crate::error::quoted(reference.table())),
+            None => crate::error::quoted(reference.table()),
+        };
+        // A metric's name without its schema is the likeliest slip.
+        let as_metric = format!("metrics.{}", crate::error::quoted(reference.table()));
+        let suggestion = names.iter().find(|n| **n == as_metric).cloned();
+        let suggestion = suggestion.or_else(|| nearest(&typed, names.iter().map(String::as_str)));
+        return Err(QueryError::UnknownTable { position: position_of(statement, reference.table()), name: typed, suggestion });
+    }
+    Ok(())
+}
+
+/// Where a table's name stands in the statement.
+fn position_of(statement: &Statement, table: &str) -> Option<Position> {
+    let ast = match statement {
+        Statement::Statement(ast) => ast,
+        Statement::Explain(explain) => return position_of(&explain.statement, table),
+        _ => return None,
+    };
+    let mut found = None;
+    let _ = ast::visit_relations(ast.as_ref(), |name: &ast::ObjectName| {
+        let last = name.0.last().and_then(|part| part.as_ident());
+        if let Some(ident) = last.filter(|i| i.value.eq_ignore_ascii_case(table)) {
+            let start = name.0.first().and_then(|p| p.as_ident()).unwrap_or(ident).span.start;
+            found = (start.line > 0).then_some(Position { line: start.line, column: start.column });
+            return std::ops::ControlFlow::Break(());
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    found
+}

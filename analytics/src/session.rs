@@ -1,0 +1,123 @@
+//! The DataFusion session of one query. What all sessions share (functions, rules, settings) is made once.
+
+use std::sync::Arc;
+
+use datafusion::common::config::Dialect;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::optimizer::Analyzer;
+use datafusion::prelude::SessionConfig;
+use grid_model::Timestamp;
+use grid_store::Store;
+
+use crate::catalog::{CATALOG, PUBLIC, TenantCatalog};
+use crate::exact::ExactDecimals;
+use crate::function;
+use crate::function::attr::{Attr, AttrPlanner};
+use crate::limits::{BATCH_ROWS, QueryLimits};
+use crate::memory::{Budget, QueryPool};
+
+/// Under this URL DataFusion finds the store's files. It is in no statement's reach: nothing there takes a URL.
+pub(crate) const FILES_URL: &str = "grid-data://files/";
+/// Values of an IN list up to which row groups and pages are compared with each.
+const IN_LIST_PRUNED_MAX: usize = 64;
+
+/// What the sessions of one engine share.
+pub(crate) struct Sessions {
+    template: SessionState,
+    runtime: Arc<RuntimeEnv>,
+    budget: Arc<Budget>,
+    query_memory_bytes: usize,
+    pub url: ObjectStoreUrl,
+}
+
+impl Sessions {
+    pub(crate) fn new(store: &Store, limits: &QueryLimits, threads: usize) -> Result<Self> {
+        let mode = match &limits.spill_dir {
+            Some(dir) => DiskManagerMode::Directories(vec![dir.clone()]),
+            None => DiskManagerMode::OsTmpDirectory,
+        };
+        let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(limits.spill_bytes);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_disk_manager_builder(disk)
+            .with_metadata_cache_limit(limits.metadata_cache_bytes)
+            .build_arc()?;
+        let url = ObjectStoreUrl::parse(FILES_URL)?;
+        let (files, _) = store.objects().parts();
+        runtime.register_object_store(url.as_ref(), files);
+        Ok(Self {
+            template: template(threads, Arc::clone(&runtime)),
+            runtime,
+            budget: Budget::new(limits.memory_bytes),
+            query_memory_bytes: limits.query_memory_bytes.min(limits.memory_bytes),
+            url,
+        })
+    }
+
+    /// Bytes that queries hold now.
+    pub(crate) fn memory_used(&self) -> usize {
+        self.budget.used()
+    }
+
+    /// A session that sees one catalog, with memory of its own; `now()` is `now`.
+    pub(crate) fn open(&self, catalog: Arc<TenantCatalog>, now: Timestamp) -> Result<SessionState, DataFusionError> {
+        let pool = Arc::new(QueryPool::new(self.query_memory_bytes, Arc::clone(&self.budget)));
+        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(pool).build_arc()?;
+        let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
+            .with_catalog_list(catalog)
+            .with_runtime_env(runtime)
+            .build();
+        let config = Arc::clone(state.config_options());
+        let props = state.execution_props_mut();
+        props.query_execution_start_time = Some(chrono::DateTime::from_timestamp_nanos(now.0));
+        props.config_options = Some(config);
+        Ok(state)
+    }
+}
+
+fn template(threads: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
+    let mut config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(threads)
+        .with_default_catalog_and_schema(CATALOG, PUBLIC)
+        .with_create_default_catalog_and_schema(false)
+        // The catalog brings its own, without the engine's settings.
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.dialect = Dialect::PostgreSQL;
+    // See the module `exact`.
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    // Buffer and files must agree on the type of text.
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.parquet.schema_force_view_types = false;
+    // Decided per query, see `table::prune::late_materialisation`.
+    options.execution.parquet.pushdown_filters = false;
+    options.execution.parquet.max_in_list_size = IN_LIST_PRUNED_MAX;
+
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(AttrPlanner { udf: Arc::new(Attr::default().into()) })];
+    planners.extend(SessionStateDefaults::default_expr_planners());
+    let mut analyzer = Analyzer::new();
+    analyzer.rules.insert(0, Arc::new(ExactDecimals::default()));
+    let mut scalars = SessionStateDefaults::default_scalar_functions();
+    scalars.extend(function::scalars());
+    let mut aggregates = SessionStateDefaults::default_aggregate_functions();
+    aggregates.extend(function::aggregates());
+    // No file formats and no table factories: no statement can make a table of a file.
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_expr_planners(planners)
+        .with_analyzer_rules(analyzer.rules)
+        .with_scalar_functions(scalars)
+        .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
+        .with_aggregate_functions(aggregates)
+        .with_window_functions(SessionStateDefaults::default_window_functions())
+        .with_table_function_list(SessionStateDefaults::default_table_functions())
+        .with_file_formats(Vec::new())
+        .build()
+}

@@ -1,0 +1,11 @@
+//! Statements against a real store. Most answers must be the same wherever the rows rest, so most cases run three times.
+#![allow(clippy::unwrap_used)]
+
+mod bed;
+mod errors;
+mod isolation;
+mod limits;
+mod metrics;
+mod money;
+mod rows;
+mod samples;

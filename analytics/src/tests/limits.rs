@@ -1,0 +1,127 @@
+//! Every bound holds, and says which it was.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+
+use super::bed::{Bed, log};
+use crate::{QueryError, QueryLimits, SqlRequest};
+
+/// Runs for minutes if nothing stops it.
+const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y) WHERE a.x * b.y % 7 = 3";
+
+fn limits() -> QueryLimits {
+    QueryLimits { threads: 2, slow: Duration::from_millis(50), ..QueryLimits::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_ends_a_query() {
+    let bed = Bed::with(limits()).await;
+    let request =
+        SqlRequest { timeout: Some(Duration::from_millis(300)), ..SqlRequest::new(bed.tenant.clone(), ENDLESS) };
+    let began = std::time::Instant::now();
+    let error = bed.run(request).await.unwrap_err();
+    assert!(matches!(error, QueryError::Timeout(_)), "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let slow = bed.engine.slow();
+    assert!(slow.iter().any(|q| q.query == ENDLESS && q.error.as_deref().is_some_and(|e| e.starts_with("GRID-0408"))), "{slow:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_can_be_ended() {
+    let bed = Bed::with(limits()).await;
+    let engine = bed.engine.clone();
+    let request = SqlRequest { client: Some("me".into()), ..SqlRequest::new(bed.tenant.clone(), ENDLESS) };
+    let query = tokio::spawn(async move { engine.sql(request).await?.collect().await.map(|_| ()) });
+    let id = loop {
+        match bed.engine.running().first() {
+            Some(q) if q.client.as_deref() == Some("me") => break q.id.clone(),
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert!(!bed.engine.cancel_of(&grid_model::TenantId::parse("other").unwrap(), &id));
+    assert!(!bed.engine.cancel("q999999") && !bed.engine.cancel("x"));
+    assert!(bed.engine.cancel(&id));
+    assert!(matches!(query.await.unwrap(), Err(QueryError::Cancelled)));
+    assert!(bed.engine.running().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_away_ends_its_query() {
+    let bed = Bed::with(limits()).await;
+    let request = SqlRequest { max_rows: Some(usize::MAX), ..SqlRequest::new(bed.tenant.clone(), "SELECT * FROM generate_series(1, 900000)") };
+    let mut answer = bed.engine.sql(request).await.unwrap();
+    assert!(answer.stream.next().await.unwrap().is_ok());
+    assert_eq!(bed.engine.running().len(), 1);
+    drop(answer);
+    for _ in 0..500 {
+        if bed.engine.running().is_empty() {
+            assert_eq!(bed.engine.memory_used(), 0);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the query still runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_rows_are_an_error() {
+    let bed = Bed::with(limits()).await;
+    let ask = |max_rows, n| {
+        let sql = format!("SELECT * FROM generate_series(1, {n})");
+        bed.run(SqlRequest { max_rows, ..SqlRequest::new(bed.tenant.clone(), sql) })
+    };
+    assert!(ask(Some(100), 100).await.is_ok());
+    assert!(matches!(ask(Some(100), 101).await, Err(QueryError::TooManyRows(100))));
+    assert!(matches!(ask(None, 1_000_001).await, Err(QueryError::TooManyRows(1_000_000))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_much_memory_spills_or_is_an_error() {
+    let bed = Bed::with(QueryLimits { query_memory_bytes: 24 << 20, memory_bytes: 48 << 20, ..limits() }).await;
+    // A sort spills.
+    let sorted = bed.csv("SELECT max(x) FROM (SELECT value AS x, repeat('y', 200) AS pad FROM generate_series(1, 300000) ORDER BY value % 1000, pad LIMIT 299999)").await;
+    assert!(sorted.contains("300000") || sorted.contains("299999"), "{sorted}");
+    // What cannot spill fails, and says so.
+    let error = bed.csv("SELECT length(string_agg(repeat('y', 1000) || CAST(value AS TEXT), '')) FROM generate_series(1, 300000)").await;
+    assert!(error.starts_with("GRID-0410"), "{error}");
+    assert_eq!(bed.engine.memory_used(), 0);
+    assert!(bed.csv("SELECT 1 AS x").await.contains('1'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_than_so_many_at_once() {
+    let bed = Bed::with(QueryLimits { concurrent: 1, wait_max: Duration::from_millis(50), ..limits() }).await;
+    let engine = bed.engine.clone();
+    let request = SqlRequest::new(bed.tenant.clone(), ENDLESS);
+    let first = tokio::spawn(async move { engine.sql(request).await?.collect().await.map(|_| ()) });
+    while bed.engine.running().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let error = bed.run(SqlRequest::new(bed.tenant.clone(), "SELECT 1")).await.unwrap_err();
+    assert!(matches!(error, QueryError::Busy(1)), "{error:?}");
+    first.abort();
+    let _ = first.await;
+    for _ in 0..500 {
+        if bed.run(SqlRequest::new(bed.tenant.clone(), "SELECT 1")).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the turn was not given back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_outlives_flush_and_compaction() {
+    let bed = Bed::with(limits()).await;
+    for i in 0..50 {
+        bed.write(log(i, "a", "INFO", &format!("n{i}"), &[])).await;
+        if i % 10 == 9 {
+            bed.store.flush().await.unwrap();
+        }
+    }
+    let answer = bed.engine.sql(SqlRequest::new(bed.tenant.clone(), "SELECT body FROM logs")).await.unwrap();
+    bed.store.compact().await.unwrap();
+    let rows: usize = answer.collect().await.unwrap().iter().map(|b| b.num_rows()).sum();
+    assert_eq!(rows, 50);
+}

@@ -1,0 +1,425 @@
+//! Imports bills: joins the decoder, which knows formats, with the store, which knows what is there. Behind the API's upload
+//! and `grid import bill`.
+//!
+//! All files of one call are one import, visible as a whole or not at all. What becomes of each file (import, skip, replace)
+//! is decided by [`grid_decode::bill::plan`]; here are only hands.
+
+mod source;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use grid_api::{BillImporter, BillUpload, ImportOutcome, ImporterError, Importing};
+use grid_decode::bill::plan::{self, FileId, Known, Skip};
+use grid_decode::bill::{BillError, BillFormat, BillOptions, BillSummary, TotalOverflow};
+use grid_model::{TenantId, Timestamp};
+use grid_store::catalog::{ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal};
+use grid_store::{Store, StoreError};
+use tokio::sync::mpsc;
+
+pub use source::{Source, from_manifest};
+
+use crate::clock;
+
+/// The export's name if nobody gives one.
+pub const DATASET_DEFAULT: &str = "default";
+/// Batches between reader and writer.
+const QUEUE: usize = 4;
+
+/// What to import.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Whose bill.
+    pub tenant: TenantId,
+    /// The files.
+    pub files: Vec<Source>,
+    /// The export's name.
+    pub dataset: Option<String>,
+    /// The format, if the header should not decide.
+    pub format: Option<BillFormat>,
+    /// Version of the manifest that lists the files, and when it was made.
+    pub manifest_version: Option<String>,
+    /// When that version was made.
+    pub manifest_made: Option<Timestamp>,
+    /// Accounts and periods that the manifest speaks of, so that a version without rows empties them.
+    pub also_replaced: BTreeSet<(String, Timestamp)>,
+    /// Replace what is there.
+    pub restate: bool,
+    /// Read and reconcile only.
+    pub check: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Rows are stored.
+    Stored,
+    /// All of it was there already.
+    Unchanged,
+    /// Read and reconciled as asked, nothing stored.
+    Checked,
+    /// No row could be taken.
+    Nothing,
+}
+
+impl State {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Unchanged => "unchanged",
+            Self::Checked => "checked",
+            Self::Nothing => "nothing stored",
+        }
+    }
+}
+
+/// What an import did.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What became of it.
+    pub state: State,
+    /// The import: as stored, as it would be, or as it was found.
+    pub record: ImportRecord,
+    /// What the header says, `FOCUS 1.2`.
+    pub described: String,
+    /// Files left out, with the reason.
+    pub skipped: Vec<(String, Skip)>,
+    /// The first rejected rows.
+    pub rejects: Vec<ImportReject>,
+    /// Earlier rows that are hidden now: import, account, start of the billing period.
+    pub replaced: Vec<(String, String, Timestamp)>,
+}
+
+/// Why nothing was imported.
+#[derive(Debug, thiserror::Error)]
+pub enum BillsError {
+    /// A file is no bill.
+    #[error("{file}: {source}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        source: BillError,
+    },
+    /// A file cannot be opened.
+    #[error("open {file}")]
+    Open {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Two formats in one import.
+    #[error("{first} is {first_format} and {second} is {second_format}: import them one by one")]
+    Mixed {
+        /// The first file.
+        first: String,
+        /// Its format.
+        first_format: BillFormat,
+        /// Another file.
+        second: String,
+        /// Its format.
+        second_format: BillFormat,
+    },
+    /// No file.
+    #[error("no file is given")]
+    NoFiles,
+    /// The sums do not match: a defect of ours, so nothing is stored.
+    #[error("the totals of currency {0:?} do not reconcile; nothing was stored")]
+    Unreconciled(String),
+    /// A total left 38 digits.
+    #[error(transparent)]
+    Overflow(#[from] TotalOverflow),
+    /// The store failed.
+    #[error("store the bill")]
+    Store(#[from] StoreError),
+    /// The store refused the import.
+    #[error("store the bill")]
+    Import(#[from] grid_store::import::ImportError),
+    /// The reading thread died.
+    #[error("the reader died: {0}")]
+    Died(String),
+}
+
+/// Imports bills into one store.
+#[derive(Clone)]
+pub struct Bills {
+    store: Store,
+}
+
+impl Bills {
+    /// An importer into a store.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Imports, or reads only. `progress` is told of bytes as they are read.
+    pub async fn take(
+        &self,
+        request: Request,
+        progress: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<Outcome, BillsError> {
+        let request = Arc::new(request);
+        let heads = {
+            let request = Arc::clone(&request);
+            blocking(move || heads(&request)).await?
+        };
+        let first = heads.first().ok_or(BillsError::NoFiles)?;
+        let source = first.format.name();
+        let described = first.described.clone();
+        let dataset = request.dataset.clone().unwrap_or_else(|| DATASET_DEFAULT.to_owned());
+
+        // Held from the decision to the commit, so that no other import slips in between.
+        let mut session = self.store.begin_import(&request.tenant).await;
+        let earlier = session.known(source, &dataset).await?;
+        let known = earlier.iter().map(known).collect::<Vec<_>>();
+        let plan = plan::decide(
+            &plan::Request {
+                files: heads.iter().map(|h| h.id.clone()).collect(),
+                version: request.manifest_version.clone(),
+                made: request.manifest_made,
+                restate: request.restate,
+            },
+            &known,
+        );
+        let skipped: Vec<(String, Skip)> = plan.skip.into_iter().map(|(file, why)| (file.name, why)).collect();
+        if plan.take.is_empty() {
+            let found = skipped.iter().find_map(|(_, why)| match why {
+                Skip::Known { import_id } | Skip::Replaced { import_id, .. } | Skip::Older { import_id } => {
+                    earlier.iter().find(|r| r.id == *import_id)
+                }
+                Skip::Twice { .. } => None,
+            });
+            let record = found.cloned().ok_or(BillsError::NoFiles)?;
+            return Ok(Outcome {
+                state: State::Unchanged,
+                record,
+                described,
+                skipped,
+                rejects: Vec::new(),
+                replaced: Vec::new(),
+            });
+        }
+        let id = plan::import_id(request.tenant.as_str(), source, &dataset, &plan.take, plan.revision);
+        session.start(&id);
+
+        let taken: BTreeSet<&str> = plan.take.iter().map(|f| f.sha256.as_str()).collect();
+        let files: Vec<(Source, String)> = heads
+            .iter()
+            .enumerate()
+            .filter(|(i, h)| {
+                // Of two files with the same content only the first was taken.
+                taken.contains(h.id.sha256.as_str()) && !heads[..*i].iter().any(|o| o.id.sha256 == h.id.sha256)
+            })
+            .map(|(_, h)| (h.source.clone(), h.id.name.clone()))
+            .collect();
+        let (batches, mut queue) = mpsc::channel(QUEUE);
+        let (format, import_id) = (request.format, id.clone());
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut summary = BillSummary::default();
+            for (source, name) in files {
+                let unreadable = |source| BillsError::Unreadable { file: name.clone(), source };
+                let options = BillOptions { format, import_id: import_id.clone(), file: name.clone() };
+                let mut bill = source.open(options, &progress)?;
+                while let Some(batch) = bill.next_batch().map_err(unreadable)? {
+                    if batches.blocking_send(batch).is_err() {
+                        // The writer failed and says why.
+                        return Ok(summary);
+                    }
+                }
+                summary.merge(bill.finish())?;
+            }
+            Ok(summary)
+        });
+        let mut failure = None;
+        while let Some(batch) = queue.recv().await {
+            if request.check {
+                continue;
+            }
+            if let Err(e) = session.write(batch).await {
+                failure = Some(BillsError::Store(e));
+                break;
+            }
+        }
+        drop(queue);
+        let read: Result<BillSummary, BillsError> =
+            reader.await.unwrap_or_else(|e| Err(BillsError::Died(e.to_string())));
+        let summary = match (failure, read) {
+            (None, Ok(summary)) => summary,
+            (Some(e), _) | (None, Err(e)) => {
+                session.abort().await;
+                return Err(e);
+            }
+        };
+        if let Some(currency) = summary.unreconciled() {
+            let currency = currency.0.clone();
+            session.abort().await;
+            return Err(BillsError::Unreconciled(currency));
+        }
+        let record = record(&id, source, &dataset, &summary, &request, &plan.take, plan.replaces);
+        let rejects: Vec<ImportReject> = summary.rejects.iter().map(reject).collect();
+        let mut outcome =
+            Outcome { state: State::Stored, record: record.clone(), described, skipped, rejects, replaced: Vec::new() };
+        let empties = plan.replaces && !request.also_replaced.is_empty();
+        if request.check || (summary.stored == 0 && !empties) {
+            session.abort().await;
+            outcome.state = if request.check { State::Checked } else { State::Nothing };
+            return Ok(outcome);
+        }
+        let also = if plan.replaces { request.also_replaced.clone() } else { BTreeSet::new() };
+        let report = session.commit(record, &also, &outcome.rejects).await?;
+        outcome.replaced = report.replaced;
+        if report.existed {
+            outcome.state = State::Unchanged;
+        }
+        Ok(outcome)
+    }
+}
+
+impl BillImporter for Bills {
+    fn import(&self, upload: BillUpload) -> Importing<'_> {
+        Box::pin(async move {
+            let format = match upload.format.as_deref() {
+                None | Some("auto") => None,
+                Some(word) => Some(BillFormat::parse(word).ok_or_else(|| {
+                    let names: Vec<&str> = BillFormat::ALL.iter().map(|f| f.name()).collect();
+                    ImporterError::Unreadable(format!("there is no format {word:?}; formats are {}", names.join(", ")))
+                })?),
+            };
+            let files = upload.files.into_iter().map(|f| Source::File { path: f.path, name: f.name }).collect();
+            let request = Request {
+                tenant: upload.tenant,
+                files,
+                dataset: upload.dataset,
+                format,
+                manifest_version: upload.manifest_version,
+                manifest_made: None,
+                also_replaced: BTreeSet::new(),
+                restate: upload.restate,
+                check: upload.check,
+            };
+            let outcome = self.take(request, |_| ()).await.map_err(|e| match e {
+                BillsError::Unreadable { .. }
+                | BillsError::Mixed { .. }
+                | BillsError::NoFiles
+                | BillsError::Overflow(_) => ImporterError::Unreadable(e.to_string()),
+                other => ImporterError::Failed(format!("{:#}", anyhow::Error::from(other))),
+            })?;
+            if outcome.state == State::Nothing {
+                let first =
+                    outcome.rejects.first().map(|r| format!(": row {}: {}", r.row, r.reason)).unwrap_or_default();
+                return Err(ImporterError::Unreadable(format!("no row of the bill could be taken{first}")));
+            }
+            Ok(ImportOutcome {
+                existed: outcome.state == State::Unchanged,
+                skipped_files: outcome.skipped.into_iter().map(|(file, _)| file).collect(),
+                rejects: outcome.rejects,
+                record: outcome.record,
+            })
+        })
+    }
+}
+
+/// What is known of a file before its rows are read.
+struct Head {
+    source: Source,
+    id: FileId,
+    format: BillFormat,
+    described: String,
+}
+
+fn heads(request: &Request) -> Result<Vec<Head>, BillsError> {
+    let mut heads: Vec<Head> = Vec::new();
+    for source in &request.files {
+        let id = FileId { sha256: source.sha256()?, name: source.name().to_owned() };
+        let options = BillOptions { format: request.format, import_id: String::new(), file: id.name.clone() };
+        let bill = source.open(options, &|_| ())?;
+        let head = Head { source: source.clone(), id, format: bill.format(), described: bill.describe() };
+        if let Some(first) = heads.first().filter(|f| f.format != head.format) {
+            return Err(BillsError::Mixed {
+                first: first.id.name.clone(),
+                first_format: first.format,
+                second: head.id.name,
+                second_format: head.format,
+            });
+        }
+        heads.push(head);
+    }
+    Ok(heads)
+}
+
+fn known(record: &ImportRecord) -> Known {
+    Known {
+        import_id: record.id.clone(),
+        files: record.files.iter().map(|f| FileId { sha256: f.sha256.clone(), name: f.name.clone() }).collect(),
+        version: record.manifest_version.clone(),
+        made: record.manifest_made,
+        periods: record.periods.iter().map(|p| ((p.account.clone(), p.start), p.superseded_by.clone())).collect(),
+    }
+}
+
+fn record(
+    id: &str,
+    source: &str,
+    dataset: &str,
+    summary: &BillSummary,
+    request: &Request,
+    take: &[FileId],
+    replaces: bool,
+) -> ImportRecord {
+    let total = |(currency, t): (&grid_model::Currency, &grid_decode::bill::CurrencyTotal)| ImportTotal {
+        currency: currency.0.clone(),
+        source: t.source.to_string(),
+        stored: t.stored.to_string(),
+        residual: t.residual.to_string(),
+        rejected: t.rejected.to_string(),
+        rows_stored: t.rows_stored,
+        rows_rejected: t.rows_rejected,
+        rows_unreadable: t.rows_unreadable,
+    };
+    let note = |(what, n): (&String, &grid_decode::bill::Note)| ImportNote {
+        what: what.clone(),
+        count: n.count,
+        file: n.file.clone(),
+        first_row: n.first_row,
+    };
+    ImportRecord {
+        id: id.to_owned(),
+        source: source.to_owned(),
+        dataset: dataset.to_owned(),
+        started: clock::now(),
+        replaces,
+        manifest_version: request.manifest_version.clone(),
+        manifest_made: request.manifest_made,
+        rows_source: summary.rows,
+        rows: summary.stored,
+        rejected: summary.rejected,
+        totals: summary.totals.iter().map(total).collect(),
+        notes: summary.notes.iter().map(note).collect(),
+        files: take.iter().map(|f| ImportFile { name: f.name.clone(), sha256: f.sha256.clone() }).collect(),
+        periods: summary
+            .periods
+            .iter()
+            .map(|(account, start)| ImportPeriod { account: account.clone(), start: *start, superseded_by: None })
+            .collect(),
+    }
+}
+
+fn reject(row: &grid_decode::bill::RejectedRow) -> ImportReject {
+    ImportReject {
+        file: row.file.clone(),
+        row: row.row,
+        line: row.line,
+        reason: row.reason.clone(),
+        cost: row.cost.clone(),
+        currency: Some(row.currency.clone()).filter(|c| !c.is_empty()),
+        raw: row.raw.clone(),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BillsError> + Send + 'static,
+) -> Result<T, BillsError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(BillsError::Died(e.to_string())))
+}

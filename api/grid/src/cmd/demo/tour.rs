@@ -1,0 +1,85 @@
+//! What can be asked of the demo: a handful of questions with their answers, and where to ask more.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use grid_analytics::render::{Format, Renderer};
+use grid_analytics::{Engine, SqlRequest};
+use grid_model::TenantId;
+
+use crate::out;
+
+/// Question and statement.
+const QUESTIONS: &[(&str, &str)] = &[
+    (
+        "Which services speak, and which of them complain?",
+        "SELECT service, count(*) AS records, sum(CASE WHEN severity_number >= 17 THEN 1 ELSE 0 END) AS errors
+FROM logs GROUP BY service ORDER BY errors DESC LIMIT 8",
+    ),
+    (
+        "When did it hurt? Errors per hour, the worst first",
+        "SELECT time_bucket('1h', time) AS hour, service, count(*) AS errors
+FROM logs WHERE severity_number >= 17 GROUP BY 1, 2 ORDER BY errors DESC LIMIT 5",
+    ),
+    (
+        "What do the words say? Full text",
+        "SELECT time, service, body FROM logs WHERE match(body, 'timeout OR refused') ORDER BY time DESC LIMIT 3",
+    ),
+    (
+        "Which operations are slow?",
+        "SELECT service, name, count(*) AS calls, round(approx_percentile_cont(duration_ns, 0.95) / 1e6, 1) AS p95_ms
+FROM spans WHERE kind = 'server' GROUP BY service, name ORDER BY p95_ms DESC LIMIT 5",
+    ),
+    (
+        "What does it cost, per provider and service?",
+        "SELECT billing_currency, service_provider_name, service_name, sum(effective_cost) AS cost
+FROM charges GROUP BY 1, 2, 3 ORDER BY cost DESC LIMIT 6",
+    ),
+    (
+        "What is in the house?",
+        "SELECT table_name, count(*) AS files, sum(rows) AS rows, sum(bytes) AS bytes FROM grid.files GROUP BY 1 ORDER BY bytes DESC",
+    ),
+];
+
+/// Asks and prints; the first answer's time is what matters to a newcomer.
+pub(super) async fn show(engine: &Engine, url: Option<&str>, started: Instant) -> anyhow::Result<()> {
+    // Without a server the tour is what the command is for, and data goes to stdout.
+    let tell = |text: &str| match url {
+        Some(_) => {
+            out::say(text);
+            Ok(())
+        }
+        None => out::line(text),
+    };
+    for (i, (question, sql)) in QUESTIONS.iter().enumerate() {
+        let asked = Instant::now();
+        let answer = ask(engine, sql).await.with_context(|| format!("answer {question:?}"))?;
+        let took = asked.elapsed();
+        tell(&format!("\n# {question}\n{sql};\n{}\n({} ms)", answer.trim_end(), took.as_millis()))?;
+        if i == 0 {
+            tell(&format!("first answer {:.1} s after the start", started.elapsed().as_secs_f64()))?;
+        }
+    }
+    if let Some(url) = url {
+        out::say(&format!(
+            "\nAsk on:   {url}/                     what has arrived, and a place to type SQL
+          grid query --url {url} 'SELECT ...'
+          curl {url}/api/v1/sql -d '{{\"query\": \"SELECT count(*) FROM spans\"}}' -H 'content-type: application/json'
+          {url}/docs                  the API
+Send to:  {url}/v1/logs (OTLP/HTTP), {url}/api/v1/write (remote write), {url}/loki/api/v1/push (Loki)
+Stop:     Ctrl-C; the data stays, and `grid demo` does not seed twice"
+        ));
+    }
+    Ok(())
+}
+
+async fn ask(engine: &Engine, sql: &str) -> anyhow::Result<String> {
+    let mut answer = engine.sql(SqlRequest::new(TenantId::default_tenant(), sql)).await?;
+    let mut renderer = Renderer::new(Format::Table, answer.schema.clone())?;
+    while let Some(batch) = answer.stream.next().await {
+        renderer.batch(&batch?)?;
+    }
+    let table = renderer.tail(None)?;
+    Ok(String::from_utf8_lossy(&table).into_owned())
+}

@@ -1,0 +1,164 @@
+//! The OpenAPI 3.1 document: the native routes by their handlers, the ingest routes, which live in another room, by hand.
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde::Serialize;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Required, ResponseBuilder};
+use utoipa::{Modify, OpenApi as _, ToSchema};
+
+use crate::route::{admin, delete, health, imports, metrics, queries, retention, sql, status, tokens};
+use crate::web;
+
+/// Every error of the native API, `application/problem+json` (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what grid-guard writes")]
+pub(crate) struct ProblemDocument {
+    /// Where the code is explained.
+    #[schema(example = "/docs#GRID-0402")]
+    r#type: String,
+    /// What kind of problem.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What happened this time.
+    detail: String,
+    /// The stable code.
+    #[schema(example = "GRID-0402")]
+    code: String,
+    /// What to do about it.
+    hint: Option<String>,
+    /// Where in the statement or in the body, counted from 1.
+    line: Option<u64>,
+    /// Where in the line, counted from 1.
+    column: Option<u64>,
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Grid", description = "Telemetry and cloud bills in one store: metrics, logs, traces and charges in, SQL out. The header X-Scope-OrgID names the tenant; absent, it is `default`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    tags(
+        (name = "sql", description = "Queries. Need the scope query."),
+        (name = "status", description = "What has arrived. Needs the scope query."),
+        (name = "imports", description = "Bills. Need the scope ingest."),
+        (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
+        (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
+        (name = "tokens", description = "Who may call. Need the scope admin."),
+        (name = "admin", description = "Maintenance by hand. Needs the scope admin and a token for every tenant."),
+        (name = "health", description = "For orchestrators and Prometheus. Open, but for /metrics, which needs the scope query."),
+        (name = "page", description = "For people. Open."),
+    ),
+    paths(
+        sql::get, sql::post, queries::list, queries::end, status::get,
+        imports::post, imports::list, imports::get,
+        delete::post, retention::list, retention::get, retention::put, retention::delete,
+        tokens::list, tokens::create, tokens::revoke,
+        admin::flush, admin::compact, admin::expire, admin::backup,
+        health::healthz, health::readyz, metrics::get,
+        serve, web::docs, web::index, web::asset,
+    ),
+    components(schemas(ProblemDocument)),
+    modifiers(&Finish),
+)]
+struct Native;
+
+/// What the derive cannot say: version, security, the answer to every error, the ingest routes.
+struct Finish;
+
+impl Modify for Finish {
+    fn modify(&self, doc: &mut OpenApi) {
+        doc.info.version = env!("CARGO_PKG_VERSION").to_owned();
+        let components = doc.components.get_or_insert_default();
+        for (name, scheme) in [("bearer", HttpAuthScheme::Bearer), ("basic", HttpAuthScheme::Basic)] {
+            let what = match name {
+                "bearer" => "A token, `grid_...`.",
+                _ => "Any user name; the password is a token.",
+            };
+            let scheme = HttpBuilder::new().scheme(scheme).description(Some(what)).build();
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
+        }
+        for (path, what) in INGEST {
+            doc.paths.paths.insert((*path).to_owned(), ingest(what));
+        }
+        let open = ["/healthz", "/readyz", "/api/v1/openapi.json", "/docs", "/", "/assets/{file}"];
+        for (path, item) in &mut doc.paths.paths {
+            let operations = [
+                ("get", &mut item.get),
+                ("post", &mut item.post),
+                ("put", &mut item.put),
+                ("delete", &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
+                operation.operation_id = Some(operation_id(method, path));
+                let none: [&str; 0] = [];
+                operation.security = if open.contains(&path.as_str()) {
+                    Some(Vec::new())
+                } else {
+                    Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("basic", none)])
+                };
+                if path.starts_with("/api/v1/") && !INGEST.iter().any(|(p, _)| p == path) {
+                    let schema = utoipa::openapi::Ref::from_schema_name("ProblemDocument");
+                    let problem = ResponseBuilder::new()
+                        .description("Any error.")
+                        .content("application/problem+json", Content::new(Some(schema)))
+                        .build();
+                    operation.responses.responses.entry("default".to_owned()).or_insert_with(|| problem.into());
+                }
+            }
+        }
+    }
+}
+
+/// `post_api_v1_sql`: unique, and a name in every language for which clients are generated.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    let path: Vec<&str> = words.collect();
+    if path.is_empty() { format!("{method}_page") } else { format!("{method}_{}", path.join("_")) }
+}
+
+/// Routes of the ingest room, which speak the protocols of others.
+const INGEST: &[(&str, &str)] = &[
+    ("/v1/metrics", "OTLP/HTTP metrics: protobuf or JSON, gzip, zstd or deflate."),
+    ("/v1/logs", "OTLP/HTTP logs: protobuf or JSON, gzip, zstd or deflate."),
+    ("/v1/traces", "OTLP/HTTP traces: protobuf or JSON, gzip, zstd or deflate."),
+    ("/prometheus/api/v1/write", "Prometheus remote write 1.0 and 2.0."),
+    ("/api/v1/write", "The same as /prometheus/api/v1/write."),
+    ("/loki/api/v1/push", "Loki push: JSON, or protobuf with snappy."),
+];
+
+fn ingest(what: &str) -> PathItem {
+    let body = RequestBodyBuilder::new()
+        .description(Some("As the protocol defines it."))
+        .content("application/x-protobuf", Content::default())
+        .required(Some(Required::True));
+    let operation = OperationBuilder::new()
+        .tag("ingest")
+        .summary(Some(what))
+        .request_body(Some(body.build()))
+        .response("2XX", ResponseBuilder::new().description("Durable and queryable, in the protocol's own words."))
+        .response(
+            "4XX",
+            ResponseBuilder::new().description("Refused, in the protocol's own words; 429 is a tenant's quota alone."),
+        )
+        .response("503", ResponseBuilder::new().description("Overloaded; try again after Retry-After."));
+    PathItem::new(HttpMethod::Post, operation)
+}
+
+/// The document.
+pub fn document() -> OpenApi {
+    Native::openapi()
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "page",
+    responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json")))]
+pub(crate) async fn serve() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_pretty_json().unwrap_or_default());
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], TEXT.as_str()).into_response()
+}
