@@ -29,7 +29,7 @@ build: rust ## the binary, $(CARGO_TARGET_DIR)/debug/grid
 	cargo build --locked --workspace --bin grid
 
 test: build peers ## all tests: units, properties, suites against the binary with real clients
-	GRID_PEERS="$(PEERS)" cargo test --locked --workspace
+	GRID_PEERS="$(PEERS)" cargo test --locked --workspace --no-fail-fast
 
 peers: ## install what the suites talk to (a Python environment, a Prometheus) under the target directory
 	@bash tests/peers/setup.sh "$(PEERS)"

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::empty::EmptyTable;
 use grid_model::Table;
 
 use crate::table::Source;
@@ -25,7 +26,7 @@ pub(crate) const PUBLIC: &str = "public";
 pub(crate) const METRICS: &str = "metrics";
 /// The schema of the own catalog.
 pub(crate) const SYSTEM: &str = "grid";
-/// Lists the engine's settings, which are no business of a tenant.
+/// Lists the engine's settings, which are no business of a tenant: empty here.
 const SETTINGS: &str = "df_settings";
 
 /// All that one query can name.
@@ -48,7 +49,8 @@ impl TenantCatalog {
     pub(crate) fn names(&self) -> Vec<String> {
         use crate::error::quoted;
         let public = PublicSchema { source: Arc::clone(&self.source) }.table_names();
-        let system = SystemSchema { source: Arc::clone(&self.source) }.table_names().into_iter().map(|t| format!("grid.{t}"));
+        let system =
+            SystemSchema { source: Arc::clone(&self.source) }.table_names().into_iter().map(|t| format!("grid.{t}"));
         let metrics = MetricsSchema { source: Arc::clone(&self.source) }.table_names().into_iter();
         let metrics = metrics.map(|m| format!("metrics.{}", quoted(&m)));
         public.into_iter().chain(system).chain(metrics).collect()
@@ -128,14 +130,18 @@ impl Information {
 #[async_trait]
 impl SchemaProvider for Information {
     fn table_names(&self) -> Vec<String> {
-        self.inner.table_names().into_iter().filter(|n| n != SETTINGS).collect()
+        self.inner.table_names()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        if name == SETTINGS { Ok(None) } else { self.inner.table(name).await }
+        let table = self.inner.table(name).await?;
+        Ok(match table {
+            Some(settings) if name == SETTINGS => Some(Arc::new(EmptyTable::new(settings.schema()))),
+            other => other,
+        })
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        name != SETTINGS && self.inner.table_exist(name)
+        self.inner.table_exist(name)
     }
 }

@@ -6,9 +6,10 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::ExprSchemable;
-use grid_model::{Scope, Table};
 use futures::future::BoxFuture;
+use grid_model::{Scope, Table};
 use grid_store::{DeleteReport, RowFilter, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::TenantCatalog;
 use crate::engine::Engine;
@@ -27,7 +28,8 @@ impl Engine {
         let from = |e| QueryError::from_datafusion(&e);
         let source = self.shared.source(scope);
         let catalog = Arc::new(TenantCatalog::new(source));
-        let state = self.shared.sessions.open(catalog, self.shared.store.now()).map_err(from)?;
+        let state =
+            self.shared.sessions.open(catalog, self.shared.store.now(), CancellationToken::new()).map_err(from)?;
         let schema = table.schema();
         let df_schema = DFSchema::try_from(schema.as_ref().clone()).map_err(from)?;
         let expr = state.create_logical_expr(filter, &df_schema).map_err(from)?;

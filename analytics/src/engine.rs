@@ -1,5 +1,6 @@
 //! The engine: takes a statement of one tenant, answers a stream of batches, within bounds.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,13 +18,13 @@ use grid_model::{Scope, TenantId};
 use grid_store::Store;
 use serde_json::Value;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use crate::catalog::TenantCatalog;
 use crate::error::{Position, QueryError, nearest};
 use crate::guard;
 use crate::limits::{ANSWER_QUEUE, QueryLimits};
-use crate::registry::{QueryHandle, QueryInfo, QueryState, Registry};
+use crate::registry::{QueryHandle, QueryInfo, QueryState, Registry, Watch};
 use crate::runtime::QueryRuntime;
 use crate::session::Sessions;
 use crate::table::Source;
@@ -172,6 +173,9 @@ impl Engine {
         let permit = self.turn(&handle, deadline, timeout).await.inspect_err(|e| handle.fail(e))?;
         handle.set(QueryState::Running);
         let query_id = handle.id();
+        // Time is watched here too: query threads that are all busy would not see it pass.
+        let watch = handle.watch();
+        let mut late = Box::pin(tokio::time::sleep_until(deadline));
         let (rows, answer) = mpsc::channel(ANSWER_QUEUE);
         let (head, schema) = oneshot::channel();
         let task = Task {
@@ -187,9 +191,18 @@ impl Engine {
         if spawned.is_none() {
             return Err(QueryError::Internal("the engine has ended".into()));
         }
-        // A closed channel means that the task is gone: it panicked, or the engine was dropped.
-        let schema = schema.await.map_err(|_| QueryError::Internal("the query's task ended unexpectedly".into()))??;
-        Ok(SqlAnswer { schema, stream: Box::pin(Answer { rows: answer }), query_id })
+        let mut answer = Answer { rows: answer, watch, late: None, timeout };
+        let schema = tokio::select! {
+            // A closed channel means that the task is gone: it panicked, or the engine was dropped.
+            schema = schema => schema.map_err(|_| QueryError::Internal("the query's task ended unexpectedly".into()))??,
+            () = &mut late => {
+                let error = QueryError::Timeout(timeout);
+                answer.watch.end(&error);
+                return Err(error);
+            }
+        };
+        answer.late = Some(late);
+        Ok(SqlAnswer { schema, stream: Box::pin(answer), query_id })
     }
 
     async fn turn(
@@ -225,15 +238,37 @@ impl Shared {
     }
 }
 
+/// The reader's end of a query.
 struct Answer {
     rows: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    watch: Watch,
+    /// The deadline; gone once it has passed.
+    late: Option<Pin<Box<Sleep>>>,
+    timeout: Duration,
 }
 
 impl Stream for Answer {
     type Item = Result<RecordBatch, QueryError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.rows.poll_recv(cx)
+        if let Poll::Ready(next) = self.rows.poll_recv(cx) {
+            return Poll::Ready(next);
+        }
+        if self.late.as_mut().is_some_and(|late| late.as_mut().poll(cx).is_ready()) {
+            self.late = None;
+            let error = QueryError::Timeout(self.timeout);
+            self.watch.end(&error);
+            // What the query still sends is of no interest.
+            self.rows.close();
+            return Poll::Ready(Some(Err(error)));
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.watch.leave();
     }
 }
 
@@ -276,7 +311,7 @@ impl Task {
             let next = tokio::select! {
                 biased;
                 () = rows.closed() => return,
-                () = token.cancelled() => Err(QueryError::Cancelled),
+                () = token.cancelled() => break Err(QueryError::Cancelled),
                 () = tokio::time::sleep_until(self.deadline) => Err(QueryError::Timeout(self.timeout)),
                 batch = stream.next() => match batch {
                     None => break Ok(()),
@@ -312,7 +347,7 @@ impl Task {
         let mut statement = guard::parse(&self.request.query, &self.request.params)?;
         let source = self.shared.source(&self.request.scope);
         let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
-        let state = self.shared.sessions.open(Arc::clone(&catalog), self.shared.store.now());
+        let state = self.shared.sessions.open(Arc::clone(&catalog), self.shared.store.now(), self.handle.token());
         let state = state.map_err(|e| QueryError::from_datafusion(&e))?;
         check_tables(&state, &catalog, &statement)?;
         guard::name_columns(&mut statement);
@@ -338,8 +373,9 @@ impl Task {
 fn check_tables(state: &SessionState, catalog: &Arc<TenantCatalog>, statement: &Statement) -> Result<(), QueryError> {
     let references = state.resolve_table_references(statement).map_err(|e| QueryError::from_datafusion(&e))?;
     for reference in references {
-        let known = state.schema_for_ref(reference.clone()).is_ok_and(|s| s.table_exist(reference.table()));
-        if known {
+        let is_function = reference.schema().is_none() && state.table_functions().contains_key(reference.table());
+        let known = || state.schema_for_ref(reference.clone()).is_ok_and(|s| s.table_exist(reference.table()));
+        if is_function || known() {
             continue;
         }
         let names = catalog.names();
@@ -351,7 +387,12 @@ fn check_tables(state: &SessionState, catalog: &Arc<TenantCatalog>, statement: &
         let as_metric = format!("metrics.{}", crate::error::quoted(reference.table()));
         let suggestion = names.iter().find(|n| **n == as_metric).cloned();
         let suggestion = suggestion.or_else(|| nearest(&typed, names.iter().map(String::as_str)));
-        return Err(QueryError::UnknownTable { position: position_of(statement, reference.table()), name: typed, suggestion });
+        let suggestion = suggestion.or_else(|| nearest(reference.table(), names.iter().map(String::as_str)));
+        return Err(QueryError::UnknownTable {
+            position: position_of(statement, reference.table()),
+            name: typed,
+            suggestion,
+        });
     }
     Ok(())
 }

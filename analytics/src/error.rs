@@ -151,9 +151,8 @@ impl QueryError {
             Self::UnknownTable { suggestion, .. } => {
                 Some(meant(suggestion).unwrap_or_else(|| "SHOW TABLES lists what there is".into()))
             }
-            Self::UnknownColumn { suggestion, columns, .. } => meant(suggestion).or_else(|| {
-                (!columns.is_empty()).then(|| format!("the columns are {}", columns.join(", ")))
-            }),
+            Self::UnknownColumn { suggestion, columns, .. } => meant(suggestion)
+                .or_else(|| (!columns.is_empty()).then(|| format!("the columns are {}", columns.join(", ")))),
             Self::UnknownFunction { suggestion, .. } => {
                 Some(meant(suggestion).unwrap_or_else(|| "SHOW FUNCTIONS lists what there is".into()))
             }
@@ -269,7 +268,9 @@ fn syntax(error: &ParserError) -> QueryError {
         ParserError::RecursionLimitExceeded => "the statement is nested too deeply".to_owned(),
     };
     match message.find(" at Line: ") {
-        Some(cut) => QueryError::Syntax { position: written_position(&message[cut..]), message: message[..cut].to_owned() },
+        Some(cut) => {
+            QueryError::Syntax { position: written_position(&message[cut..]), message: message[..cut].to_owned() }
+        }
         None => QueryError::Syntax { message, position: None },
     }
 }
@@ -309,6 +310,17 @@ fn plan_error(message: &str, position: Option<Position>) -> QueryError {
             return QueryError::UnknownTable { name, suggestion: None, position };
         }
     }
+    // Our own functions say what they take; DataFusion wraps that twice.
+    if let Some((_, said)) = message.split_once("coercion failed with: Error during planning: ") {
+        let said = said.split(". No function matches").next().unwrap_or(said);
+        return QueryError::Invalid { message: said.to_owned(), hint: None, position };
+    }
+    if let Some((_, rest)) = message.split_once("While expanding wildcard, column \"")
+        && let Some((column, _)) = rest.split_once('"')
+    {
+        let message = format!("column {column} is neither grouped by nor within an aggregate");
+        return QueryError::Invalid { message, hint: Some(format!("add {column} to GROUP BY")), position };
+    }
     if message.contains("laceholder") {
         return QueryError::Parameters(first_line(message));
     }
@@ -342,13 +354,12 @@ pub(crate) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> O
         .take(50_000)
         .filter_map(|candidate| {
             let c = candidate.trim_matches('"').to_lowercase();
-            if c.len().abs_diff(wanted.len()) > bound + 4 {
-                return None;
-            }
             let distance = if c == wanted {
                 0
-            } else if wanted.len() >= 4 && (c.starts_with(&wanted) || wanted.starts_with(&c) && c.len() >= 4) {
+            } else if wanted.len() >= 4 && c.starts_with(&wanted) || c.len() >= 4 && wanted.starts_with(&c) {
                 1
+            } else if c.len().abs_diff(wanted.len()) > bound {
+                return None;
             } else {
                 edits(&wanted, &c)
             };

@@ -26,6 +26,7 @@ mod delete;
 mod registry;
 mod runtime;
 mod memory;
+mod interrupt;
 pub mod render;
 pub mod limits;
 pub mod error;

@@ -104,7 +104,12 @@ impl MemoryPool for QueryPool {
 }
 
 impl QueryPool {
-    fn exhausted(&self, reservation: &MemoryReservation, additional: usize, limit: usize) -> datafusion::common::DataFusionError {
+    fn exhausted(
+        &self,
+        reservation: &MemoryReservation,
+        additional: usize,
+        limit: usize,
+    ) -> datafusion::common::DataFusionError {
         let (name, held) = (reservation.consumer().name(), self.own.reserved());
         resources_datafusion_err!(
             "{name} asked for {additional} bytes more; the query holds {held}, the limit is {limit}"

@@ -102,6 +102,16 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// The first reason counts: what comes after is its consequence.
+    fn fail(&self, error: &QueryError) {
+        let mut state = self.state.lock();
+        if state.0 != QueryState::Failed {
+            *state = (QueryState::Failed, Some(format!("{}: {error}", error.code())));
+        }
+    }
+}
+
 fn id_of(number: u64) -> String {
     format!("q{number}")
 }
@@ -183,11 +193,35 @@ impl QueryHandle {
     }
 
     pub(crate) fn fail(&self, error: &QueryError) {
-        *self.entry.state.lock() = (QueryState::Failed, Some(format!("{}: {error}", error.code())));
+        self.entry.fail(error);
+    }
+
+    /// What its reader keeps: a way to end the query, and to say why.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { entry: Arc::clone(&self.entry) }
     }
 
     pub(crate) fn add_rows(&self, rows: usize) -> u64 {
         self.entry.rows.fetch_add(rows as u64, Ordering::Relaxed) + rows as u64
+    }
+}
+
+/// The reader's side of a query.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    entry: Arc<Entry>,
+}
+
+impl Watch {
+    /// Ends the query for a reason.
+    pub(crate) fn end(&self, reason: &QueryError) {
+        self.entry.fail(reason);
+        self.entry.token.cancel();
+    }
+
+    /// Ends the query if it still runs, because nobody reads its answer any more.
+    pub(crate) fn leave(&self) {
+        self.entry.token.cancel();
     }
 }
 

@@ -13,11 +13,13 @@ use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use grid_model::Timestamp;
 use grid_store::Store;
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{CATALOG, PUBLIC, TenantCatalog};
 use crate::exact::ExactDecimals;
 use crate::function;
 use crate::function::attr::{Attr, AttrPlanner};
+use crate::interrupt::Interrupt;
 use crate::limits::{BATCH_ROWS, QueryLimits};
 use crate::memory::{Budget, QueryPool};
 
@@ -63,13 +65,19 @@ impl Sessions {
         self.budget.used()
     }
 
-    /// A session that sees one catalog, with memory of its own; `now()` is `now`.
-    pub(crate) fn open(&self, catalog: Arc<TenantCatalog>, now: Timestamp) -> Result<SessionState, DataFusionError> {
+    /// A session that sees one catalog, with memory of its own; `now()` is `now`, `token` ends its queries.
+    pub(crate) fn open(
+        &self,
+        catalog: Arc<TenantCatalog>,
+        now: Timestamp,
+        token: CancellationToken,
+    ) -> Result<SessionState, DataFusionError> {
         let pool = Arc::new(QueryPool::new(self.query_memory_bytes, Arc::clone(&self.budget)));
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(pool).build_arc()?;
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(catalog)
             .with_runtime_env(runtime)
+            .with_physical_optimizer_rule(Arc::new(Interrupt { token }))
             .build();
         let config = Arc::clone(state.config_options());
         let props = state.execution_props_mut();

@@ -5,6 +5,7 @@
 
 pub(crate) mod files;
 pub(crate) mod samples;
+pub(crate) mod overlap;
 pub(crate) mod metric;
 pub(crate) mod series;
 pub(crate) mod charges;

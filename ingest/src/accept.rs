@@ -196,7 +196,8 @@ fn append_problem(error: &AppendError) -> Problem {
         AppendError::Collision { .. } => Problem::new(S::BAD_REQUEST, "GRID-0303", "series collision", detail)
             .hint("add or change any label of the series"),
         AppendError::TooLarge { .. } => {
-            Problem::new(S::PAYLOAD_TOO_LARGE, "GRID-0310", "request too large for the log", detail).hint("send smaller batches")
+            Problem::new(S::PAYLOAD_TOO_LARGE, "GRID-0310", "request too large for the log", detail)
+                .hint("send smaller batches")
         }
         AppendError::BadRows { .. } => Problem::new(S::INTERNAL_SERVER_ERROR, "GRID-0901", "internal error", detail)
             .hint("this is a defect of Grid; please report it with the request"),

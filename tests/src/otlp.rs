@@ -48,11 +48,9 @@ pub fn logs(request: &ExportLogsServiceRequest) -> Vec<Row> {
             for record in &of_scope.log_records {
                 let mut row = origin(of_resource.resource.as_ref(), of_scope.scope.as_ref());
                 let body = record.body.as_ref().map(value);
-                let text = match &body {
-                    None | Some(AttrValue::Null) => Value::Null,
-                    Some(body) => json!(body.to_text()),
-                };
-                let structured = !matches!(body, None | Some(AttrValue::Null | AttrValue::String(_)));
+                // A body without a value is not the same as no body: it reads as JSON's null.
+                let text = body.as_ref().map_or(Value::Null, |body| json!(body.to_text()));
+                let structured = !matches!(body, None | Some(AttrValue::String(_)));
                 let observed = record.observed_time_unix_nano;
                 let time = if record.time_unix_nano == 0 { observed } else { record.time_unix_nano };
                 row.extend(object(json!({

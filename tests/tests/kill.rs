@@ -1,7 +1,8 @@
 //! Kills the server at random moments under load, starts it again, and looks for every row that it had acknowledged.
 //!
 //! Writers of three kinds write numbered rows and remember which were acknowledged. Meanwhile flushes and compactions are
-//! forced without a pause, so that kills hit the WAL, Parquet files in the making and catalog commits. After each start:
+//! forced without a pause, so that kills hit the WAL, Parquet files in the making and catalog commits. Some starts are killed as well.
+//! After each start:
 //! every acknowledged sample is there exactly once with its value; every acknowledged log record is there once, or more
 //! often only if it was sent again after an attempt that was never answered.
 //!
@@ -31,7 +32,7 @@ async fn nothing_acknowledged_is_lost() -> anyhow::Result<()> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut grid = Grid::start().await?;
     let mut total = Tally::default();
-    let mut starts = Vec::new();
+    let (mut starts, mut interrupted_starts) = (Vec::new(), 0);
     for cycle in 0..cycles {
         let load = Load::new(cycle);
         let mut tasks = load.spawn(&grid);
@@ -41,6 +42,14 @@ async fn nothing_acknowledged_is_lost() -> anyhow::Result<()> {
         let mut acknowledged = Acknowledged::default();
         while let Some(done) = tasks.join_next().await {
             acknowledged.merge(done.context("join a writer")?);
+        }
+        // A start that is killed itself, in the middle of its replay, must not make anything worse.
+        while rng.random_ratio(1, 3) {
+            let within = Duration::from_millis(rng.random_range(1..40));
+            if tokio::time::timeout(within, grid.restart()).await.is_err() {
+                interrupted_starts += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
         grid.restart().await.with_context(|| format!("restart after kill {cycle}"))?;
         starts.push(grid.start_time.as_millis());
@@ -53,8 +62,8 @@ async fn nothing_acknowledged_is_lost() -> anyhow::Result<()> {
     starts.sort_unstable();
     let held = total.lost == 0 && total.doubled == 0 && lost_later == 0;
     let measured = format!(
-        "{} lost, {} doubled of {} acknowledged rows over {cycles} kills ({} flushes, {} compactions forced); \
-         start after a kill: median {} ms, longest {} ms",
+        "{} lost, {} doubled of {} acknowledged rows over {cycles} kills ({} flushes, {} compactions forced) \
+         and {interrupted_starts} starts killed too; start after a kill: median {} ms, longest {} ms",
         total.lost + lost_later,
         total.doubled,
         total.acknowledged,

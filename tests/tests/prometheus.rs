@@ -60,14 +60,15 @@ async fn compare(binary: &std::path::Path, protocol: Option<&str>) -> anyhow::Re
     let prometheus = Peer::start(&mut command, &log)?;
     let compared = async {
         peers::until_ready(&grid.client, &format!("{own}/-/ready"), Duration::from_secs(30)).await?;
-        tokio::time::sleep(Duration::from_secs(8)).await;
+        // Prometheus hands new targets to its scrapers every five seconds.
+        tokio::time::sleep(Duration::from_secs(12)).await;
         let (theirs, histograms, until) = prometheus_samples(&grid, &own).await?;
         let samples: usize = theirs.values().map(Vec::len).sum();
         ensure!(theirs.len() > 300 && samples > 3000, "{} series, {samples} samples are too few", theirs.len());
         let mut ours = Series::new();
         for _ in 0..100 {
             ours = grid_samples(&grid, until).await?;
-            if ours == theirs {
+            if same(&theirs, &ours).is_ok() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -78,7 +79,11 @@ async fn compare(binary: &std::path::Path, protocol: Option<&str>) -> anyhow::Re
     };
     let compared: anyhow::Result<String> = compared.await;
     prometheus.terminate().await?;
-    compared.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())
+    let warnings = || {
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
+        log.lines().filter(|line| !line.contains("level=INFO")).take(20).collect::<Vec<_>>().join("\n")
+    };
+    compared.with_context(|| format!("Prometheus says: {}", warnings()))
 }
 
 /// All float samples, and (series, time, count, sum) of native histograms, that Prometheus has stored, and the time up to

@@ -99,8 +99,11 @@ impl Accumulator for Samples {
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let [ids, times, values] = states else { return exec_err!("the state of a counter has three lists") };
         for row in 0..ids.len() {
-            let (ids, times, values) =
-                (ids.as_list::<i32>().value(row), times.as_list::<i32>().value(row), values.as_list::<i32>().value(row));
+            let (ids, times, values) = (
+                ids.as_list::<i32>().value(row),
+                times.as_list::<i32>().value(row),
+                values.as_list::<i32>().value(row),
+            );
             let ids = ids.as_primitive::<UInt64Type>().values().iter();
             let times = times.as_primitive::<Int64Type>().values().iter();
             let values = values.as_primitive::<Float64Type>();

@@ -85,7 +85,11 @@ impl ScalarUDFImpl for DecimalOp {
             let result = match self.op {
                 Op::Divide if y == 0 => return exec_err!("division by zero"),
                 // x 10^-sa * y 10^-sb = (x y 10^(18 - sa - sb)) 10^-18
-                Op::Multiply => scaled(i256::from_i128(x).checked_mul(i256::from_i128(y)), i256::ONE, SCALE as i32 - scale_a - scale_b),
+                Op::Multiply => scaled(
+                    i256::from_i128(x).checked_mul(i256::from_i128(y)),
+                    i256::ONE,
+                    SCALE as i32 - scale_a - scale_b,
+                ),
                 Op::Divide => scaled(Some(i256::from_i128(x)), i256::from_i128(y), SCALE as i32 - scale_a + scale_b),
             };
             match result {
@@ -100,7 +104,11 @@ impl ScalarUDFImpl for DecimalOp {
 /// `numerator / denominator * 10^power`, rounded half to even; `None` if it does not fit.
 fn scaled(numerator: Option<i256>, denominator: i256, power: i32) -> Option<i128> {
     let ten = i256::from_i128(10).checked_pow(power.unsigned_abs())?;
-    let (n, d) = if power >= 0 { (numerator?.checked_mul(ten)?, denominator) } else { (numerator?, denominator.checked_mul(ten)?) };
+    let (n, d) = if power >= 0 {
+        (numerator?.checked_mul(ten)?, denominator)
+    } else {
+        (numerator?, denominator.checked_mul(ten)?)
+    };
     let (mut quotient, rest) = (n.checked_div(d)?, n.checked_rem(d)?);
     let twice = rest.checked_abs()?.checked_mul(i256::from_i128(2))?;
     let size = d.checked_abs()?;

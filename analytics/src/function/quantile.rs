@@ -38,7 +38,9 @@ impl ScalarUDFImpl for HistogramQuantile {
 
     fn coerce_types(&self, args: &[DataType]) -> Result<Vec<DataType>> {
         match args {
-            [q, h @ DataType::Struct(_)] if q.is_numeric() || *q == DataType::Null => Ok(vec![DataType::Float64, h.clone()]),
+            [q, h @ DataType::Struct(_)] if q.is_numeric() || *q == DataType::Null => {
+                Ok(vec![DataType::Float64, h.clone()])
+            }
             _ => plan_err!("histogram_quantile takes a share between 0 and 1 and a column histogram"),
         }
     }
@@ -96,7 +98,11 @@ fn quantile(q: f64, h: &Histogram) -> Option<f64> {
         last = Some((b.lower, b.upper, b.count));
         seen >= rank
     };
-    if from_below { buckets.iter().any(&mut pick) } else { buckets.iter().rev().any(&mut pick) };
+    if from_below {
+        buckets.iter().any(&mut pick)
+    } else {
+        buckets.iter().rev().any(&mut pick)
+    };
     let Some((mut lower, mut upper, count)) = last else { return Some(f64::NAN) };
     if custom {
         if lower == f64::NEG_INFINITY {
@@ -162,10 +168,11 @@ fn exponential(h: &Histogram) -> Vec<Bucket> {
         let threshold = h.zero_threshold.unwrap_or(0.0);
         all.push(Bucket { lower: -threshold, upper: threshold, count: zero });
     }
-    all.extend(
-        indexed(&h.positive_spans, &h.positive_counts)
-            .map(|(i, count)| Bucket { lower: bound(i), upper: bound(i + 1), count }),
-    );
+    all.extend(indexed(&h.positive_spans, &h.positive_counts).map(|(i, count)| Bucket {
+        lower: bound(i),
+        upper: bound(i + 1),
+        count,
+    }));
     all
 }
 

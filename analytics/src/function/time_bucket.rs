@@ -46,9 +46,12 @@ impl ScalarUDFImpl for TimeBucket {
         };
         let time = match &times[0] {
             t @ DataType::Timestamp(..) => t.clone(),
-            DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Date32 | DataType::Date64 | DataType::Null => {
-                timestamp_type()
-            }
+            DataType::Utf8
+            | DataType::Utf8View
+            | DataType::LargeUtf8
+            | DataType::Date32
+            | DataType::Date64
+            | DataType::Null => timestamp_type(),
             other => return plan_err!("time_bucket takes a time, not {other}"),
         };
         let zone = match &time {
@@ -92,8 +95,7 @@ impl ScalarUDFImpl for TimeBucket {
                 _ => return exec_err!("time_bucket takes one interval for all rows"),
             };
             *first = ColumnarValue::Scalar(ScalarValue::IntervalMonthDayNano(interval));
-            args.arg_fields[0] =
-                Arc::new(Field::new("interval", DataType::Interval(IntervalUnit::MonthDayNano), true));
+            args.arg_fields[0] = Arc::new(Field::new("interval", DataType::Interval(IntervalUnit::MonthDayNano), true));
         }
         date_bin().invoke_with_args(args)
     }

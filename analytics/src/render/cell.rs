@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, Decimal256Array, FixedSizeBinaryArray, Float32Array,
-    Float64Array, LargeBinaryArray, LargeStringArray, ListArray, MapArray, RecordBatch, StringArray, StringViewArray,
-    StructArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, Decimal256Array, FixedSizeBinaryArray,
+    Float32Array, Float64Array, LargeBinaryArray, LargeStringArray, ListArray, MapArray, RecordBatch, StringArray,
+    StringViewArray, StructArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type};
@@ -89,7 +89,8 @@ impl Cells {
             DataType::Decimal128(..) => Self::Decimal128(array.as_primitive().clone()),
             DataType::Decimal256(..) => Self::Decimal256(array.as_primitive().clone()),
             // All times are UTC; a zone only says so. What nanoseconds cannot hold keeps Arrow's words.
-            DataType::Timestamp(_, zone) => match cast(array, &DataType::Timestamp(TimeUnit::Nanosecond, zone.clone())) {
+            DataType::Timestamp(_, zone) => match cast(array, &DataType::Timestamp(TimeUnit::Nanosecond, zone.clone()))
+            {
                 Ok(ns) if ns.null_count() == array.null_count() => Self::Time(ns.as_primitive().clone()),
                 _ => Self::Other(ArrayRef::clone(array)),
             },
@@ -347,7 +348,10 @@ pub(super) fn type_name(field: &Field) -> String {
         DataType::UInt64 => "uint64".into(),
         DataType::Float16 | DataType::Float32 => "float".into(),
         DataType::Float64 => "double".into(),
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => {
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => {
             format!("decimal({p},{s})")
         }
         DataType::Timestamp(..) => "timestamp".into(),
@@ -355,7 +359,9 @@ pub(super) fn type_name(field: &Field) -> String {
         DataType::Time32(_) | DataType::Time64(_) => "time".into(),
         DataType::Duration(_) | DataType::Interval(_) => "interval".into(),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".into(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => "bytes".into(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "bytes".into()
+        }
         DataType::Map(..) if is_attribute_map(field) => "attributes".into(),
         DataType::Map(..) => "map".into(),
         DataType::Struct(_) => "struct".into(),

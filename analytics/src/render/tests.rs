@@ -26,7 +26,9 @@ fn sample() -> RecordBatch {
     RecordBatch::try_new(
         Arc::new(schema),
         vec![
-            Arc::new(TimestampNanosecondArray::from(vec![Some(1_764_547_200_123_000_000), Some(-1)]).with_timezone("UTC")),
+            Arc::new(
+                TimestampNanosecondArray::from(vec![Some(1_764_547_200_123_000_000), Some(-1)]).with_timezone("UTC"),
+            ),
             Arc::new(cost.with_precision_and_scale(38, 18).unwrap()),
             Arc::new(Float64Array::from(vec![f64::NAN, 1e21])),
             Arc::new(UInt64Array::from(vec![u64::MAX, 7])),

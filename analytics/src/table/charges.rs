@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TableProviderFilterPushDown, TableType,
-    Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TableProviderFilterPushDown,
+    TableType, Volatility,
 };
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -114,7 +114,8 @@ impl ScalarUDFImpl for NotReplaced {
         let [import, account, period] = arrays.as_slice() else { return exec_err!("not_replaced needs three columns") };
         let (import, account) = (import.as_string::<i32>(), account.as_string::<i32>());
         let period = period.as_primitive::<TimestampNanosecondType>();
-        let visible = |row: usize| !self.hidden.contains(import.value(row), account.value(row), Timestamp(period.value(row)));
+        let visible =
+            |row: usize| !self.hidden.contains(import.value(row), account.value(row), Timestamp(period.value(row)));
         let visible: BooleanArray = (0..import.len()).map(|row| Some(visible(row))).collect();
         Ok(ColumnarValue::Array(Arc::new(visible)))
     }

@@ -51,7 +51,12 @@ impl DedupExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Ok(Self { inputs, keys: keys.to_vec(), properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() })
+        Ok(Self {
+            inputs,
+            keys: keys.to_vec(),
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
     }
 }
 
@@ -161,7 +166,11 @@ impl ExecutionPlan for DedupExec {
             [SERIES_ID, TIME].iter().map(|k| schema.index_of(k)).collect::<Result<_, _>>()?;
         let mut all = FilterDescription::new();
         for input in &self.inputs {
-            all = all.with_child(ChildFilterDescription::from_child_with_allowed_indices(&filters, allowed.clone(), input)?);
+            all = all.with_child(ChildFilterDescription::from_child_with_allowed_indices(
+                &filters,
+                allowed.clone(),
+                input,
+            )?);
         }
         Ok(all)
     }
@@ -204,7 +213,9 @@ impl DedupStream {
             })
             .collect();
         self.last = last;
-        let plain = batch.project(&(0..self.schema.fields().len()).collect::<Vec<_>>())?.with_schema(Arc::clone(&self.schema))?;
+        let plain = batch
+            .project(&(0..self.schema.fields().len()).collect::<Vec<_>>())?
+            .with_schema(Arc::clone(&self.schema))?;
         let dropped = keep.len() - keep.true_count();
         self.duplicates.add(dropped);
         if dropped == 0 { Ok(plain) } else { Ok(filter_record_batch(&plain, &keep)?) }

@@ -7,9 +7,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, ScalarValue, Statistics, internal_datafusion_err};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, ScalarValue, Statistics, internal_datafusion_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::{DataSourceExec, MemorySourceConfig};
 use datafusion::datasource::physical_plan::parquet::{CachedParquetFileReaderFactory, ParquetRowSelection};
@@ -110,7 +110,13 @@ impl Source {
             let exact = filters.is_empty() && self.range == TimeRange::ALL;
             let groups = self.spread(table, &schema, selected, state.config().target_partitions(), exact);
             let late = prune::late_materialisation(filters, &schema, &read, table.time_column());
-            inputs.push(self.read_files(state, Arc::clone(&schema), groups, &read, ReadOptions { late, ..Default::default() })?);
+            inputs.push(self.read_files(
+                state,
+                Arc::clone(&schema),
+                groups,
+                &read,
+                ReadOptions { late, ..Default::default() },
+            )?);
         }
         let batches = self.snapshot.buffered(table);
         counts.buffered_rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -303,7 +309,11 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
 }
 
 /// Batches in memory, spread over at most `partitions`.
-pub(crate) fn memory(batches: Vec<RecordBatch>, schema: SchemaRef, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+pub(crate) fn memory(
+    batches: Vec<RecordBatch>,
+    schema: SchemaRef,
+    partitions: usize,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let mut parts: Vec<Vec<RecordBatch>> = vec![Vec::new(); partitions.clamp(1, batches.len().max(1))];
     let n = parts.len();
     for (i, batch) in batches.into_iter().enumerate() {
@@ -347,10 +357,11 @@ pub(crate) fn keep_columns(plan: Arc<dyn ExecutionPlan>, n: usize) -> Result<Arc
     if schema.fields().len() == n {
         return Ok(plan);
     }
-    let columns = schema.fields().iter().take(n).enumerate().map(|(i, field)| ProjectionExpr {
-        expr: Arc::new(Column::new(field.name(), i)),
-        alias: field.name().clone(),
-    });
+    let columns =
+        schema.fields().iter().take(n).enumerate().map(|(i, field)| ProjectionExpr {
+            expr: Arc::new(Column::new(field.name(), i)),
+            alias: field.name().clone(),
+        });
     Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
 }
 

@@ -153,7 +153,8 @@ impl SchemaProvider for MetricsSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let Some(labels) = self.source.metrics.get(&self.source, name) else { return Ok(None) };
-        let distributions = labels.distributions || labels.untyped && self.source.has_distributions(name, &labels).await?;
+        let distributions =
+            labels.distributions || labels.untyped && self.source.has_distributions(name, &labels).await?;
         let numbers = labels.numbers || labels.untyped || !distributions;
         Ok(Some(Arc::new(MetricTable::new(Arc::clone(&self.source), name, labels, numbers, distributions))))
     }
@@ -170,10 +171,16 @@ impl SchemaProvider for MetricsSchema {
 impl Source {
     /// Whether a metric of Prometheus clients holds native histograms: its type says so, or buffered samples do.
     async fn has_distributions(&self, metric: &str, labels: &MetricLabels) -> Result<bool> {
-        if self.metric_facts().await?.get(metric).is_some_and(|f| matches!(f.kind.as_str(), "histogram" | "gaugehistogram")) {
+        if self
+            .metric_facts()
+            .await?
+            .get(metric)
+            .is_some_and(|f| matches!(f.kind.as_str(), "histogram" | "gaugehistogram"))
+        {
             return Ok(true);
         }
-        let with_histograms = self.snapshot.buffered(Table::Samples).iter().filter_map(|b| Some((b, b.column_by_name(HISTOGRAM)?)));
+        let with_histograms =
+            self.snapshot.buffered(Table::Samples).iter().filter_map(|b| Some((b, b.column_by_name(HISTOGRAM)?)));
         let mut ids: Option<HashSet<u64>> = None;
         for (batch, histograms) in with_histograms {
             let ids = ids.get_or_insert_with(|| labels.ids.iter().map(|id| id.0).collect());
@@ -258,7 +265,11 @@ impl TableProvider for MetricTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let decide = |f: &&Expr| {
-            if self.about_labels_only(f) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact }
+            if self.about_labels_only(f) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                TableProviderFilterPushDown::Inexact
+            }
         };
         Ok(filters.iter().map(decide).collect())
     }
@@ -327,7 +338,8 @@ mod tests {
 
     #[test]
     fn labels_become_columns_and_never_hide_one() {
-        let labels = Labels::of(&[("__name__", "m"), ("time", "t"), ("label_time", "l"), ("value", "v"), ("zone", "z")]);
+        let labels =
+            Labels::of(&[("__name__", "m"), ("time", "t"), ("label_time", "l"), ("value", "v"), ("zone", "z")]);
         let def = SeriesDef::of_labels(labels);
         let m = MetricLabels::of(&[(def.id(), def)]);
         let names: Vec<&str> = m.columns.iter().map(|(n, _)| n.as_str()).collect();

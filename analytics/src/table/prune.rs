@@ -18,12 +18,15 @@ use grid_model::{Table, TimeRange};
 use grid_store::FileEntry;
 
 /// The conditions that `schema` can evaluate, as one physical expression; `None` if there are none.
-pub(crate) fn predicate(state: &dyn Session, filters: &[Expr], schema: &Schema) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+pub(crate) fn predicate(
+    state: &dyn Session,
+    filters: &[Expr],
+    schema: &Schema,
+) -> Result<Option<Arc<dyn PhysicalExpr>>> {
     let df_schema = DFSchema::try_from(schema.clone())?;
     let usable = filters.iter().filter(|f| f.column_refs().iter().all(|c| schema.index_of(&c.name).is_ok()));
-    let exprs = usable
-        .map(|f| state.create_physical_expr(unqualified(f.clone())?, &df_schema))
-        .collect::<Result<Vec<_>>>()?;
+    let exprs =
+        usable.map(|f| state.create_physical_expr(unqualified(f.clone())?, &df_schema)).collect::<Result<Vec<_>>>()?;
     Ok((!exprs.is_empty()).then(|| conjunction(exprs)))
 }
 
@@ -47,7 +50,8 @@ pub(crate) fn files(
     predicate: Option<&Arc<dyn PhysicalExpr>>,
     schema: SchemaRef,
 ) -> Result<Vec<Arc<FileEntry>>> {
-    let in_range: Vec<_> = all.iter().filter(|f| f.rows > 0 && range.overlaps(f.min_time, f.max_time)).cloned().collect();
+    let in_range: Vec<_> =
+        all.iter().filter(|f| f.rows > 0 && range.overlaps(f.min_time, f.max_time)).cloned().collect();
     let Some(predicate) = predicate else { return Ok(in_range) };
     let pruner = PruningPredicateBuilder::new().with_file_schema(schema).try_build(Arc::clone(predicate))?;
     if pruner.always_true() {

@@ -1,14 +1,16 @@
 //! `samples`: every sample of every series, and the read of samples that `metrics."NAME"` stands on.
 //!
-//! Of two samples of one series at one time the later write wins, wherever both rest. Files whose time ranges touch no other
-//! file's are read freely, in parallel; those that touch (and the buffer, if it touches any) are merged by key.
+//! Of two samples of one series at one time the later write wins, wherever both rest. Only where time ranges of files (or of
+//! the buffer) overlap can that happen; at those times rows are merged by key, at all others they are read freely, in
+//! parallel.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::interleave;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{filter_record_batch, interleave};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampNanosecondType, UInt64Type};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -16,8 +18,9 @@ use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
 use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal, in_list};
-use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, conjunction};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use grid_model::table::samples::{self, METRIC, SERIES_ID, TIME, VALUE};
 use grid_model::{SeriesId, Table, Timestamp};
@@ -25,6 +28,7 @@ use grid_store::FileEntry;
 
 use super::dedup_exec::DedupExec;
 use super::files::{ReadOptions, conform, keep_columns, memory, restrict, union};
+use super::overlap::{self, Cluster, Interval, Member};
 use super::scan_exec::{ScanCounts, ScanExec};
 use super::series_exec::{ById, SeriesExec, Source as From};
 use super::{Source, prune};
@@ -88,7 +92,8 @@ impl TableProvider for SamplesTable {
         let mut counts = ScanCounts::default();
         let plan = self.source.scan_samples(state, &columns, filters, None, &mut counts)?;
         let below = plan.schema();
-        let column = |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, &below)?)) };
+        let column =
+            |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, &below)?)) };
         let mut exprs = Vec::with_capacity(wanted.len());
         for name in wanted.iter().map(|i| schema.field(*i).name().as_str()) {
             let expr = if name == IS_STALE {
@@ -138,8 +143,8 @@ impl Source {
         counts.files_pruned = all.len() - files.len();
 
         let buffered = Buffered::of(self.snapshot.buffered(Table::Samples), choice.map(|c| c.series.as_ref()));
-        counts.buffered_rows = buffered.rows.len();
-        let (free, merged) = clusters(files, buffered.times());
+        counts.buffered_rows = buffered.rows;
+        let (free, merged) = overlap::split(files, buffered.times);
         counts.merges = merged.len();
 
         // The range needs the time, a merge needs both keys.
@@ -159,17 +164,16 @@ impl Source {
         if !free.is_empty() {
             inputs.push(reader.free(free, &read_at)?);
         }
-        let buffer_merges = merged.iter().any(|c| c.buffer);
-        for cluster in merged {
+        for cluster in &merged {
+            for member in cluster.files.iter().filter(|m| !m.whole) {
+                inputs.push(reader.outside(member, &cluster.intervals, &read_at, &schema)?);
+            }
             inputs.push(reader.merge(cluster, &buffered, &schema)?);
         }
-        if !buffer_merges && !buffered.rows.is_empty() {
-            let batches = if buffered.distinct_in_order {
-                buffered.in_order(&schema)?
-            } else {
-                buffered.sorted(&schema, None)?
-            };
-            inputs.push(memory(batches, Arc::clone(&schema), state.config().target_partitions())?);
+        let conflicts = merged.iter().find(|c| c.buffer).map_or(&[] as &[Interval], |c| &c.intervals);
+        let alone = buffered.outside(conflicts, &schema)?;
+        if !alone.is_empty() {
+            inputs.push(memory(alone, Arc::clone(&schema), state.config().target_partitions())?);
         }
         restrict(union(inputs, &schema)?, TIME, self.range)
     }
@@ -203,7 +207,8 @@ impl Reader<'_> {
     /// decoding.
     fn series_predicate(&self, schema: &Schema) -> Result<(Option<Arc<dyn PhysicalExpr>>, bool)> {
         let Some(choice) = self.choice else { return Ok((None, false)) };
-        let column = |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, schema)?)) };
+        let column =
+            |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, schema)?)) };
         let compare = |left: &Arc<dyn PhysicalExpr>, op, value| -> Arc<dyn PhysicalExpr> {
             Arc::new(BinaryExpr::new(Arc::clone(left), op, Arc::new(Literal::new(value))))
         };
@@ -223,8 +228,26 @@ impl Reader<'_> {
         Ok((Some(predicate), few))
     }
 
-    /// Files (and perhaps the buffer) whose samples may collide.
-    fn merge(&self, cluster: Cluster, buffered: &Buffered<'_>, schema: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>> {
+    /// The rows of a file at times that no other source has.
+    fn outside(
+        &self,
+        member: &Member,
+        intervals: &[Interval],
+        columns: &[usize],
+        schema: &SchemaRef,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let file_schema = samples::file_schema();
+        let part = self.source.partitioned(Table::Samples, &file_schema, &member.file, false);
+        let (predicate, late) = self.series_predicate(&file_schema)?;
+        let options = ReadOptions { late, predicate, ordering: None };
+        let groups = vec![FileGroup::new(vec![part])];
+        let input = self.source.read_files(self.state, file_schema, groups, columns, options)?;
+        let condition = overlap::outside(&time_column(schema)?, intervals)?;
+        Ok(Arc::new(FilterExec::try_new(condition, input)?))
+    }
+
+    /// Files (and perhaps the buffer) whose samples may collide, at the times at which they may.
+    fn merge(&self, cluster: &Cluster, buffered: &Buffered<'_>, schema: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>> {
         let file_schema = samples::file_schema();
         let mut names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         // Files are sorted by metric first. Within one metric series and time suffice.
@@ -234,142 +257,162 @@ impl Reader<'_> {
         }
         let columns: Vec<usize> = names.iter().map(|n| file_schema.index_of(n)).collect::<Result<_, _>>()?;
         let merged = Arc::new(file_schema.project(&columns)?);
-        let (series_predicate, _) = self.series_predicate(&file_schema)?;
-        let predicate = match (series_predicate, self.key_predicate.clone()) {
-            (Some(a), Some(b)) => Some(Arc::new(BinaryExpr::new(a, Operator::And, b)) as Arc<dyn PhysicalExpr>),
-            (a, b) => a.or(b),
-        };
+        let known = [self.series_predicate(&file_schema)?.0, self.key_predicate.clone()];
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(cluster.files.len() + 1);
-        for file in &cluster.files {
-            let part = self.source.partitioned(Table::Samples, &file_schema, file, false);
-            let options = ReadOptions { predicate: predicate.clone(), ..ReadOptions::default() };
+        for member in &cluster.files {
+            let inside = match member.whole {
+                true => None,
+                false => Some(overlap::inside(&time_column(&file_schema)?, &cluster.intervals)?),
+            };
+            let all: Vec<_> = known.iter().cloned().chain([inside]).flatten().collect();
+            let part = self.source.partitioned(Table::Samples, &file_schema, &member.file, false);
+            let options = ReadOptions {
+                // Few of the file's rows lie at those times: the others' values need no decoding.
+                late: !member.whole,
+                predicate: (!all.is_empty()).then(|| conjunction(all)),
+                ordering: None,
+            };
             let groups = vec![FileGroup::new(vec![part])];
             let mut input = self.source.read_files(self.state, Arc::clone(&file_schema), groups, &columns, options)?;
+            if !member.whole {
+                // The reader may leave a condition out; this one may not be.
+                let condition = overlap::inside(&time_column(&merged)?, &cluster.intervals)?;
+                input = Arc::new(FilterExec::try_new(condition, input)?);
+            }
             if let Some(choice) = self.choice {
                 let id = merged.index_of(SERIES_ID)?;
                 let pass = (0..columns.len()).map(From::Input).collect();
-                input = Arc::new(SeriesExec::new(input, Arc::clone(&choice.series), id, None, pass, Arc::clone(&merged)));
+                input =
+                    Arc::new(SeriesExec::new(input, Arc::clone(&choice.series), id, None, pass, Arc::clone(&merged)));
             }
             inputs.push(input);
         }
         if cluster.buffer {
-            let metric_of = |id: u64| self.source.snapshot.series().metric_of(SeriesId(id)).unwrap_or_else(|| Arc::from(""));
-            let batches = buffered.sorted(&merged, self.choice.is_none().then_some(&metric_of))?;
-            inputs.push(memory_in_order(batches, Arc::clone(&merged))?);
+            let index = self.source.snapshot.series();
+            let metric_of = |id: u64| index.metric_of(SeriesId(id)).unwrap_or_else(|| Arc::from(""));
+            let metric_of: Option<&dyn Fn(u64) -> Arc<str>> =
+                if self.choice.is_none() { Some(&metric_of) } else { None };
+            let batches = buffered.sorted(Some(&cluster.intervals), &merged, metric_of)?;
+            inputs.push(memory(batches, Arc::clone(&merged), 1)?);
         }
         let dedup = Arc::new(DedupExec::try_new(inputs, keys)?);
         keep_columns(dedup, schema.fields().len())
     }
 }
 
-fn memory_in_order(batches: Vec<RecordBatch>, schema: SchemaRef) -> Result<Arc<dyn ExecutionPlan>> {
-    memory(batches, schema, 1)
+fn time_column(schema: &Schema) -> Result<Arc<dyn PhysicalExpr>> {
+    Ok(Arc::new(Column::new_with_schema(TIME, schema)?))
 }
 
-/// Files whose time ranges hang together, oldest write first.
-struct Cluster {
-    files: Vec<Arc<FileEntry>>,
-    buffer: bool,
-}
-
-/// Splits files into those that touch no other time range and groups of those that do.
-fn clusters(files: Vec<Arc<FileEntry>>, buffer: Option<(Timestamp, Timestamp)>) -> (Vec<Arc<FileEntry>>, Vec<Cluster>) {
-    let mut spans: Vec<(Timestamp, Timestamp, Option<Arc<FileEntry>>)> =
-        files.into_iter().map(|f| (f.min_time, f.max_time, Some(f))).collect();
-    spans.extend(buffer.map(|(min, max)| (min, max, None)));
-    spans.sort_by_key(|(min, max, _)| (*min, *max));
-    let (mut free, mut merged) = (Vec::new(), Vec::new());
-    let mut spans = spans.into_iter().peekable();
-    while let Some((_, mut end, first)) = spans.next() {
-        let mut members = vec![first];
-        while let Some((_, max, member)) = spans.next_if(|(min, _, _)| *min <= end) {
-            end = end.max(max);
-            members.push(member);
-        }
-        let buffer = members.iter().any(Option::is_none);
-        let mut files: Vec<_> = members.into_iter().flatten().collect();
-        match (files.len(), buffer) {
-            // The buffer alone is read as it is.
-            (0, _) => {}
-            (1, false) => free.append(&mut files),
-            _ => {
-                files.sort_by_key(|f| (f.max_seq, f.id));
-                merged.push(Cluster { files, buffer });
-            }
-        }
-    }
-    (free, merged)
-}
-
-/// Rows of the buffer, chosen and known by key.
+/// Rows of the buffer, the chosen ones.
 struct Buffered<'a> {
     batches: &'a [RecordBatch],
-    /// Series, time, batch and row, in the order of writes.
-    rows: Vec<(u64, i64, u32, u32)>,
-    /// Whether no key occurs twice.
-    distinct_in_order: bool,
+    /// Which rows of each batch are chosen; `None` if all are.
+    chosen: Vec<Option<BooleanBuffer>>,
+    /// How many.
+    rows: usize,
+    /// Their first and last time.
+    times: Option<(Timestamp, Timestamp)>,
+    /// Whether time moves on within each series, so that no key occurs twice.
+    distinct: bool,
 }
 
 impl<'a> Buffered<'a> {
-    fn of(batches: &'a [RecordBatch], chosen: Option<&ById<u32>>) -> Self {
-        let mut rows = Vec::new();
+    fn of(batches: &'a [RecordBatch], only: Option<&ById<u32>>) -> Self {
+        let mut this = Self { batches, chosen: Vec::new(), rows: 0, times: None, distinct: true };
         let mut last: ById<i64> = ById::default();
-        let mut distinct_in_order = true;
-        for (b, batch) in batches.iter().enumerate() {
-            let Some((ids, times)) = keys(batch) else { continue };
+        for batch in batches {
+            let Some((ids, times)) = keys(batch) else {
+                this.chosen.push(Some(BooleanBuffer::new_unset(batch.num_rows())));
+                continue;
+            };
+            let chosen = only.map(|only| BooleanBuffer::collect_bool(ids.len(), |row| only.contains_key(&ids[row])));
             for (row, (id, time)) in ids.iter().zip(times).enumerate() {
-                if chosen.is_some_and(|c| !c.contains_key(id)) {
+                if chosen.as_ref().is_some_and(|c| !c.value(row)) {
                     continue;
                 }
-                // Time moves on within each series, nearly always; then nothing can be there twice.
-                let before = last.insert(*id, *time);
-                distinct_in_order &= before.is_none_or(|t| t < *time);
-                rows.push((*id, *time, b as u32, row as u32));
+                this.rows += 1;
+                this.distinct &= last.insert(*id, *time).is_none_or(|before| before < *time);
+                let (min, max) = this.times.get_or_insert((Timestamp(*time), Timestamp(*time)));
+                (*min, *max) = ((*min).min(Timestamp(*time)), (*max).max(Timestamp(*time)));
+            }
+            this.chosen.push(chosen);
+        }
+        this
+    }
+
+    fn is_chosen(&self, batch: usize, row: usize) -> bool {
+        self.chosen[batch].as_ref().is_none_or(|c| c.value(row))
+    }
+
+    /// The rows outside the intervals, each key once.
+    fn outside(&self, intervals: &[Interval], schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
+        if self.rows == 0 {
+            return Ok(Vec::new());
+        }
+        if !self.distinct {
+            return self.sorted(Some(&overlap::complement(intervals)), schema, None);
+        }
+        let mut out = Vec::with_capacity(self.batches.len());
+        for (n, batch) in self.batches.iter().enumerate() {
+            let Some((_, times)) = keys(batch) else { continue };
+            let kept = if intervals.is_empty() && self.chosen[n].is_none() {
+                conform(batch, schema)?
+            } else {
+                let keep = |row: usize| self.is_chosen(n, row) && !overlap::contains(intervals, times[row]);
+                let mask = BooleanArray::new(BooleanBuffer::collect_bool(times.len(), keep), None);
+                filter_record_batch(&conform(batch, schema)?, &mask)?
+            };
+            if kept.num_rows() > 0 {
+                out.push(kept);
             }
         }
-        Self { batches, rows, distinct_in_order }
+        Ok(out)
     }
 
-    fn times(&self) -> Option<(Timestamp, Timestamp)> {
-        let times = || self.rows.iter().map(|r| r.1);
-        Some((Timestamp(times().min()?), Timestamp(times().max()?)))
-    }
-
-    /// The rows as they were written.
-    fn in_order(&self, schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
-        let total: usize = self.batches.iter().map(RecordBatch::num_rows).sum();
-        if total == self.rows.len() {
-            return self.batches.iter().map(|b| conform(b, schema)).collect();
-        }
-        let at: Vec<(usize, usize)> = self.rows.iter().map(|r| (r.2 as usize, r.3 as usize)).collect();
-        self.gather(schema, &at, None)
-    }
-
-    /// The rows sorted by (metric,) series and time, of each key only the last written.
-    fn sorted(&self, schema: &SchemaRef, metric_of: Option<&dyn Fn(u64) -> Arc<str>>) -> Result<Vec<RecordBatch>> {
-        let mut metrics: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    /// The rows within the intervals (all, if none are given) sorted by (metric,) series and time, of each key only the last
+    /// written.
+    fn sorted(
+        &self,
+        intervals: Option<&[Interval]>,
+        schema: &SchemaRef,
+        metric_of: Option<&dyn Fn(u64) -> Arc<str>>,
+    ) -> Result<Vec<RecordBatch>> {
+        let mut keyed: Vec<(u32, u64, i64, u32, u32)> = Vec::new();
         let mut metric_by_id: ById<Arc<str>> = ById::default();
-        if let Some(metric_of) = metric_of {
-            for (id, ..) in &self.rows {
-                metric_by_id.entry(*id).or_insert_with(|| metric_of(*id));
-            }
-            metrics = metric_by_id.values().map(|m| (Arc::clone(m), 0)).collect();
-            for (n, rank) in metrics.values_mut().enumerate() {
-                *rank = n as u32;
+        for (n, batch) in self.batches.iter().enumerate() {
+            let Some((ids, times)) = keys(batch) else { continue };
+            for (row, (id, time)) in ids.iter().zip(times).enumerate() {
+                if self.is_chosen(n, row) && intervals.is_none_or(|i| overlap::contains(i, *time)) {
+                    keyed.push((0, *id, *time, n as u32, row as u32));
+                    if let Some(metric_of) = metric_of {
+                        metric_by_id.entry(*id).or_insert_with(|| metric_of(*id));
+                    }
+                }
             }
         }
-        let ranks: ById<u32> = metric_by_id.iter().map(|(id, m)| (*id, metrics.get(m).copied().unwrap_or(0))).collect();
-        let mut keyed: Vec<(u32, u64, i64, u32, u32)> =
-            self.rows.iter().map(|r| (ranks.get(&r.0).copied().unwrap_or(0), r.0, r.1, r.2, r.3)).collect();
+        if metric_of.is_some() {
+            let names: BTreeSet<&Arc<str>> = metric_by_id.values().collect();
+            let rank_of_name: BTreeMap<&Arc<str>, u32> = names.into_iter().zip(0..).collect();
+            let ranks: ById<u32> = metric_by_id.iter().map(|(id, name)| (*id, rank_of_name[name])).collect();
+            keyed.iter_mut().for_each(|row| row.0 = ranks[&row.1]);
+        }
         keyed.sort_unstable();
-        let last_of_key = |i: &usize| keyed.get(i + 1).is_none_or(|next| (next.1, next.2) != (keyed[*i].1, keyed[*i].2));
+        let last_of_key =
+            |i: &usize| keyed.get(i + 1).is_none_or(|next| (next.1, next.2) != (keyed[*i].1, keyed[*i].2));
         let kept: Vec<_> = (0..keyed.len()).filter(last_of_key).map(|i| keyed[i]).collect();
         let at: Vec<(usize, usize)> = kept.iter().map(|r| (r.3 as usize, r.4 as usize)).collect();
-        let names = metric_of.map(|_| kept.iter().map(|r| metric_by_id.get(&r.1).map(|m| &**m)).collect::<StringArray>());
+        let names =
+            metric_of.map(|_| kept.iter().map(|r| metric_by_id.get(&r.1).map(|m| &**m)).collect::<StringArray>());
         self.gather(schema, &at, names)
     }
 
-    fn gather(&self, schema: &SchemaRef, at: &[(usize, usize)], metric: Option<StringArray>) -> Result<Vec<RecordBatch>> {
+    fn gather(
+        &self,
+        schema: &SchemaRef,
+        at: &[(usize, usize)],
+        metric: Option<StringArray>,
+    ) -> Result<Vec<RecordBatch>> {
         // The metric's name is not in the buffer; it is put in its place afterwards.
         let stored: Vec<usize> = (0..schema.fields().len()).filter(|i| schema.field(*i).name() != METRIC).collect();
         let stored_schema = Arc::new(schema.project(&stored)?);
@@ -379,7 +422,8 @@ impl<'a> Buffered<'a> {
             let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
             for field in schema.fields() {
                 if field.name() == METRIC {
-                    let names = metric.as_ref().ok_or_else(|| internal_datafusion_err!("the metric's name is not known"))?;
+                    let names =
+                        metric.as_ref().ok_or_else(|| internal_datafusion_err!("the metric's name is not known"))?;
                     columns.push(Arc::new(names.slice(n * BATCH_ROWS, chunk.len())));
                     continue;
                 }

@@ -61,7 +61,13 @@ impl ScanExec {
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let c = &self.counts;
-        write!(f, "GridScanExec: table={}, files={}/{}", self.table, c.files_considered - c.files_pruned, c.files_considered)?;
+        write!(
+            f,
+            "GridScanExec: table={}, files={}/{}",
+            self.table,
+            c.files_considered - c.files_pruned,
+            c.files_considered
+        )?;
         if c.merges > 0 {
             write!(f, ", merges={}", c.merges)?;
         }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TableProviderFilterPushDown, TableType,
-    Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TableProviderFilterPushDown,
+    TableType, Volatility,
 };
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -70,7 +70,8 @@ impl Source {
         let mut batches = Vec::new();
         // Few rows, whole: a metric's facts change rarely, and compaction keeps the files few.
         for file in self.snapshot.files(Table::Metadata) {
-            let bytes = self.store.objects().get(&file.path).await.map_err(|e| DataFusionError::External(Box::new(e)))?;
+            let bytes =
+                self.store.objects().get(&file.path).await.map_err(|e| DataFusionError::External(Box::new(e)))?;
             let rows = grid_store::parquet_read::read_all(Table::Metadata, bytes);
             batches.extend(rows.map_err(|e| DataFusionError::External(Box::new(e)))?);
         }
@@ -151,14 +152,16 @@ impl TableProvider for SeriesTable {
         }
         let columns: Vec<usize> = read.iter().map(|n| stored.index_of(n)).collect::<Result<_, _>>()?;
         // What is computed cannot prune.
-        let plain: Vec<Expr> = filters.iter().filter(|f| !f.column_refs().iter().any(|c| said(&c.name))).cloned().collect();
+        let plain: Vec<Expr> =
+            filters.iter().filter(|f| !f.column_refs().iter().any(|c| said(&c.name))).cloned().collect();
         let plan = self.source.scan_rows(state, Table::Series, &columns, &plain).await?;
         if !names.iter().any(|n| said(n)) {
             return super::files::keep_columns(plan, names.len());
         }
         let facts = Arc::clone(self.source.metric_facts().await?);
         let below = plan.schema();
-        let column = |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, &below)?)) };
+        let column =
+            |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, &below)?)) };
         let mut exprs = Vec::with_capacity(names.len());
         for name in names {
             let expr = if said(name) {

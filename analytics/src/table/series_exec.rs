@@ -77,8 +77,17 @@ impl SeriesExec {
         columns: Vec<Source>,
         schema: SchemaRef,
     ) -> Self {
-        let properties = PlanProperties::clone(input.properties()).with_eq_properties(EquivalenceProperties::new(schema));
-        Self { input, series, id, value, columns, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
+        let properties =
+            PlanProperties::clone(input.properties()).with_eq_properties(EquivalenceProperties::new(schema));
+        Self {
+            input,
+            series,
+            id,
+            value,
+            columns,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
     }
 }
 
@@ -98,9 +107,8 @@ impl ExecutionPlan for SeriesExec {
         &self.properties
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
+    // Rows keep their order, but that is not declared: the optimizer would push sorts below by column number, and the columns
+    // here are others.
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
@@ -158,7 +166,8 @@ impl ExecutionPlan for SeriesExec {
             Source::Input(i) => schema.field(out).name() == below.field(*i).name(),
             Source::Label(_) => false,
         };
-        let allowed = self.columns.iter().enumerate().filter(|(out, s)| same_name(*out, s)).map(|(out, _)| out).collect();
+        let allowed =
+            self.columns.iter().enumerate().filter(|(out, s)| same_name(*out, s)).map(|(out, _)| out).collect();
         let child = ChildFilterDescription::from_child_with_allowed_indices(&filters, allowed, &self.input)?;
         Ok(FilterDescription::new().with_child(child))
     }

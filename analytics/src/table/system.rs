@@ -140,7 +140,8 @@ impl SchemaProvider for SystemSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let which = System::ALL.into_iter().find(|t| t.name() == name);
-        Ok(which.map(|which| Arc::new(SystemTable { source: Arc::clone(&self.source), which }) as Arc<dyn TableProvider>))
+        Ok(which
+            .map(|which| Arc::new(SystemTable { source: Arc::clone(&self.source), which }) as Arc<dyn TableProvider>))
     }
 
     fn table_exist(&self, name: &str) -> bool {
@@ -200,7 +201,9 @@ impl SystemTable {
                     rows.count(file.min_seq);
                     rows.count(file.max_seq);
                     rows.count(file.generation);
-                    rows.maybe_text(file.text_index.as_ref().map(|p| self.source.store.objects().public_path(p)).as_deref());
+                    rows.maybe_text(
+                        file.text_index.as_ref().map(|p| self.source.store.objects().public_path(p)).as_deref(),
+                    );
                     rows.maybe_text(file.import_id.as_deref());
                 }
             }
@@ -228,7 +231,8 @@ impl SystemTable {
                         rows.time(import.started);
                         rows.truth(import.replaces);
                         rows.maybe_text(import.manifest_version.as_deref());
-                        for amount in [&total.currency, &total.source, &total.stored, &total.residual, &total.rejected] {
+                        for amount in [&total.currency, &total.source, &total.stored, &total.residual, &total.rejected]
+                        {
                             rows.text(amount);
                         }
                         rows.count(total.rows_stored);

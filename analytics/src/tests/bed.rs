@@ -101,7 +101,13 @@ pub(super) async fn check(writes: &[Write], cases: Vec<(&str, Expect)>) {
     }
 }
 
-pub(super) fn log(seconds_ago: i64, service: &str, severity: &str, body: &str, attributes: &[(&str, AttrValue)]) -> Write {
+pub(super) fn log(
+    seconds_ago: i64,
+    service: &str,
+    severity: &str,
+    body: &str,
+    attributes: &[(&str, AttrValue)],
+) -> Write {
     let labels = Labels::of(&[("app", service)]);
     let origin = LogOrigin {
         stream_id: labels.hash64(),
@@ -112,33 +118,42 @@ pub(super) fn log(seconds_ago: i64, service: &str, severity: &str, body: &str, a
     };
     let mut b = LogsBuilder::default();
     let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-    b.push(&origin, &LogRow {
-        time: at(seconds_ago),
-        severity: severity.to_owned(),
-        severity_number: 9,
-        body: Some(AttrValue::String(body.to_owned())),
-        trace_id: format!("{seconds_ago:032x}"),
-        attributes,
-        ..LogRow::default()
-    });
+    b.push(
+        &origin,
+        &LogRow {
+            time: at(seconds_ago),
+            severity: severity.to_owned(),
+            severity_number: 9,
+            body: Some(AttrValue::String(body.to_owned())),
+            trace_id: format!("{seconds_ago:032x}"),
+            attributes,
+            ..LogRow::default()
+        },
+    );
     one(Table::Logs, b.finish())
 }
 
 pub(super) fn span(seconds_ago: i64, service: &str, name: &str, duration_ms: i64, status: i32) -> Write {
     let mut b = SpansBuilder::default();
     let origin = SpanOrigin { service: service.to_owned(), ..SpanOrigin::default() };
-    b.push(&origin, &SpanRow {
-        start_time: at(seconds_ago),
-        duration_ns: duration_ms * 1_000_000,
-        trace_id: format!("{:032x}", seconds_ago / 10),
-        span_id: format!("{seconds_ago:016x}"),
-        name: name.to_owned(),
-        kind: 2,
-        status,
-        attributes: vec![("http.status_code".into(), AttrValue::Int(200)), ("ratio".into(), AttrValue::Double(0.5))],
-        events: vec![SpanEvent { time: at(seconds_ago), name: "retry".into(), ..SpanEvent::default() }],
-        ..SpanRow::default()
-    });
+    b.push(
+        &origin,
+        &SpanRow {
+            start_time: at(seconds_ago),
+            duration_ns: duration_ms * 1_000_000,
+            trace_id: format!("{:032x}", seconds_ago / 10),
+            span_id: format!("{seconds_ago:016x}"),
+            name: name.to_owned(),
+            kind: 2,
+            status,
+            attributes: vec![
+                ("http.status_code".into(), AttrValue::Int(200)),
+                ("ratio".into(), AttrValue::Double(0.5)),
+            ],
+            events: vec![SpanEvent { time: at(seconds_ago), name: "retry".into(), ..SpanEvent::default() }],
+            ..SpanRow::default()
+        },
+    );
     one(Table::Spans, b.finish())
 }
 
@@ -184,4 +199,3 @@ pub(super) fn one(table: Table, batch: arrow::array::RecordBatch) -> Write {
 pub(super) fn stale() -> f64 {
     f64::from_bits(grid_model::histogram::STALE_NAN_BITS)
 }
-

@@ -197,3 +197,34 @@ async fn a_plan_says_which_series_matched() {
     assert!(plan.contains("series_matched=1, series_pruned=2"), "{plan}");
     assert!(plan.contains("row_groups_pruned_statistics"), "{plan}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_of_many_series_are_found_everywhere() {
+    let def = |i: usize| {
+        series(&[("__name__", "many"), ("i", &i.to_string()), ("parity", if i % 2 == 0 { "even" } else { "odd" })])
+    };
+    let noise = |name: &str| samples(&series(&[("__name__", name)]), &[(100, 1.0), (50, 2.0), (10, 3.0)]);
+    let mut writes = vec![noise("a"), noise("zz")];
+    for round in 0..4_i64 {
+        for i in 0..24 {
+            // Rounds overlap by one sample, so that files must be merged.
+            let rows: Vec<(i64, f64)> = (0..6).map(|k| (100 - 5 * (round * 5 + k), (round * 100 + k) as f64)).collect();
+            writes.push(samples(&def(i), &rows));
+        }
+    }
+    check(
+        &writes,
+        vec![
+            ("SELECT count(*), sum(value) FROM metrics.many", expect![[r#"
+                count(*),sum(value)
+                504,80280.0
+            "#]]),
+            ("SELECT time, value, i FROM metrics.many WHERE i = '7' AND time < '2026-01-14T23:58:55Z' ORDER BY time", expect![""]),
+            ("SELECT i, count(*) AS n, max(value) FROM metrics.many WHERE i IN ('3', '20') AND value > 100 GROUP BY i ORDER BY i", expect![""]),
+            ("SELECT parity, count(*) FROM metrics.many GROUP BY parity ORDER BY parity", expect![""]),
+            ("SELECT count(*) FROM samples", expect![""]),
+            ("SELECT max(time) FROM metrics.many WHERE i = '7'", expect![""]),
+        ],
+    )
+    .await;
+}

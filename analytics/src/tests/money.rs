@@ -28,7 +28,12 @@ fn charge(account: &str, cost: &str, quantity: &str) -> Write {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sums_and_comparisons_are_exact() {
-    let writes = [charge("a", "0.1", "3"), charge("a", "0.2", "0.5"), charge("b", "1.38230869740", "2"), charge("b", "0.000000000000000001", "1")];
+    let writes = [
+        charge("a", "0.1", "3"),
+        charge("a", "0.2", "0.5"),
+        charge("b", "1.38230869740", "2"),
+        charge("b", "0.000000000000000001", "1"),
+    ];
     check(
         &writes,
         vec![
@@ -117,45 +122,85 @@ async fn overflow_is_an_error() {
     for _ in 0..3 {
         bed.write(charge("a", "99999999999999999999", "1")).await;
     }
-    bed.check("SELECT sum(billed_cost) FROM charges", expect![[r#"
+    bed.check(
+        "SELECT sum(billed_cost) FROM charges",
+        expect![[r#"
         GRID-0407: the sum of decimals has more than 38 digits
-    "#]]).await;
-    bed.check("SELECT billing_account_id, sum(billed_cost) FROM charges GROUP BY 1", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT billing_account_id, sum(billed_cost) FROM charges GROUP BY 1",
+        expect![[r#"
         GRID-0407: the sum of decimals has more than 38 digits
-    "#]]).await;
-    bed.check("SELECT billed_cost * billed_cost FROM charges", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT billed_cost * billed_cost FROM charges",
+        expect![[r#"
         GRID-0407: a decimal has more than 38 digits
-    "#]]).await;
-    bed.check("SELECT billed_cost / 0 FROM charges", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT billed_cost / 0 FROM charges",
+        expect![[r#"
         GRID-0407: division by zero
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn literals_take_the_type_of_their_neighbours() {
     let bed = Bed::new().await;
-    bed.check("SELECT 0.1 AS a, 0.1 + 0.2 AS b, 1e3 AS c, -1.5 AS d, 7 / 2 AS e, 7 / 2.0 AS f", expect![[r#"
+    bed.check(
+        "SELECT 0.1 AS a, 0.1 + 0.2 AS b, 1e3 AS c, -1.5 AS d, 7 / 2 AS e, 7 / 2.0 AS f",
+        expect![[r#"
         a,b,c,d,e,f
         0.1,0.30000000000000004,1000.0,-1.5,3,3.5
-    "#]]).await;
-    bed.check("SELECT CAST(0.1 AS DECIMAL(38,18)) * 3 AS a, CAST('0.1' AS DECIMAL(38,18)) + 0.2 AS b", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT CAST(0.1 AS DECIMAL(38,18)) * 3 AS a, CAST('0.1' AS DECIMAL(38,18)) + 0.2 AS b",
+        expect![[r#"
         a,b
         0.3,0.3
-    "#]]).await;
-    bed.check("SELECT x > 0.5 AS y FROM (SELECT CAST('NaN' AS DOUBLE) AS x)", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT x > 0.5 AS y FROM (SELECT CAST('NaN' AS DOUBLE) AS x)",
+        expect![[r#"
         y
         true
-    "#]]).await;
-    bed.check("SELECT CAST('NaN' AS DOUBLE) > CAST(1 AS DECIMAL(38,18)) AS y", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT CAST('NaN' AS DOUBLE) > CAST(1 AS DECIMAL(38,18)) AS y",
+        expect![[r#"
         y
         true
-    "#]]).await;
-    bed.check("SELECT sqrt(2.25) AS a, power(2, 0.5) AS b, round(1.256, 2) AS c", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT sqrt(2.25) AS a, power(2, 0.5) AS b, round(1.256, 2) AS c",
+        expect![[r#"
         a,b,c
         1.5,1.4142135623730951,1.26
-    "#]]).await;
-    bed.check("SELECT * FROM (VALUES (1.5), (2.25)) AS t(x) WHERE x > 1.75", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT * FROM (VALUES (1.5), (2.25)) AS t(x) WHERE x > 1.75",
+        expect![[r#"
         x
         2.25
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }

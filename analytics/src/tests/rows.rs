@@ -9,7 +9,13 @@ fn logs() -> Vec<grid_model::Write> {
     vec![
         log(50, "cart", "INFO", "user 42 added item", &[("code", AttrValue::Int(200)), ("user.id", "42".into())]),
         log(40, "cart", "ERROR", "Timeout: user 7 waits for payment", &[("code", AttrValue::Int(504))]),
-        log(30, "pay", "WARN", "payment-gateway slow, retry=1", &[("q", "a \"b\"\n".into()), ("ok", AttrValue::Bool(true))]),
+        log(
+            30,
+            "pay",
+            "WARN",
+            "payment-gateway slow, retry=1",
+            &[("q", "a \"b\"\n".into()), ("ok", AttrValue::Bool(true))],
+        ),
         log(20, "pay", "ERROR", "connection reset by peer", &[("none", AttrValue::Null)]),
         log(10, "web", "INFO", "GET /index.html 200", &[]),
     ]
@@ -98,6 +104,56 @@ async fn logs_are_the_same_from_everywhere() {
                 body
                 connection reset by peer
             "#]]),
+            ("SELECT * FROM logs WHERE trace_id = '0000000000000000000000000000000a'", expect![[r#"
+                time,observed_time,severity,severity_number,service,body,body_structured,stream_id,labels,trace_id,span_id,flags,event_name,resource,scope_name,scope_version,scope_attributes,attributes,dropped_attributes_count
+                2026-01-14T23:59:50Z,,INFO,9,web,GET /index.html 200,false,777551817800676280,"{""app"":""web""}",0000000000000000000000000000000a,,0,,"{""host.name"":""h1""}",,,{},{},0
+            "#]]),
+            ("SELECT time, service, severity, body, labels, attributes FROM logs WHERE match(body, 'user') AND service = 'cart' ORDER BY time", expect![[r#"
+                time,service,severity,body,labels,attributes
+                2026-01-14T23:59:10Z,cart,INFO,user 42 added item,"{""app"":""cart""}","{""code"":200,""user.id"":""42""}"
+                2026-01-14T23:59:20Z,cart,ERROR,Timeout: user 7 waits for payment,"{""app"":""cart""}","{""code"":504}"
+            "#]]),
+            ("SELECT service FROM logs GROUP BY service HAVING count(*) > 1 ORDER BY count(*) DESC, max(time)", expect![[r#"
+                service
+                cart
+                pay
+            "#]]),
+            ("SELECT DISTINCT severity FROM logs WHERE service IN (SELECT service FROM logs WHERE severity = 'WARN') ORDER BY 1", expect![[r#"
+                severity
+                ERROR
+                WARN
+            "#]]),
+            ("WITH e AS (SELECT * FROM logs WHERE severity = 'ERROR') SELECT e.service, (SELECT count(*) FROM e) AS n FROM e ORDER BY 1", expect![[r#"
+                service,n
+                cart,2
+                pay,2
+            "#]]),
+            ("SELECT body, row_number() OVER (PARTITION BY service ORDER BY time) AS n FROM logs ORDER BY time", expect![[r#"
+                body,n
+                user 42 added item,1
+                Timeout: user 7 waits for payment,2
+                "payment-gateway slow, retry=1",1
+                connection reset by peer,2
+                GET /index.html 200,1
+            "#]]),
+            ("SELECT service AS s FROM logs WHERE severity = 'INFO' UNION SELECT 'x' ORDER BY s", expect![[r#"
+                s
+                cart
+                web
+                x
+            "#]]),
+            ("SELECT max(time) - min(time) AS span, date_trunc('minute', max(time)) AS m, max(time)::date AS d FROM logs", expect![[r#"
+                span,m,d
+                PT40S,2026-01-14T23:59:00Z,2026-01-14
+            "#]]),
+            ("SELECT count(*) FROM logs WHERE attributes['code'] = 504 OR severity ~ '^WAR'", expect![[r#"
+                count(*)
+                2
+            "#]]),
+            ("SELECT body FROM logs WHERE body ILIKE '%TIMEOUT%'", expect![[r#"
+                body
+                Timeout: user 7 waits for payment
+            "#]]),
             ("SELECT body FROM logs ORDER BY time DESC LIMIT 2", expect![[r#"
                 body
                 GET /index.html 200
@@ -128,7 +184,12 @@ async fn logs_are_the_same_from_everywhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_are_the_same_from_everywhere() {
-    let spans = [span(50, "web", "GET /", 30, 0), span(41, "cart", "add", 12, 1), span(40, "pay", "charge", 250, 2), span(12, "web", "GET /", 31, 0)];
+    let spans = [
+        span(50, "web", "GET /", 30, 0),
+        span(41, "cart", "add", 12, 1),
+        span(40, "pay", "charge", 250, 2),
+        span(12, "web", "GET /", 31, 0),
+    ];
     check(
         &spans,
         vec![
@@ -174,11 +235,49 @@ async fn spans_are_the_same_from_everywhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_session_knows_its_tables() {
     let bed = Bed::new().await;
-    bed.check("SHOW TABLES", expect![[r#"
-        GRID-0402: there is no table information_schema.df_settings
-        hint: SHOW TABLES lists what there is
-    "#]]).await;
-    bed.check("DESCRIBE logs", expect![[r#"
+    bed.check(
+        "SHOW TABLES",
+        expect![[r#"
+            table_catalog,table_schema,table_name,table_type
+            grid,public,samples,BASE TABLE
+            grid,public,series,BASE TABLE
+            grid,public,exemplars,BASE TABLE
+            grid,public,metadata,BASE TABLE
+            grid,public,logs,BASE TABLE
+            grid,public,spans,BASE TABLE
+            grid,public,charges,BASE TABLE
+            grid,grid,files,VIEW
+            grid,grid,generations,VIEW
+            grid,grid,imports,VIEW
+            grid,grid,queries,VIEW
+            grid,grid,rejects,VIEW
+            grid,grid,retention,VIEW
+            grid,grid,tenants,VIEW
+            grid,information_schema,tables,VIEW
+            grid,information_schema,views,VIEW
+            grid,information_schema,columns,VIEW
+            grid,information_schema,df_settings,VIEW
+            grid,information_schema,schemata,VIEW
+            grid,information_schema,routines,VIEW
+            grid,information_schema,parameters,VIEW
+        "#]],
+    )
+    .await;
+    bed.check(
+        "SHOW COLUMNS FROM metadata",
+        expect![[r#"
+        table_catalog,table_schema,table_name,column_name,data_type,is_nullable
+        grid,public,metadata,metric,Utf8,NO
+        grid,public,metadata,time,"Timestamp(ns, ""UTC"")",NO
+        grid,public,metadata,type,Utf8,NO
+        grid,public,metadata,help,Utf8,YES
+        grid,public,metadata,unit,Utf8,YES
+    "#]],
+    )
+    .await;
+    bed.check(
+        "DESCRIBE logs",
+        expect![[r#"
         column_name,data_type,is_nullable
         time,"Timestamp(ns, ""UTC"")",NO
         observed_time,"Timestamp(ns, ""UTC"")",YES
@@ -199,7 +298,9 @@ async fn one_session_knows_its_tables() {
         scope_attributes,"Map(""entries"": non-null Struct(""key"": non-null Utf8, ""value"": Utf8), unsorted)",NO
         attributes,"Map(""entries"": non-null Struct(""key"": non-null Utf8, ""value"": Utf8), unsorted)",NO
         dropped_attributes_count,UInt32,NO
-    "#]]).await;
+    "#]],
+    )
+    .await;
     bed.check("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'grid' ORDER BY table_name", expect![[r#"
         table_schema,table_name
         grid,files
@@ -220,21 +321,33 @@ async fn one_session_knows_its_tables() {
         value_int,Int64
         histogram,"Struct(""kind"": non-null Utf8, ""count"": non-null UInt64, ""count_float"": Float64, ""sum"": Float64, ""min"": Float64, ""max"": Float64, ""schema"": Int32, ""zero_threshold"": Float64, ""zero_count"": non-null UInt64, ""zero_count_float"": Float64, ""positive_spans"": List(Struct(""offset"": non-null Int32, ""length"": non-null UInt32)), ""positive_counts"": List(UInt64), ""positive_counts_float"": List(Float64), ""negative_spans"": List(Struct(""offset"": non-null Int32, ""length"": non-null UInt32)), ""negative_counts"": List(UInt64), ""negative_counts_float"": List(Float64), ""bounds"": List(Float64), ""quantiles"": List(Struct(""quantile"": non-null Float64, ""value"": non-null Float64)), ""reset_hint"": non-null Int32)"
     "#]]).await;
-    bed.check("SELECT schema_name FROM information_schema.schemata ORDER BY 1", expect![[r#"
+    bed.check(
+        "SELECT schema_name FROM information_schema.schemata ORDER BY 1",
+        expect![[r#"
         schema_name
         grid
         metrics
         public
-    "#]]).await;
-    bed.check("SELECT * FROM information_schema.df_settings", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT * FROM information_schema.df_settings",
+        expect![[r#"
         GRID-0402: there is no table information_schema.df_settings
         hint: SHOW TABLES lists what there is
         at: line 1, column 15
-    "#]]).await;
-    bed.check("SELECT count(*) > 100 AS many FROM information_schema.routines", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT count(*) > 100 AS many FROM information_schema.routines",
+        expect![[r#"
         many
         true
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,33 +377,61 @@ async fn files_can_be_opened_by_others() {
     let file = std::fs::File::open(path).unwrap();
     let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(file, 1024).unwrap();
     assert_eq!(reader.map(|b| b.unwrap().num_rows()).sum::<usize>(), 5);
-    bed.check("SELECT \"table\", rows, level FROM grid.files", expect![[r#"
+    bed.check(
+        "SELECT \"table\", rows, level FROM grid.files",
+        expect![[r#"
         table,rows,level
         logs,5,0
-    "#]]).await;
-    bed.check("SELECT files, rows, current FROM grid.generations", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT files, rows, current FROM grid.generations",
+        expect![[r#"
         files,rows,current
         1,5,true
-    "#]]).await;
-    bed.check("SELECT tenant, files, file_rows, buffered_rows FROM grid.tenants", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT tenant, files, file_rows, buffered_rows FROM grid.tenants",
+        expect![[r#"
         tenant,files,file_rows,buffered_rows
         default,1,5,0
-    "#]]).await;
-    bed.check("SELECT state, query FROM grid.queries", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT state, query FROM grid.queries",
+        expect![[r#"
         state,query
         running,"SELECT state, query FROM grid.queries"
-    "#]]).await;
-    bed.check("SELECT * FROM grid.retention", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT * FROM grid.retention",
+        expect![[r#"
         table,keep_days
-    "#]]).await;
-    bed.check("SELECT count(*) FROM grid.imports", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT count(*) FROM grid.imports",
+        expect![[r#"
         count(*)
         0
-    "#]]).await;
-    bed.check("SELECT count(*) FROM grid.rejects", expect![[r#"
+    "#]],
+    )
+    .await;
+    bed.check(
+        "SELECT count(*) FROM grid.rejects",
+        expect![[r#"
         count(*)
         0
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,10 +85,12 @@ fn any_split_gives_the_same_answer() {
     ];
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
-    runner.run(&prop::collection::vec(op, 1..14), |ops| {
-        runtime.block_on(replay(ops));
-        Ok(())
-    }).unwrap();
+    runner
+        .run(&prop::collection::vec(op, 1..14), |ops| {
+            runtime.block_on(replay(ops));
+            Ok(())
+        })
+        .unwrap();
 }
 
 #[derive(Debug, Clone)]
@@ -167,22 +169,31 @@ async fn a_scope_is_a_fence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_rows_are_gone() {
     let bed = Bed::new().await;
-    let logs: Vec<Write> = (0..6).map(|i| super::bed::log(i * 10, if i % 2 == 0 { "a" } else { "b" }, "INFO", &format!("n {i}"), &[])).collect();
+    let logs: Vec<Write> = (0..6)
+        .map(|i| super::bed::log(i * 10, if i % 2 == 0 { "a" } else { "b" }, "INFO", &format!("n {i}"), &[]))
+        .collect();
     for write in logs {
         bed.write(write).await;
     }
     let scope = grid_model::Scope::all(bed.tenant.clone());
-    let report = bed.engine.delete(&scope, grid_model::Table::Logs, "service = 'a' AND match(body, 'n 2')").await.unwrap();
+    let report =
+        bed.engine.delete(&scope, grid_model::Table::Logs, "service = 'a' AND match(body, 'n 2')").await.unwrap();
     assert_eq!(report.rows_deleted, 1);
-    bed.check("SELECT body FROM logs ORDER BY body", expect![[r#"
+    bed.check(
+        "SELECT body FROM logs ORDER BY body",
+        expect![[r#"
         body
         n 0
         n 1
         n 3
         n 4
         n 5
-    "#]]).await;
-    for bad in ["1", "nothing = 1", "random() > 0.5", "service = 'a'; DROP TABLE logs", "body IN (SELECT body FROM logs)"] {
+    "#]],
+    )
+    .await;
+    for bad in
+        ["1", "nothing = 1", "random() > 0.5", "service = 'a'; DROP TABLE logs", "body IN (SELECT body FROM logs)"]
+    {
         assert!(bed.engine.delete(&scope, grid_model::Table::Logs, bad).await.is_err(), "{bad}");
     }
 }

@@ -10,18 +10,18 @@ use crate::config::FlagSetting;
 /// Telemetry, cloud bills and SQL over both, in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "grid", version, arg_required_else_help = true, max_term_width = 110)]
-pub struct Args {
+pub(crate) struct Args {
     /// Configuration file (TOML); see `grid config show`
     #[arg(long, global = true, env = "GRID_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Receive telemetry and bills, answer queries
     Serve(ServeArgs),
     /// Seed a small company (metrics, logs, traces, bills) and serve it
@@ -61,30 +61,30 @@ pub enum Command {
 
 /// `grid serve`.
 #[derive(Debug, Clone, Default, ClapArgs)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Where data rests [default: ./grid-data]
     #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<String>,
+    pub(crate) data_dir: Option<String>,
     /// API, UI, Prometheus, Loki, OTLP/HTTP [default: 127.0.0.1:7080]
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<String>,
+    pub(crate) listen: Option<String>,
     /// OTLP over gRPC, or `off` [default: 127.0.0.1:4317]
     #[arg(long, value_name = "ADDR")]
-    pub otlp_grpc: Option<String>,
+    pub(crate) otlp_grpc: Option<String>,
     /// OTLP over HTTP at its usual port, or `off` [default: 127.0.0.1:4318]
     #[arg(long, value_name = "ADDR")]
-    pub otlp_http: Option<String>,
+    pub(crate) otlp_http: Option<String>,
     /// Serve beyond loopback without tokens
     #[arg(long)]
-    pub allow_anonymous: bool,
+    pub(crate) allow_anonymous: bool,
     /// Require a bearer token from everyone
     #[arg(long)]
-    pub require_auth: bool,
+    pub(crate) require_auth: bool,
 }
 
 impl ServeArgs {
     /// The flags as settings.
-    pub fn settings(&self) -> Vec<FlagSetting> {
+    pub(crate) fn settings(&self) -> Vec<FlagSetting> {
         let text = |path, flag, value: &Option<String>| {
             value.as_ref().map(|text| FlagSetting { path, flag, text: text.clone() })
         };
@@ -109,45 +109,45 @@ impl ServeArgs {
 
 /// `grid demo`.
 #[derive(Debug, Clone, ClapArgs)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Where to listen and where data rests
     #[command(flatten)]
-    pub serve: ServeArgs,
+    pub(crate) serve: ServeArgs,
     /// How many days of history
     #[arg(long, default_value_t = crate::demo::DEFAULT_DAYS, value_parser = clap::value_parser!(u32).range(1..=120))]
-    pub days: u32,
+    pub(crate) days: u32,
     /// Moves times, sizes and victims
     #[arg(long, default_value_t = crate::demo::DEFAULT_SEED)]
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// When the history ends: a time, or `now`
     #[arg(long, value_name = "TIME", default_value = "now")]
-    pub until: String,
+    pub(crate) until: String,
     /// Seed, print the tour, stop
     #[arg(long)]
-    pub exit: bool,
+    pub(crate) exit: bool,
 }
 
 /// Where a command finds its data: a server, or a directory that no server holds open. With neither, the server that
 /// holds the configured data directory, else that directory itself.
 #[derive(Debug, Clone, Default, ClapArgs)]
-pub struct TargetArgs {
+pub(crate) struct TargetArgs {
     /// A server, such as http://127.0.0.1:7080
     #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// A data directory that no server holds open
     #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// Whose data
     #[arg(long, value_name = "NAME", default_value = "default")]
-    pub tenant: String,
+    pub(crate) tenant: String,
     /// File with the bearer token (or environment GRID_TOKEN)
     #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// How a query's answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AnswerFormat {
+pub(crate) enum AnswerFormat {
     /// For people
     Table,
     /// An array of objects
@@ -164,7 +164,7 @@ pub enum AnswerFormat {
 
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
+pub(crate) enum ReportFormat {
     /// For people
     Text,
     /// For programs
@@ -173,26 +173,26 @@ pub enum ReportFormat {
 
 /// `grid query`.
 #[derive(Debug, ClapArgs)]
-pub struct QueryArgs {
+pub(crate) struct QueryArgs {
     /// The statement; `-` reads it from stdin
-    pub sql: String,
+    pub(crate) sql: String,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t = AnswerFormat::Table)]
-    pub output: AnswerFormat,
+    pub(crate) output: AnswerFormat,
     /// Values for $1, $2, ... (JSON; plain words are text)
     #[arg(long = "param", value_name = "VALUE")]
-    pub params: Vec<String>,
+    pub(crate) params: Vec<String>,
     /// Give up after this long, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = crate::unit::parse_duration)]
-    pub timeout: Option<std::time::Duration>,
+    pub(crate) timeout: Option<std::time::Duration>,
     /// Where the data is
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(crate) target: TargetArgs,
 }
 
 /// `grid import KIND`.
 #[derive(Debug, Subcommand)]
-pub enum ImportKind {
+pub(crate) enum ImportKind {
     /// Bills: FOCUS 1.0-1.4 (CSV, CSV.gz, Parquet), AWS CUR (CSV)
     Bill(BillArgs),
     /// Metrics: OpenMetrics or Prometheus text, OTLP JSON lines
@@ -205,41 +205,41 @@ pub enum ImportKind {
 
 /// `grid import bill`.
 #[derive(Debug, ClapArgs)]
-pub struct BillArgs {
+pub(crate) struct BillArgs {
     /// Files and flags of every kind
     #[command(flatten)]
-    pub common: ImportArgs,
+    pub(crate) common: ImportArgs,
     /// The export's name; with --restate, bills of one dataset replace each other [default: default]
     #[arg(long, value_name = "NAME")]
-    pub dataset: Option<String>,
+    pub(crate) dataset: Option<String>,
     /// Replace what earlier imports said about the same accounts and periods
     #[arg(long)]
-    pub restate: bool,
+    pub(crate) restate: bool,
 }
 
 /// Flags of every import.
 #[derive(Debug, ClapArgs)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// Files to read; all files of one command are one import
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// The format, or `auto`
     #[arg(long, default_value = "auto", value_name = "FORMAT")]
-    pub format: String,
+    pub(crate) format: String,
     /// Read and reconcile, store nothing
     #[arg(long)]
-    pub check: bool,
+    pub(crate) check: bool,
     /// How the report is written
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
+    pub(crate) output: ReportFormat,
     /// Where the data goes
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(crate) target: TargetArgs,
 }
 
 /// `grid token`.
 #[derive(Debug, Subcommand)]
-pub enum TokenCommand {
+pub(crate) enum TokenCommand {
     /// Make a token; it is printed once and kept only as a hash
     Create {
         /// What it is for
@@ -279,7 +279,7 @@ pub enum TokenCommand {
 
 /// `grid retention`.
 #[derive(Debug, Subcommand)]
-pub enum RetentionCommand {
+pub(crate) enum RetentionCommand {
     /// Keep rows of a table this long, such as 30d; `forever` lifts the bound
     Set {
         /// samples, logs, spans, exemplars, charges
@@ -306,69 +306,69 @@ pub enum RetentionCommand {
 
 /// `grid delete`.
 #[derive(Debug, ClapArgs)]
-pub struct DeleteArgs {
+pub(crate) struct DeleteArgs {
     /// samples, logs, spans, exemplars or charges
-    pub table: String,
+    pub(crate) table: String,
     /// Which rows, as in WHERE: "service = 'checkout' and time < '2026-01-01'"
     #[arg(long = "where", value_name = "FILTER")]
-    pub filter: String,
+    pub(crate) filter: String,
     /// Do not ask
     #[arg(long)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     /// Whose rows, and where
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(crate) target: TargetArgs,
 }
 
 /// `grid compact`.
 #[derive(Debug, ClapArgs)]
-pub struct CompactArgs {
+pub(crate) struct CompactArgs {
     /// Where
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(crate) target: TargetArgs,
 }
 
 /// `grid backup`.
 #[derive(Debug, ClapArgs)]
-pub struct BackupArgs {
+pub(crate) struct BackupArgs {
     /// The folder to make; it must not exist or be empty. A running server makes it in its own folder for backups, so
     /// there this is a name
-    pub to: PathBuf,
+    pub(crate) to: PathBuf,
     /// Of what
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(crate) target: TargetArgs,
 }
 
 /// `grid restore`.
 #[derive(Debug, ClapArgs)]
-pub struct RestoreArgs {
+pub(crate) struct RestoreArgs {
     /// The backup's folder
-    pub from: PathBuf,
+    pub(crate) from: PathBuf,
     /// The data directory to make; it must not exist or be empty
     #[arg(long, value_name = "DIR")]
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
 }
 
 /// `grid doctor`.
 #[derive(Debug, ClapArgs)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Repair what can be repaired without losing data
     #[arg(long)]
-    pub fix: bool,
+    pub(crate) fix: bool,
     /// Write the findings, the settings and the versions to a file, for a bug report; no data, no secrets
     #[arg(long, value_name = "FILE")]
-    pub bundle: Option<PathBuf>,
+    pub(crate) bundle: Option<PathBuf>,
     /// How the findings are written
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
+    pub(crate) output: ReportFormat,
     /// Where to look
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(crate) target: TargetArgs,
 }
 
 /// `grid config`.
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(crate) enum ConfigCommand {
     /// Print every setting as TOML
     Show {
         /// Say where each value came from
@@ -382,9 +382,9 @@ pub enum ConfigCommand {
 
 /// `grid explain`.
 #[derive(Debug, ClapArgs)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// A code such as GRID-0412; without one, all codes are listed
-    pub code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 #[cfg(test)]

@@ -17,41 +17,41 @@ use grid_store::catalog::{ImportFile, ImportNote, ImportPeriod, ImportRecord, Im
 use grid_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
-pub use source::{Source, from_manifest};
+pub(crate) use source::{Source, from_manifest};
 
 use crate::clock;
 
 /// The export's name if nobody gives one.
-pub const DATASET_DEFAULT: &str = "default";
+pub(crate) const DATASET_DEFAULT: &str = "default";
 /// Batches between reader and writer.
 const QUEUE: usize = 4;
 
 /// What to import.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// Whose bill.
-    pub tenant: TenantId,
+    pub(crate) tenant: TenantId,
     /// The files.
-    pub files: Vec<Source>,
+    pub(crate) files: Vec<Source>,
     /// The export's name.
-    pub dataset: Option<String>,
+    pub(crate) dataset: Option<String>,
     /// The format, if the header should not decide.
-    pub format: Option<BillFormat>,
+    pub(crate) format: Option<BillFormat>,
     /// Version of the manifest that lists the files, and when it was made.
-    pub manifest_version: Option<String>,
+    pub(crate) manifest_version: Option<String>,
     /// When that version was made.
-    pub manifest_made: Option<Timestamp>,
+    pub(crate) manifest_made: Option<Timestamp>,
     /// Accounts and periods that the manifest speaks of, so that a version without rows empties them.
-    pub also_replaced: BTreeSet<(String, Timestamp)>,
+    pub(crate) also_replaced: BTreeSet<(String, Timestamp)>,
     /// Replace what is there.
-    pub restate: bool,
+    pub(crate) restate: bool,
     /// Read and reconcile only.
-    pub check: bool,
+    pub(crate) check: bool,
 }
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// Rows are stored.
     Stored,
     /// All of it was there already.
@@ -64,7 +64,7 @@ pub enum State {
 
 impl State {
     /// The word in reports.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Stored => "stored",
             Self::Unchanged => "unchanged",
@@ -76,24 +76,24 @@ impl State {
 
 /// What an import did.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What became of it.
-    pub state: State,
+    pub(crate) state: State,
     /// The import: as stored, as it would be, or as it was found.
-    pub record: ImportRecord,
+    pub(crate) record: ImportRecord,
     /// What the header says, `FOCUS 1.2`.
-    pub described: String,
+    pub(crate) described: String,
     /// Files left out, with the reason.
-    pub skipped: Vec<(String, Skip)>,
+    pub(crate) skipped: Vec<(String, Skip)>,
     /// The first rejected rows.
-    pub rejects: Vec<ImportReject>,
+    pub(crate) rejects: Vec<ImportReject>,
     /// Earlier rows that are hidden now: import, account, start of the billing period.
-    pub replaced: Vec<(String, String, Timestamp)>,
+    pub(crate) replaced: Vec<(String, String, Timestamp)>,
 }
 
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
-pub enum BillsError {
+pub(crate) enum BillsError {
     /// A file is no bill.
     #[error("{file}: {source}")]
     Unreadable {
@@ -144,18 +144,18 @@ pub enum BillsError {
 
 /// Imports bills into one store.
 #[derive(Clone)]
-pub struct Bills {
+pub(crate) struct Bills {
     store: Store,
 }
 
 impl Bills {
     /// An importer into a store.
-    pub fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store }
     }
 
     /// Imports, or reads only. `progress` is told of bytes as they are read.
-    pub async fn take(
+    pub(crate) async fn take(
         &self,
         request: Request,
         progress: impl Fn(u64) + Send + Sync + 'static,

@@ -13,7 +13,7 @@ const ERROR_CHARS_MAX: usize = 4_000;
 
 /// A server, a tenant and perhaps a token.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     base: String,
     tenant: String,
     token: Option<String>,
@@ -22,7 +22,7 @@ pub struct Client {
 
 impl Client {
     /// A client of the server at `url`.
-    pub fn new(url: &str, tenant: &str, token: Option<String>) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, tenant: &str, token: Option<String>) -> anyhow::Result<Self> {
         let base = url.trim_end_matches('/');
         if !base.starts_with("http://") && !base.starts_with("https://") {
             bail!("{url:?} is not an address of a server; write --url http://127.0.0.1:7080");
@@ -33,12 +33,12 @@ impl Client {
     }
 
     /// The server's address.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// A request with tenant and token.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base)).header("x-scope-orgid", &self.tenant);
         match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -47,7 +47,7 @@ impl Client {
     }
 
     /// Sends a request; an answer that is no success becomes an error with the server's own words.
-    pub async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let response = self.send_any(request).await?;
         let status = response.status();
         if status.is_success() {
@@ -58,7 +58,7 @@ impl Client {
     }
 
     /// Sends a request and answers whatever came back.
-    pub async fn send_any(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+    pub(crate) async fn send_any(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         request.send().await.map_err(|e| {
             let refused = e.is_connect();
             let e = anyhow::Error::from(e);
@@ -72,7 +72,7 @@ impl Client {
 }
 
 /// A failed answer as people read it: problem+json has title, detail, code and hint, anything else is shown as it is.
-pub fn words_of_failure(status: reqwest::StatusCode, body: &str) -> String {
+pub(crate) fn words_of_failure(status: reqwest::StatusCode, body: &str) -> String {
     let Ok(problem) = serde_json::from_str::<serde_json::Value>(body) else {
         let text: String = body.trim().chars().take(ERROR_CHARS_MAX).collect();
         return if text.is_empty() { format!("the server answered {status}") } else { format!("{text} ({status})") };
@@ -94,7 +94,7 @@ pub fn words_of_failure(status: reqwest::StatusCode, body: &str) -> String {
 }
 
 /// The bearer token: from a file if one is named, else from the environment. Never from a flag, which others can see.
-pub fn token(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+pub(crate) fn token(file: Option<&Path>) -> anyhow::Result<Option<String>> {
     let Some(path) = file else {
         return Ok(std::env::var("GRID_TOKEN").ok().filter(|t| !t.trim().is_empty()).map(|t| t.trim().to_owned()));
     };

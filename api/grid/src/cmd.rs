@@ -21,7 +21,7 @@ use crate::args::{Args, Command};
 use crate::{log, out};
 
 /// Does what the command line says. `started` is when the process began.
-pub async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode> {
     let file = args.config.as_deref();
     if !matches!(args.command, Command::Serve(_) | Command::Demo(_)) {
         log::start_quiet();

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use report::ConfigErrors;
+pub(crate) use report::ConfigErrors;
 use report::{Mistake, Origin, Place};
 use value::Value;
 
@@ -25,29 +25,29 @@ const ENVIRONMENT_PREFIX: &str = "GRID__";
 
 /// What a flag of the command line says about a setting.
 #[derive(Debug, Clone)]
-pub struct FlagSetting {
+pub(crate) struct FlagSetting {
     /// `section.key`.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// The flag as typed, `--listen`.
-    pub flag: &'static str,
+    pub(crate) flag: &'static str,
     /// The value as typed.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Everything settings are read from.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// Name and text of the configuration file.
-    pub file: Option<(String, String)>,
+    pub(crate) file: Option<(String, String)>,
     /// Environment variables; those without the prefix are ignored.
-    pub environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
     /// Flags.
-    pub flags: Vec<FlagSetting>,
+    pub(crate) flags: Vec<FlagSetting>,
 }
 
 /// All settings, checked.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     settings: BTreeMap<&'static str, Setting>,
 }
 
@@ -61,22 +61,22 @@ struct Setting {
 
 /// One line of `grid config show`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// `section.key`.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// The value as it was written.
-    pub text: String,
+    pub(crate) text: String,
     /// Where it came from.
-    pub origin: String,
+    pub(crate) origin: String,
     /// What it means.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// Whether it is written with quotes in TOML.
-    pub quoted: bool,
+    pub(crate) quoted: bool,
 }
 
 impl Config {
     /// Reads and checks all sources.
-    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+    pub(crate) fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
         let mut mistakes = Vec::new();
         let mut settings = BTreeMap::new();
         for key in KEYS {
@@ -190,7 +190,7 @@ impl Config {
     }
 
     /// Every setting with its value and origin, in the order of [`KEYS`].
-    pub fn show(&self) -> Vec<Shown> {
+    pub(crate) fn show(&self) -> Vec<Shown> {
         let line = |key: &keys::Key| {
             let setting = &self.settings[key.path];
             Shown {
@@ -205,12 +205,12 @@ impl Config {
     }
 
     /// Where a setting came from, for messages ("change flag --listen").
-    pub fn origin(&self, path: &str) -> String {
+    pub(crate) fn origin(&self, path: &str) -> String {
         self.settings[path].origin.to_string()
     }
 
     /// Where to listen; `None` = off.
-    pub fn address(&self, path: &str) -> Option<SocketAddr> {
+    pub(crate) fn address(&self, path: &str) -> Option<SocketAddr> {
         match &self.settings[path].value {
             Value::Address(address) => *address,
             other => unreachable!("{path} holds {other:?}"),
@@ -218,7 +218,7 @@ impl Config {
     }
 
     /// A duration.
-    pub fn duration(&self, path: &str) -> Duration {
+    pub(crate) fn duration(&self, path: &str) -> Duration {
         match &self.settings[path].value {
             Value::Duration(duration) => *duration,
             other => unreachable!("{path} holds {other:?}"),
@@ -226,7 +226,7 @@ impl Config {
     }
 
     /// A count or a size in bytes.
-    pub fn number(&self, path: &str) -> u64 {
+    pub(crate) fn number(&self, path: &str) -> u64 {
         match &self.settings[path].value {
             Value::Number(number) => *number,
             other => unreachable!("{path} holds {other:?}"),
@@ -234,12 +234,12 @@ impl Config {
     }
 
     /// A count or a size in bytes as a length.
-    pub fn size(&self, path: &str) -> usize {
+    pub(crate) fn size(&self, path: &str) -> usize {
         usize::try_from(self.number(path)).unwrap_or(usize::MAX)
     }
 
     /// Yes or no.
-    pub fn flag(&self, path: &str) -> bool {
+    pub(crate) fn flag(&self, path: &str) -> bool {
         match &self.settings[path].value {
             Value::Bool(flag) => *flag,
             other => unreachable!("{path} holds {other:?}"),
@@ -247,7 +247,7 @@ impl Config {
     }
 
     /// A text.
-    pub fn text(&self, path: &str) -> &str {
+    pub(crate) fn text(&self, path: &str) -> &str {
         match &self.settings[path].value {
             Value::Text(text) => text,
             other => unreachable!("{path} holds {other:?}"),
@@ -255,7 +255,7 @@ impl Config {
     }
 
     /// Words.
-    pub fn list(&self, path: &str) -> Vec<String> {
+    pub(crate) fn list(&self, path: &str) -> Vec<String> {
         match &self.settings[path].value {
             Value::List(words) => words.clone(),
             other => unreachable!("{path} holds {other:?}"),
@@ -263,12 +263,12 @@ impl Config {
     }
 
     /// Who is let in.
-    pub fn auth_mode(&self) -> AuthMode {
+    pub(crate) fn auth_mode(&self) -> AuthMode {
         if self.text("auth.mode") == "tokens" { AuthMode::Tokens } else { AuthMode::Anonymous }
     }
 
     /// The folder in which data rests.
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         match &self.settings["storage.data_dir"].value {
             Value::Path(path) => path.clone(),
             other => unreachable!("storage.data_dir holds {other:?}"),

@@ -12,7 +12,7 @@ use crate::telemetry::Telemetry;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     Text,
     /// For programs: one object per line.
@@ -21,7 +21,7 @@ pub enum Format {
 
 impl Format {
     /// From the setting `log.format`.
-    pub fn of_setting(word: &str) -> Self {
+    pub(crate) fn of_setting(word: &str) -> Self {
         match word {
             "text" => Self::Text,
             "json" => Self::Json,
@@ -32,7 +32,7 @@ impl Format {
 }
 
 /// Starts logging; may be called once per process.
-pub fn start(format: Format, filter: &str, telemetry: Option<&Telemetry>) {
+pub(crate) fn start(format: Format, filter: &str, telemetry: Option<&Telemetry>) {
     let targets: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
@@ -47,6 +47,6 @@ pub fn start(format: Format, filter: &str, telemetry: Option<&Telemetry>) {
 }
 
 /// Logging of commands that come and go: warnings as text.
-pub fn start_quiet() {
+pub(crate) fn start_quiet() {
     start(Format::Text, &std::env::var("GRID__LOG__FILTER").unwrap_or_else(|_| "warn".to_owned()), None);
 }

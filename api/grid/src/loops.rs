@@ -16,7 +16,7 @@ const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Starts all loops of a store.
-pub fn start(config: &Config, store: &Store, group: &mut Group) {
+pub(crate) fn start(config: &Config, store: &Store, group: &mut Group) {
     let flush_interval = config.duration("storage.flush_interval");
     let of = store.clone();
     group.spawn("flush", move |token| flush(of, flush_interval, token));
@@ -33,7 +33,7 @@ pub fn start(config: &Config, store: &Store, group: &mut Group) {
 }
 
 /// Flushes when the store asks for it (by size), and when the oldest row is old enough.
-pub async fn flush(store: Store, interval: Duration, token: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn flush(store: Store, interval: Duration, token: CancellationToken) -> anyhow::Result<()> {
     let mut backoff = BACKOFF_MIN;
     loop {
         tokio::select! {

@@ -22,6 +22,7 @@ mod client;
 mod cmd;
 mod demo;
 mod clock;
+mod memory;
 mod unit;
 mod out;
 mod progress;
@@ -31,11 +32,16 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+/// Flushes allocate on many threads and free on others; the system allocator keeps much of that in its arenas.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long blocking work that nobody waits for may hold up the end of the process.
 const STRAGGLERS: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let started = std::time::Instant::now();
+    memory::tune();
     let args = args::Args::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

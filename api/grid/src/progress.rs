@@ -9,13 +9,13 @@ use crate::out;
 const TICK: Duration = Duration::from_millis(120);
 
 /// A bar over a known number of bytes.
-pub fn bytes(total: u64, what: &str) -> ProgressBar {
+pub(crate) fn bytes(total: u64, what: &str) -> ProgressBar {
     let template = "{msg:24} {bar:32} {bytes:>10} of {total_bytes:10} {binary_bytes_per_sec:>12} {eta}";
     bar(Some(total), template, what)
 }
 
 /// A bar over a known number of things.
-pub fn steps(total: u64, what: &str) -> ProgressBar {
+pub(crate) fn steps(total: u64, what: &str) -> ProgressBar {
     bar(Some(total), "{msg:24} {bar:32} {pos:>7} of {len:7} {elapsed}", what)
 }
 

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config::{Config, FlagSetting, Sources};
 
 /// Reads the settings of this process: the file if one is named, the environment, the flags.
-pub fn config(file: Option<&Path>, flags: Vec<FlagSetting>) -> anyhow::Result<Config> {
+pub(crate) fn config(file: Option<&Path>, flags: Vec<FlagSetting>) -> anyhow::Result<Config> {
     let file = match file {
         Some(path) => {
             let text =
@@ -27,7 +27,7 @@ pub fn config(file: Option<&Path>, flags: Vec<FlagSetting>) -> anyhow::Result<Co
 }
 
 /// Opens the store of a data directory, which is made if it does not exist.
-pub async fn store(config: &Config, data_dir: &Path) -> anyhow::Result<Store> {
+pub(crate) async fn store(config: &Config, data_dir: &Path) -> anyhow::Result<Store> {
     let options = StoreOptions {
         object_url: Some(config.text("storage.object_url").to_owned()).filter(|url| !url.is_empty()),
         limits: grid_store::Limits {
@@ -49,7 +49,7 @@ pub async fn store(config: &Config, data_dir: &Path) -> anyhow::Result<Store> {
 }
 
 /// The query engine over a store.
-pub fn engine(config: &Config, store: &Store) -> anyhow::Result<Engine> {
+pub(crate) fn engine(config: &Config, store: &Store) -> anyhow::Result<Engine> {
     let limits = QueryLimits {
         memory_bytes: config.size("query.memory_bytes"),
         query_memory_bytes: config.size("query.query_memory_bytes"),
@@ -66,7 +66,7 @@ pub fn engine(config: &Config, store: &Store) -> anyhow::Result<Engine> {
 }
 
 /// The guard over a store's tokens.
-pub fn guard(config: &Config, store: &Store) -> Guard {
+pub(crate) fn guard(config: &Config, store: &Store) -> Guard {
     let rate = |path| Some(config.number(path) as f64).filter(|rate| *rate > 0.0);
     Guard::new(
         store.clone(),
@@ -96,7 +96,7 @@ pub fn guard(config: &Config, store: &Store) -> Guard {
 }
 
 /// The bounds of the decoders.
-pub fn decode_limits(config: &Config) -> grid_decode::Limits {
+pub(crate) fn decode_limits(config: &Config) -> grid_decode::Limits {
     grid_decode::Limits {
         labels_max: config.size("ingest.labels_max"),
         label_name_bytes_max: config.size("ingest.label_name_bytes_max"),
@@ -110,7 +110,7 @@ pub fn decode_limits(config: &Config) -> grid_decode::Limits {
 }
 
 /// How OTLP becomes rows.
-pub fn otlp_options(config: &Config) -> OtlpOptions {
+pub(crate) fn otlp_options(config: &Config) -> OtlpOptions {
     let mut options = OtlpOptions::default();
     if config.text("ingest.metric_names") == "utf8" {
         options.name_translation = NameTranslation::NoTranslation;

@@ -17,20 +17,20 @@ const LATE_EVERY: Duration = Duration::from_secs(5);
 const IMPATIENT_EXIT: i32 = 130;
 
 /// SIGTERM and SIGINT, caught from the moment this is made.
-pub struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     /// Starts to catch both; must run inside a tokio runtime.
-    pub fn catch() -> anyhow::Result<Self> {
+    pub(crate) fn catch() -> anyhow::Result<Self> {
         let on = |kind| signal(kind).context("catch signals");
         Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -38,20 +38,21 @@ impl Signals {
     }
 
     /// From here on the next signal ends the process at once.
-    pub fn exit_on_next(mut self) {
+    pub(crate) fn exit_on_next(mut self) {
         tokio::spawn(async move {
             let name = self.next().await;
             error!(
                 signal = name,
                 "second signal: exiting at once; acknowledged rows are in the WAL and will be replayed"
             );
+            #[allow(clippy::disallowed_methods, reason = "whoever asks twice wants no flush; the WAL has what counts")]
             std::process::exit(IMPATIENT_EXIT);
         });
     }
 }
 
 /// Tasks that stop together.
-pub struct Group {
+pub(crate) struct Group {
     name: &'static str,
     token: CancellationToken,
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
@@ -60,17 +61,12 @@ pub struct Group {
 
 impl Group {
     /// A group without tasks.
-    pub fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         Self { name, token: CancellationToken::new(), tasks: JoinSet::new(), running: BTreeSet::new() }
     }
 
-    /// The token that is cancelled when the group is to stop.
-    pub fn token(&self) -> CancellationToken {
-        self.token.clone()
-    }
-
     /// Starts a task. It must end soon after its token is cancelled.
-    pub fn spawn<F, T>(&mut self, name: &'static str, task: F)
+    pub(crate) fn spawn<F, T>(&mut self, name: &'static str, task: F)
     where
         F: FnOnce(CancellationToken) -> T,
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -81,7 +77,7 @@ impl Group {
     }
 
     /// Waits until a task ends although nobody asked it to; that is always a failure. Never answers for an empty group.
-    pub async fn failure(&mut self) -> anyhow::Error {
+    pub(crate) async fn failure(&mut self) -> anyhow::Error {
         match self.tasks.join_next().await {
             Some(Ok((name, outcome))) => {
                 self.running.remove(name);
@@ -97,7 +93,7 @@ impl Group {
 
     /// Cancels the group and waits for all its tasks, naming those who are late; after `patience` they are dropped.
     /// Answers whether all ended by themselves.
-    pub async fn stop(mut self, patience: Duration) -> bool {
+    pub(crate) async fn stop(mut self, patience: Duration) -> bool {
         self.token.cancel();
         let deadline = tokio::time::Instant::now() + patience;
         loop {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::setup;
 
 /// A resolved target.
-pub enum Target {
+pub(crate) enum Target {
     /// Through its API.
     Server(Client),
     /// Opened by this process.
@@ -22,7 +22,7 @@ pub enum Target {
 
 impl Target {
     /// Resolves flags: `--url`, `--data-dir`, or the configured data directory and whoever holds it.
-    pub fn resolve(args: &TargetArgs, config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn resolve(args: &TargetArgs, config: &Config) -> anyhow::Result<Self> {
         let client = |url: &str| Client::new(url, &args.tenant, client::token(args.token_file.as_deref())?);
         if let Some(url) = &args.url {
             return Ok(Self::Server(client(url)?));
@@ -39,7 +39,7 @@ impl Target {
 }
 
 /// The address of the server that holds a data directory open, if one does.
-pub fn serving(dir: &Path) -> Option<String> {
+pub(crate) fn serving(dir: &Path) -> Option<String> {
     if !dir.join("LOCK").exists() {
         return None;
     }
@@ -50,7 +50,7 @@ pub fn serving(dir: &Path) -> Option<String> {
 }
 
 /// Opens a data directory that must exist already; reading from nowhere is a mistake worth telling.
-pub async fn open_existing(config: &Config, dir: &Path) -> anyhow::Result<Store> {
+pub(crate) async fn open_existing(config: &Config, dir: &Path) -> anyhow::Result<Store> {
     if !dir.join("FORMAT").exists() {
         bail!(
             "{} is not a data directory, and no server was named\nhint: start one with `grid serve` or `grid demo`, or say --url URL or --data-dir DIR",
@@ -61,6 +61,6 @@ pub async fn open_existing(config: &Config, dir: &Path) -> anyhow::Result<Store>
 }
 
 /// A tenant's name from a flag.
-pub fn tenant(name: &str) -> anyhow::Result<TenantId> {
+pub(crate) fn tenant(name: &str) -> anyhow::Result<TenantId> {
     TenantId::parse(name).context("read --tenant")
 }

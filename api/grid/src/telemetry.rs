@@ -8,6 +8,7 @@ mod receive;
 mod measure;
 mod request;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -28,9 +29,9 @@ use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, layer::Layered};
 
-pub use measure::{Process, Received, measure, resident_bytes};
-pub use receive::serve as receive;
-pub use request::observe as observe_request;
+pub(crate) use measure::{Process, Received, measure, resident_bytes};
+pub(crate) use receive::serve as receive;
+pub(crate) use request::observe as observe_request;
 
 /// Buffer of one in-process connection.
 const PIPE_BYTES: usize = 256 * 1024;
@@ -44,19 +45,22 @@ tokio::task_local! {
 }
 
 /// Runs work whose spans and events are not exported.
-pub async fn muted<F: Future>(work: F) -> F::Output {
+pub(crate) async fn muted<F: Future>(work: F) -> F::Output {
     MUTED.scope((), work).await
 }
 
+/// Set when the exporters are closed; what is logged later only goes to stderr.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
 fn is_muted() -> bool {
-    MUTED.try_with(|()| ()).is_ok()
+    CLOSED.load(Ordering::Relaxed) || MUTED.try_with(|()| ()).is_ok()
 }
 
 /// Connections of the exporters, for the in-process receiver.
-pub type Incoming = mpsc::Receiver<DuplexStream>;
+pub(crate) type Incoming = mpsc::Receiver<DuplexStream>;
 
 /// The exporting side.
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     traces: SdkTracerProvider,
     logs: SdkLoggerProvider,
     metrics: SdkMeterProvider,
@@ -64,7 +68,7 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Exporters to ourselves; the connections go to [`receive`]. Must run inside a tokio runtime.
-    pub fn to_self(interval: Duration) -> anyhow::Result<(Self, Incoming)> {
+    pub(crate) fn to_self(interval: Duration) -> anyhow::Result<(Self, Incoming)> {
         let (connections, incoming) = mpsc::channel::<DuplexStream>(CONNECTIONS_WAITING);
         let connector = tower::service_fn(move |_: http::Uri| {
             let connections = connections.clone();
@@ -80,7 +84,7 @@ impl Telemetry {
     }
 
     /// Exporters to a collector's gRPC address. Headers come from `OTEL_EXPORTER_OTLP_HEADERS`, as everywhere.
-    pub fn to_collector(url: &str, interval: Duration) -> anyhow::Result<Self> {
+    pub(crate) fn to_collector(url: &str, interval: Duration) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(url.to_owned()).with_context(|| format!("read telemetry.to = {url:?}"))?;
         Self::over(endpoint.connect_lazy(), interval)
     }
@@ -124,7 +128,7 @@ impl Telemetry {
     }
 
     /// The layer that turns spans and events of this workspace into traces and logs.
-    pub fn layer<S>(&self) -> Box<dyn Layer<S> + Send + Sync>
+    pub(crate) fn layer<S>(&self) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
@@ -142,14 +146,15 @@ impl Telemetry {
     }
 
     /// Where own metrics are declared.
-    pub fn meter(&self) -> opentelemetry::metrics::Meter {
+    pub(crate) fn meter(&self) -> opentelemetry::metrics::Meter {
         use opentelemetry::metrics::MeterProvider as _;
         self.metrics.meter("grid")
     }
 
     /// Sends what waits and stops; the receiver must still be alive. Blocks for at most a few seconds.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let _ = tokio::task::spawn_blocking(move || {
+            CLOSED.store(true, Ordering::Relaxed);
             let patience = Duration::from_secs(3);
             // What cannot be delivered now is lost, which is what the receiver would say as well.
             let _ = self.metrics.shutdown_with_timeout(patience);

@@ -10,7 +10,7 @@ const TIME_HELP: &str =
     "write a time as \"2026-11-23T10:00:00Z\", \"2026-11-23\", seconds since 1970, \"now\" or \"now-2h\"";
 
 /// Reads a duration: one or more of `ms s m h d w y`, each a whole number, biggest first or not (`2h30m`).
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let bad = || format!("{text:?} is not a duration; {DURATION_HELP}");
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -42,7 +42,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Writes a duration in the same form.
-pub fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     let mut ms = duration.as_millis();
     if ms == 0 {
         return "0s".to_owned();
@@ -58,7 +58,7 @@ pub fn show_duration(duration: Duration) -> String {
 }
 
 /// Reads a size in bytes: a whole number with an optional unit (`kB MB GB TB` decimal, `KiB MiB GiB TiB` binary).
-pub fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     let bad = || format!("{text:?} is not a size; {BYTES_HELP}");
     let trimmed = text.trim();
     let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
@@ -79,7 +79,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Writes a size with a binary unit and at most one decimal.
-pub fn show_bytes(bytes: u64) -> String {
+pub(crate) fn show_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut value = bytes as f64;
@@ -95,7 +95,7 @@ pub fn show_bytes(bytes: u64) -> String {
 }
 
 /// Writes a count with thin groups of thousands (`1_234_567` as `1,234,567`).
-pub fn show_count(count: u64) -> String {
+pub(crate) fn show_count(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
@@ -108,7 +108,7 @@ pub fn show_count(count: u64) -> String {
 }
 
 /// Reads a time, relative ones against `now`.
-pub fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(crate) fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let bad = || format!("{text:?} is not a time; {TIME_HELP}");
     let trimmed = text.trim();
     if trimmed == "now" {
@@ -130,7 +130,7 @@ pub fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 }
 
 /// Writes a time to the second.
-pub fn show_time(time: Timestamp) -> String {
+pub(crate) fn show_time(time: Timestamp) -> String {
     let text = time.to_string();
     match text.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),

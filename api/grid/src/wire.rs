@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use axum::Router;
@@ -23,23 +23,33 @@ use crate::telemetry::{self, Incoming, Telemetry};
 use crate::{clock, loops, out, setup};
 
 /// Own telemetry as set up before anything else, so that the first log line is caught too.
-pub struct Observed {
+pub(crate) struct Observed {
     telemetry: Option<Telemetry>,
     incoming: Option<Incoming>,
+    receiver: Group,
 }
 
 impl Observed {
-    /// Ends own telemetry without sending what waits; for a process that never serves.
-    pub async fn discard(self) {
-        drop(self.incoming);
+    /// Receives own telemetry, if it goes to ourselves: in process, so that it works without ports and tokens. To be
+    /// called as soon as there is a store, since exporters wait for it.
+    pub(crate) fn receive(&mut self, store: &Store) {
+        if let Some(incoming) = self.incoming.take() {
+            let store = store.clone();
+            self.receiver.spawn("receiver", move |token| telemetry::receive(store, clock::system(), incoming, token));
+        }
+    }
+
+    /// Sends what waits, then stops to receive.
+    async fn close(self, patience: Duration) {
         if let Some(telemetry) = self.telemetry {
             telemetry.close().await;
         }
+        self.receiver.stop(patience).await;
     }
 }
 
 /// Starts logging and own telemetry as the settings say.
-pub fn observe(config: &Config) -> anyhow::Result<Observed> {
+pub(crate) fn observe(config: &Config) -> anyhow::Result<Observed> {
     let interval = config.duration("telemetry.interval");
     let (telemetry, incoming) = match config.text("telemetry.to") {
         "off" => (None, None),
@@ -51,11 +61,11 @@ pub fn observe(config: &Config) -> anyhow::Result<Observed> {
     };
     let format = crate::log::Format::of_setting(config.text("log.format"));
     crate::log::start(format, config.text("log.filter"), telemetry.as_ref());
-    Ok(Observed { telemetry, incoming })
+    Ok(Observed { telemetry, incoming, receiver: Group::new("own telemetry") })
 }
 
 /// The sockets of a server, bound.
-pub struct Sockets {
+pub(crate) struct Sockets {
     http: TcpListener,
     otlp_http: Option<TcpListener>,
     otlp_grpc: Option<TcpListener>,
@@ -63,7 +73,7 @@ pub struct Sockets {
 
 impl Sockets {
     /// Binds all of them, or says which one is taken and how to choose another.
-    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(config: &Config) -> anyhow::Result<Self> {
         let required = bind(config, "server.http", "--listen").await?;
         Ok(Self {
             http: required.context("server.http cannot be off")?,
@@ -73,7 +83,7 @@ impl Sockets {
     }
 
     /// The address of API and UI as a URL.
-    pub fn url(&self) -> anyhow::Result<String> {
+    pub(crate) fn url(&self) -> anyhow::Result<String> {
         let address = self.http.local_addr().context("read the address")?;
         // Nobody can open 0.0.0.0 in a browser.
         let reachable = match address.ip() {
@@ -112,18 +122,18 @@ async fn bind(config: &Config, setting: &str, flag: &str) -> anyhow::Result<Opti
 }
 
 /// The rooms, opened and introduced to each other.
-pub struct Rooms {
+pub(crate) struct Rooms {
     /// Bytes at rest.
-    pub store: Store,
+    pub(crate) store: Store,
     /// Answers.
-    pub engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     guard: Guard,
     ingest: Ingest,
 }
 
 impl Rooms {
     /// Opens the store and builds what stands on it.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         let data_dir = config.data_dir();
         let store = setup::store(config, &data_dir).await?;
         tell_recovery(&store);
@@ -180,7 +190,7 @@ fn tell_recovery(store: &Store) {
 }
 
 /// Serves until a signal comes or a listener fails, then stops in order.
-pub async fn serve(
+pub(crate) async fn serve(
     config: &Config,
     rooms: Rooms,
     sockets: Sockets,
@@ -192,12 +202,6 @@ pub async fn serve(
     rooms.store.advertise(&url).context("write the address into the lock file")?;
     let ready = ready_line(&sockets, &rooms.store, started)?;
 
-    // Own telemetry: received in process, so that it works without ports and tokens.
-    let mut own = Group::new("own telemetry");
-    if let Some(incoming) = observed.incoming {
-        let store = rooms.store.clone();
-        own.spawn("receiver", move |token| telemetry::receive(store, clock::system(), incoming, token));
-    }
     if let Some(telemetry) = &observed.telemetry {
         telemetry::measure(&telemetry.meter(), &rooms.store, &rooms.engine, &rooms.guard);
     }
@@ -241,10 +245,7 @@ pub async fn serve(
     let patience = config.duration("server.drain_timeout");
     listeners.stop(patience).await;
     background.stop(patience).await;
-    if let Some(telemetry) = observed.telemetry {
-        telemetry.close().await;
-    }
-    own.stop(patience).await;
+    observed.close(patience).await;
     rooms.store.close().await.context("flush and close the store")?;
     info!("stopped");
     match failure {

@@ -90,7 +90,13 @@ async fn a_held_directory_and_a_taken_port_are_refused_with_a_way_out() {
     assert!(stderr.contains(&server.url), "names the address: {stderr}");
 
     let other = tempfile::tempdir().unwrap();
-    let out = run(&["serve", "--data-dir", other.path().to_str().unwrap(), "--listen", server.url.trim_start_matches("http://")]);
+    let out = run(&[
+        "serve",
+        "--data-dir",
+        other.path().to_str().unwrap(),
+        "--listen",
+        server.url.trim_start_matches("http://"),
+    ]);
     let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(1));
     assert!(stderr.contains("in use") && stderr.contains("--listen"), "{stderr}");
@@ -101,9 +107,17 @@ async fn a_held_directory_and_a_taken_port_are_refused_with_a_way_out() {
     assert!(stderr.contains("--allow-anonymous"), "{stderr}");
 
     // Without flags the server is found by itself; through it the same verbs work.
-    let out = process::run_with(&["query", "SELECT 1 AS one", "-o", "json"], &[("GRID__STORAGE__DATA_DIR", dir.path().to_str().unwrap())]);
+    let out = process::run_with(
+        &["query", "SELECT 1 AS one", "-o", "json"],
+        &[("GRID__STORAGE__DATA_DIR", dir.path().to_str().unwrap())],
+    );
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!([{ "one": 1 }]), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).unwrap(),
+        json!([{ "one": 1 }]),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     assert_eq!(server.terminate(), Some(0));
 }
 
@@ -154,7 +168,16 @@ async fn with_tokens_on_nobody_comes_in_without_one() {
 
     let token_file = dir.path().join("token");
     std::fs::write(&token_file, &reader).unwrap();
-    let out = run(&["query", "SELECT body FROM logs", "-o", "csv", "--url", &server.url, "--token-file", token_file.to_str().unwrap()]);
+    let out = run(&[
+        "query",
+        "SELECT body FROM logs",
+        "-o",
+        "csv",
+        "--url",
+        &server.url,
+        "--token-file",
+        token_file.to_str().unwrap(),
+    ]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert_eq!(text.lines().collect::<Vec<_>>(), ["body", "one"], "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(server.terminate(), Some(0));

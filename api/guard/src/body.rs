@@ -310,7 +310,7 @@ fn inflate_now(packed: &[u8], encoding: Encoding, max: usize, budget: &Budget) -
 
 /// Whether the first two bytes are zlib's (RFC 1950, section 2.2).
 fn is_zlib(packed: &[u8]) -> bool {
-    packed.len() >= 2 && packed[0] & 0x0f == 8 && u16::from_be_bytes([packed[0], packed[1]]) % 31 == 0
+    packed.len() >= 2 && packed[0] & 0x0f == 8 && u16::from_be_bytes([packed[0], packed[1]]).is_multiple_of(31)
 }
 
 fn drain(mut reader: impl Read, encoding: Encoding, max: usize, budget: &Budget) -> Result<Bytes, BodyError> {

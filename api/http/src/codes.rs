@@ -432,7 +432,10 @@ mod tests {
                     .strip_prefix('"')
                     .and_then(|t| t.split('"').next());
                 if let (Some(known), Some(title)) = (explain(&code), title)
-                    && text[at + 11..].starts_with(',')
+                    && text[..at].trim_end().ends_with(',')
+                    && text[..at].rsplit("::").next().is_some_and(|status| {
+                        status.trim_end_matches([',', ' ', '\n']).bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+                    })
                     && known.title != title
                 {
                     unknown.push(format!("{}: {code} is called {title:?}, not {:?}", path.display(), known.title));

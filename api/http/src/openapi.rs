@@ -3,12 +3,14 @@
 use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
+use grid_analytics::render::Format;
 use http::header;
 use serde::Serialize;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, Required, ResponseBuilder};
+use utoipa::openapi::{Content, OpenApi, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _, ToSchema};
 
 use crate::route::{admin, delete, health, imports, metrics, queries, retention, sql, status, tokens};
@@ -102,6 +104,21 @@ impl Modify for Finish {
                 } else {
                     Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("basic", none)])
                 };
+                if !open.contains(&path.as_str()) {
+                    operation.parameters.get_or_insert_default().push(tenant_header().into());
+                }
+                if path == "/api/v1/sql"
+                    && let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200")
+                {
+                    for format in [Format::Ndjson, Format::Csv, Format::Table, Format::Arrow, Format::Parquet] {
+                        answer.content.insert(format.content_type().to_owned(), Content::default().into());
+                    }
+                }
+                if path == "/api/v1/imports"
+                    && let Some(RefOr::T(body)) = &mut operation.request_body
+                {
+                    body.content.insert("multipart/form-data".to_owned(), Content::default().into());
+                }
                 if path.starts_with("/api/v1/") && !INGEST.iter().any(|(p, _)| p == path) {
                     let schema = utoipa::openapi::Ref::from_schema_name("ProblemDocument");
                     let problem = ResponseBuilder::new()
@@ -113,6 +130,16 @@ impl Modify for Finish {
             }
         }
     }
+}
+
+fn tenant_header() -> Parameter {
+    ParameterBuilder::new()
+        .name("X-Scope-OrgID")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The tenant. Absent: the token's, or `default`."))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+        .build()
 }
 
 /// `post_api_v1_sql`: unique, and a name in every language for which clients are generated.

@@ -71,12 +71,22 @@ pub fn pick(table: Table, files: &[Arc<FileEntry>], now: Timestamp) -> Vec<Job> 
                 let closed = window.end.saturating_add(CLOSED_AFTER_NS) <= now.0;
                 jobs.extend(bounded_runs(&list, |run| {
                     let unindexed = run.len() == 1 && table == Table::Logs && run[0].text_index.is_none();
-                    run.len() >= OPEN_FILES_MAX || closed && (run.len() > 1 || unindexed)
+                    run.len() >= OPEN_FILES_MAX || closed && (several(run) || unindexed)
                 }));
             }
             jobs
         }
     }
+}
+
+/// Whether a run is more than what one compaction left: numbers and distributions rest apart, with one range of sequences.
+fn several(run: &[Arc<FileEntry>]) -> bool {
+    run.len() > 2 || run.len() == 2 && !(run[0].level > 0 && siblings(&run[0], &run[1]))
+}
+
+/// Whether two files came out of one flush or compaction: then they hold no sample twice.
+pub fn siblings(a: &FileEntry, b: &FileEntry) -> bool {
+    (a.min_seq, a.max_seq) == (b.min_seq, b.max_seq)
 }
 
 /// A file that compaction may hold in memory as a whole.

@@ -123,7 +123,19 @@ pub(crate) fn encode_rows(
     index: &SeriesIndex,
     now: Timestamp,
 ) -> Result<Vec<Encoded>, StoreError> {
-    let sorted = sort_rows(origin.table, batches, index)?;
+    let mut encoded = Vec::new();
+    for sorted in sort_rows(origin.table, batches, index)? {
+        encoded.extend(encode_sorted(shared, origin, sorted, now)?);
+    }
+    Ok(encoded)
+}
+
+fn encode_sorted(
+    shared: &Shared,
+    origin: &Origin,
+    sorted: RecordBatch,
+    now: Timestamp,
+) -> Result<Vec<Encoded>, StoreError> {
     let time_column = origin.table.time_column();
     let Some((min, max)) = time_bounds(&sorted, time_column)? else { return Ok(Vec::new()) };
     // Series are looked up by id, not by time; they stay together.

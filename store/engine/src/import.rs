@@ -15,7 +15,7 @@ use crate::flush::{Origin, blocking, encode_rows, put_all};
 use crate::store::{Shared, Store};
 
 /// Rows that are sorted and written together: a file holds at most so many.
-const CHUNK_ROWS: usize = 128 * 1024;
+const CHUNK_ROWS: usize = 64 * 1024;
 
 /// A whole bill in memory; larger ones go through [`Store::begin_import`].
 #[derive(Debug, Clone)]

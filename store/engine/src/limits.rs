@@ -33,8 +33,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            flush_bytes: 64 << 20,
-            buffer_bytes_max: 256 << 20,
+            flush_bytes: 32 << 20,
+            buffer_bytes_max: 128 << 20,
             flush_interval: Duration::from_secs(300),
             series_per_tenant_max: 5_000_000,
         }

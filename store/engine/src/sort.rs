@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, DictionaryArray, Int32Array, RecordBatch, StringArray, UInt32Array, new_null_array,
+    Array, ArrayRef, AsArray as _, DictionaryArray, Int32Array, RecordBatch, StringArray, UInt32Array, new_null_array,
 };
-use arrow::compute::{SortColumn, cast, concat_batches, lexsort_to_indices, take, take_record_batch};
+use arrow::compute::{SortColumn, cast, concat_batches, interleave, lexsort_to_indices, take, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimestampNanosecondType, UInt64Type};
 use arrow::error::ArrowError;
 use grid_model::table::samples;
@@ -14,16 +14,17 @@ use grid_model::{SeriesId, Table};
 
 use crate::index::SeriesIndex;
 
-/// The rows of `batches`, given in the order of their writes, as one batch in the order of a file. Of two samples with the same
-/// series and time the later one stays. Samples get the column `metric` in front, as a dictionary.
-pub fn sort_rows(table: Table, batches: &[RecordBatch], index: &SeriesIndex) -> Result<RecordBatch, ArrowError> {
+/// The rows of `batches`, given in the order of their writes, in the order of files: one batch, for samples one of numbers and
+/// one of distributions, each only if it has rows. Of two samples with the same series and time the later one stays. Samples get
+/// the column `metric` in front, as a dictionary.
+pub fn sort_rows(table: Table, batches: &[RecordBatch], index: &SeriesIndex) -> Result<Vec<RecordBatch>, ArrowError> {
     match table {
         Table::Samples => sort_samples(batches, index),
         Table::Series => {
             let all = concat_batches(&table.schema(), batches)?;
-            first_of_each_series(&sort_by_columns(table, &all)?)
+            Ok(vec![first_of_each_series(&sort_by_columns(table, &all)?)?])
         }
-        _ => sort_by_columns(table, &concat_batches(&table.schema(), batches)?),
+        _ => Ok(vec![sort_by_columns(table, &concat_batches(&table.schema(), batches)?)?]),
     }
 }
 
@@ -49,80 +50,154 @@ fn first_of_each_series(sorted: &RecordBatch) -> Result<RecordBatch, ArrowError>
     take_record_batch(sorted, &UInt32Array::from_iter_values(keep))
 }
 
-fn sort_samples(batches: &[RecordBatch], index: &SeriesIndex) -> Result<RecordBatch, ArrowError> {
-    let with_histograms = batches.iter().any(|b| b.column_by_name(samples::HISTOGRAM).is_some());
-    let schema = if with_histograms { samples::schema() } else { samples::number_schema() };
-    let parts = batches.iter().map(|b| conform(b, &schema)).collect::<Result<Vec<_>, _>>()?;
-    let all = concat_batches(&schema, &parts)?;
-    let rows = rows_u32(&all)?;
-    let ids = all.column(0).as_primitive::<UInt64Type>().values();
-    let times = all.column(1).as_primitive::<TimestampNanosecondType>().values();
+fn sort_samples(batches: &[RecordBatch], index: &SeriesIndex) -> Result<Vec<RecordBatch>, ArrowError> {
+    // Numbers and distributions part here: the nineteen null children of a distribution's column would cost a file of numbers more
+    // than the numbers do.
+    let numbers = samples::number_schema();
+    let parts = batches.iter().map(|b| conform(b, &numbers)).collect::<Result<Vec<_>, _>>()?;
+    let all = concat_batches(&numbers, &parts)?;
+    let picked = Picked::of(&all, index)?;
+    let histograms = Histograms::of(batches);
+    let (of_numbers, of_histograms): (Vec<usize>, Vec<usize>) =
+        (0..picked.rows.len()).partition(|i| !histograms.holds(picked.rows[*i]));
+    let mut out = Vec::new();
+    for (chosen, with_histograms) in [(of_numbers, false), (of_histograms, true)] {
+        if chosen.is_empty() {
+            continue;
+        }
+        let rows = UInt32Array::from_iter_values(chosen.iter().map(|i| picked.rows[*i]));
+        let mut fields = vec![Field::new(samples::METRIC, dictionary_type(), false)];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(picked.metric(&chosen)?)];
+        for (field, column) in numbers.fields().iter().zip(all.columns()) {
+            fields.push(field.as_ref().clone());
+            columns.push(take(column, &rows, None)?);
+        }
+        if with_histograms {
+            let schema = samples::schema();
+            fields.push(schema.field_with_name(samples::HISTOGRAM)?.clone());
+            columns.push(histograms.take(rows.values())?);
+        }
+        out.push(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?);
+    }
+    Ok(out)
+}
 
-    // Which series occur, and their order in the file.
-    let mut slot_of: HashMap<u64, u32> = HashMap::new();
-    let mut slots = Vec::with_capacity(rows as usize);
-    let mut last = None;
-    for id in ids {
-        let slot = match last {
-            Some((last_id, slot)) if last_id == *id => slot,
-            _ => {
-                let next = slot_of.len() as u32;
-                *slot_of.entry(*id).or_insert(next)
-            }
-        };
-        last = Some((*id, slot));
-        slots.push(slot);
-    }
-    let mut order: Vec<(Arc<str>, u64, u32)> =
-        slot_of.iter().map(|(id, slot)| (index.metric_of(SeriesId(*id)).unwrap_or_default(), *id, *slot)).collect();
-    order.sort_unstable();
+fn dictionary_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
 
-    // Counting sort by series keeps the order of writes; mostly that is the order of time already.
-    let mut start = vec![0_usize; order.len() + 1];
-    for slot in &slots {
-        start[*slot as usize + 1] += 1;
-    }
-    for i in 1..start.len() {
-        start[i] += start[i - 1];
-    }
-    let mut grouped = vec![0_u32; rows as usize];
-    let mut at = start.clone();
-    for (row, slot) in slots.iter().enumerate() {
-        grouped[at[*slot as usize]] = row as u32;
-        at[*slot as usize] += 1;
-    }
-    let mut picked: Vec<u32> = Vec::with_capacity(rows as usize);
-    let mut metric_keys: Vec<i32> = Vec::with_capacity(rows as usize);
-    let mut metrics: Vec<&str> = Vec::new();
-    for (metric, _, slot) in &order {
-        if metrics.last() != Some(&metric.as_ref()) {
-            metrics.push(metric);
+/// The rows that stay, in the order of a file.
+struct Picked {
+    rows: Vec<u32>,
+    /// For each of `rows`, its metric as a position in `metrics`.
+    metric_keys: Vec<i32>,
+    metrics: Vec<Arc<str>>,
+}
+
+impl Picked {
+    fn of(all: &RecordBatch, index: &SeriesIndex) -> Result<Self, ArrowError> {
+        let count = rows_u32(all)? as usize;
+        let ids = all.column(0).as_primitive::<UInt64Type>().values();
+        let times = all.column(1).as_primitive::<TimestampNanosecondType>().values();
+
+        // Which series occur, and their order in the file.
+        let mut slot_of: HashMap<u64, u32> = HashMap::new();
+        let mut slots = Vec::with_capacity(count);
+        let mut last = None;
+        for id in ids {
+            let slot = match last {
+                Some((last_id, slot)) if last_id == *id => slot,
+                _ => {
+                    let next = slot_of.len() as u32;
+                    *slot_of.entry(*id).or_insert(next)
+                }
+            };
+            last = Some((*id, slot));
+            slots.push(slot);
         }
-        let group = &mut grouped[start[*slot as usize]..start[*slot as usize + 1]];
-        if !group.is_sorted_by_key(|&r| times[r as usize]) {
-            group.sort_by_key(|&r| times[r as usize]);
+        let mut order: Vec<(Arc<str>, u64, u32)> = slot_of
+            .iter()
+            .map(|(id, slot)| (index.metric_of(SeriesId(*id)).unwrap_or_default(), *id, *slot))
+            .collect();
+        order.sort_unstable();
+
+        // Counting sort by series keeps the order of writes; mostly that is the order of time already.
+        let mut start = vec![0_usize; order.len() + 1];
+        for slot in &slots {
+            start[*slot as usize + 1] += 1;
         }
-        for (i, &row) in group.iter().enumerate() {
-            let superseded = group.get(i + 1).is_some_and(|&next| times[next as usize] == times[row as usize]);
-            if !superseded {
-                picked.push(row);
-                metric_keys.push(metrics.len() as i32 - 1);
+        for i in 1..start.len() {
+            start[i] += start[i - 1];
+        }
+        let mut grouped = vec![0_u32; count];
+        let mut at = start.clone();
+        for (row, slot) in slots.iter().enumerate() {
+            grouped[at[*slot as usize]] = row as u32;
+            at[*slot as usize] += 1;
+        }
+        let mut picked = Self { rows: Vec::with_capacity(count), metric_keys: Vec::with_capacity(count), metrics: Vec::new() };
+        for (metric, _, slot) in &order {
+            if picked.metrics.last() != Some(metric) {
+                picked.metrics.push(Arc::clone(metric));
+            }
+            let group = &mut grouped[start[*slot as usize]..start[*slot as usize + 1]];
+            if !group.is_sorted_by_key(|&r| times[r as usize]) {
+                group.sort_by_key(|&r| times[r as usize]);
+            }
+            for (i, &row) in group.iter().enumerate() {
+                let superseded = group.get(i + 1).is_some_and(|&next| times[next as usize] == times[row as usize]);
+                if !superseded {
+                    picked.rows.push(row);
+                    picked.metric_keys.push(picked.metrics.len() as i32 - 1);
+                }
             }
         }
+        Ok(picked)
     }
-    let picked = UInt32Array::from(picked);
-    let metric = DictionaryArray::<Int32Type>::try_new(Int32Array::from(metric_keys), Arc::new(StringArray::from(metrics)))?;
-    let mut fields = vec![Field::new(
-        samples::METRIC,
-        DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
-        false,
-    )];
-    fields.extend(schema.fields().iter().map(|f| f.as_ref().clone()));
-    let mut columns: Vec<ArrayRef> = vec![Arc::new(metric)];
-    for column in all.columns() {
-        columns.push(take(column, &picked, None)?);
+
+    /// The column `metric` of some of the rows.
+    fn metric(&self, chosen: &[usize]) -> Result<DictionaryArray<Int32Type>, ArrowError> {
+        let keys = Int32Array::from_iter_values(chosen.iter().map(|i| self.metric_keys[*i]));
+        DictionaryArray::try_new(keys, Arc::new(StringArray::from_iter_values(self.metrics.iter())))
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+/// The distributions among batches, by position in all of their rows.
+struct Histograms<'a> {
+    /// First row and column of each batch that has the column.
+    columns: Vec<(u32, &'a ArrayRef)>,
+}
+
+impl<'a> Histograms<'a> {
+    fn of(batches: &'a [RecordBatch]) -> Self {
+        let mut columns = Vec::new();
+        let mut first = 0_u32;
+        for batch in batches {
+            if let Some(column) = batch.column_by_name(samples::HISTOGRAM) {
+                columns.push((first, column));
+            }
+            first = first.saturating_add(batch.num_rows() as u32);
+        }
+        Self { columns }
+    }
+
+    /// Which column holds a row, and where.
+    fn locate(&self, row: u32) -> Option<(usize, usize)> {
+        let n = self.columns.partition_point(|(first, _)| *first <= row).checked_sub(1)?;
+        let (first, column) = self.columns[n];
+        let at = (row - first) as usize;
+        (at < column.len()).then_some((n, at))
+    }
+
+    fn holds(&self, row: u32) -> bool {
+        self.locate(row).is_some_and(|(n, at)| self.columns[n].1.is_valid(at))
+    }
+
+    fn take(&self, rows: &[u32]) -> Result<ArrayRef, ArrowError> {
+        let arrays: Vec<&dyn Array> = self.columns.iter().map(|(_, c)| c.as_ref()).collect();
+        let at: Vec<(usize, usize)> = rows.iter().filter_map(|row| self.locate(*row)).collect();
+        interleave(&arrays, &at)
+    }
 }
 
 /// A batch brought to a schema: columns in its order, missing ones null, others cast.
@@ -170,8 +245,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use arrow::datatypes::Float64Type;
-    use grid_model::table::samples::SamplesBuilder;
-    use grid_model::{Labels, SeriesDef, Timestamp};
+    use grid_model::table::samples::{SampleValue, SamplesBuilder};
+    use grid_model::{Histogram, Labels, SeriesDef, Timestamp};
 
     #[test]
     fn the_later_write_wins_and_files_are_sorted() {
@@ -184,11 +259,35 @@ mod tests {
             b.finish()
         };
         let batches = [batch(&[(0, 2, 1.0), (0, 1, 2.0), (1, 5, 3.0)]), batch(&[(0, 2, 4.0), (1, 5, 5.0), (0, 2, 6.0)])];
-        let sorted = sort_rows(Table::Samples, &batches, &index).unwrap();
+        let sorted = sort_rows(Table::Samples, &batches, &index).unwrap().remove(0);
         let times = sorted.column(2).as_primitive::<TimestampNanosecondType>().values().to_vec();
         let values = sorted.column(4).as_primitive::<Float64Type>().values().to_vec();
         assert_eq!((times, values), (vec![5, 1, 2], vec![5.0, 2.0, 6.0]));
         let metric = cast(sorted.column(0), &DataType::Utf8).unwrap();
         assert_eq!(metric.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["a", "b", "b"]);
+    }
+
+    #[test]
+    fn numbers_and_distributions_part_and_the_later_write_wins_between_them() {
+        let index = SeriesIndex::default();
+        let def = SeriesDef::of_labels(Labels::of(&[("__name__", "a")]));
+        index.insert(&def);
+        let histogram = |count| SampleValue::Histogram(Box::new(Histogram { count, ..Histogram::default() }));
+        let batch = |rows: Vec<(i64, SampleValue)>| {
+            let mut b = SamplesBuilder::default();
+            rows.into_iter().for_each(|(t, v)| b.push(def.id(), Timestamp(t), None, v));
+            b.finish()
+        };
+        let batches = [
+            batch(vec![(1, SampleValue::Float(1.0)), (2, SampleValue::Float(2.0))]),
+            batch(vec![(1, histogram(10)), (3, SampleValue::Float(3.0)), (4, histogram(40))]),
+            batch(vec![(4, SampleValue::Float(4.0)), (5, SampleValue::Float(5.0))]),
+        ];
+        let sorted = sort_rows(Table::Samples, &batches, &index).unwrap();
+        let times = |b: &RecordBatch| b.column(2).as_primitive::<TimestampNanosecondType>().values().to_vec();
+        assert_eq!(sorted.iter().map(times).collect::<Vec<_>>(), [vec![2, 3, 4, 5], vec![1]]);
+        assert_eq!(sorted[0].column_by_name(samples::HISTOGRAM), None);
+        let column = sorted[1].column_by_name(samples::HISTOGRAM).unwrap().as_struct();
+        assert_eq!(samples::read_histogram(column, 0).unwrap().count, 10);
     }
 }

@@ -18,7 +18,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 
 /// One file of a bill.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub(crate) enum Source {
     /// On disk.
     File {
         /// Where.
@@ -37,20 +37,20 @@ pub enum Source {
 
 impl Source {
     /// A file under its own name.
-    pub fn of_path(path: &Path) -> Self {
+    pub(crate) fn of_path(path: &Path) -> Self {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Self::File { path: path.to_owned(), name }
     }
 
     /// The name as shown.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::File { name, .. } | Self::Bytes { name, .. } => name,
         }
     }
 
     /// Size in bytes.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             Self::File { path, .. } => std::fs::metadata(path).map(|m| m.len()).unwrap_or(0),
             Self::Bytes { bytes, .. } => bytes.len() as u64,
@@ -121,21 +121,21 @@ fn read_up_to(input: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
 }
 
 /// A manifest with its files found.
-pub struct Listed {
+pub(crate) struct Listed {
     /// The files that it names.
-    pub files: Vec<Source>,
+    pub(crate) files: Vec<Source>,
     /// The export's name, if it says so.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its version.
-    pub version: String,
+    pub(crate) version: String,
     /// When that version was made.
-    pub made: Option<Timestamp>,
+    pub(crate) made: Option<Timestamp>,
     /// The account and period that it speaks of.
-    pub period: BTreeSet<(String, Timestamp)>,
+    pub(crate) period: BTreeSet<(String, Timestamp)>,
 }
 
 /// Reads a file as a manifest; `None` if it is none.
-pub fn from_manifest(path: &Path) -> anyhow::Result<Option<Listed>> {
+pub(crate) fn from_manifest(path: &Path) -> anyhow::Result<Option<Listed>> {
     let read = || format!("read {}", path.display());
     let mut file = File::open(path).with_context(read)?;
     let mut head = [0_u8; 64];

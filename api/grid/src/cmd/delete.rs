@@ -15,7 +15,7 @@ use crate::unit::show_count;
 use crate::{out, setup};
 
 /// Deletes what matches.
-pub async fn run(file: Option<&Path>, args: DeleteArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(file: Option<&Path>, args: DeleteArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     let Some(table) = Table::parse(&args.table) else {
         let names: Vec<&str> = Table::ALL.iter().map(|t| t.name()).collect();

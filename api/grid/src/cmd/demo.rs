@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use tracing::info;
 
 use crate::args::DemoArgs;
+use crate::config::{Config, FlagSetting};
 use crate::shutdown::Signals;
 use crate::unit::{parse_time, show_bytes, show_count};
 use crate::{clock, out, setup, telemetry, wire};
@@ -19,23 +20,19 @@ use crate::{clock, out, setup, telemetry, wire};
 use marker::{Found, Marker};
 
 /// Seeds unless that was done before, prints the tour, serves unless told to stop.
-pub async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -> anyhow::Result<ExitCode> {
-    let mut flags = args.serve.settings();
-    if std::env::var_os("GRID__LOG__FILTER").is_none() {
-        // A demo talks to a person; the log repeats what the tour says.
-        flags.push(crate::config::FlagSetting { path: "log.filter", flag: "(demo)", text: "warn".to_owned() });
-    }
-    let config = setup::config(file, flags)?;
+pub(crate) async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -> anyhow::Result<ExitCode> {
+    let config = settings(file, &args)?;
     let until = parse_time(&args.until, clock::now()).map_err(anyhow::Error::msg)?;
     let mut signals = Signals::catch()?;
     let data_dir = config.data_dir();
     let marker = Marker { seed: args.seed, days: args.days, until: until.0, complete: false };
     let found = marker::look(&data_dir)?;
-    let observed = wire::observe(&config)?;
+    let mut observed = wire::observe(&config)?;
     // Bound before the work, so that a taken port is told at once.
     let sockets = if args.exit { None } else { Some(wire::Sockets::bind(&config).await?) };
     let work = async {
         let rooms = wire::Rooms::open(&config).await?;
+        observed.receive(&rooms.store);
         match found {
             Found::Complete(known) => tell_known(&known, &marker),
             Found::Nothing => {
@@ -73,11 +70,32 @@ pub async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -> anyho
     match sockets {
         Some(sockets) => wire::serve(&config, rooms, sockets, observed, signals, started).await?,
         None => {
-            observed.discard().await;
             rooms.store.close().await.context("flush and close the store")?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a demo prefers where nobody said otherwise: a log that does not repeat the tour, a small buffer (seeding writes
+/// much at once, and small flushes overlap with it better), and no telemetry of a process that ends at once.
+const PREFERENCES: [(&str, &str); 3] =
+    [("log.filter", "warn"), ("storage.flush_bytes", "16MiB"), ("storage.buffer_bytes_max", "48MiB")];
+
+fn settings(file: Option<&Path>, args: &DemoArgs) -> anyhow::Result<Config> {
+    let said = setup::config(file, args.serve.settings())?;
+    let mut flags = args.serve.settings();
+    let mut prefer = |path: &'static str, text: &str| {
+        if said.origin(path) == "default" {
+            flags.push(FlagSetting { path, flag: "(demo)", text: text.to_owned() });
+        }
+    };
+    for (path, text) in PREFERENCES {
+        prefer(path, text);
+    }
+    if args.exit {
+        prefer("telemetry.to", "off");
+    }
+    setup::config(file, flags)
 }
 
 fn tell_known(known: &Marker, asked: &Marker) {

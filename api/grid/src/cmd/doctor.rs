@@ -89,7 +89,7 @@ impl Findings {
 }
 
 /// Runs all checks.
-pub async fn run(file: Option<&Path>, args: DoctorArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(file: Option<&Path>, args: DoctorArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     let now = clock::now();
     let mut findings = Findings::default();

@@ -9,7 +9,7 @@ use crate::args::ExplainArgs;
 use crate::out;
 
 /// Prints one code, or the list of all.
-pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let Some(text) = &args.code else {
         for code in CODES {
             out::line(&format!("{}  {}", code.code, code.title))?;

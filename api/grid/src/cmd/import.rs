@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use crate::args::ImportKind;
 
 /// Imports files of one kind.
-pub async fn run(file: Option<&Path>, kind: ImportKind) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(file: Option<&Path>, kind: ImportKind) -> anyhow::Result<ExitCode> {
     match kind {
         ImportKind::Bill(args) => bill::run(file, args).await,
         ImportKind::Metrics(args) => telemetry::run(file, telemetry::Kind::Metrics, args).await,

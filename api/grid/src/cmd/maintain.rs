@@ -15,7 +15,7 @@ use crate::unit::{show_bytes, show_count};
 use crate::{out, setup, target};
 
 /// Merges small files until nothing is left to merge.
-pub async fn compact(file: Option<&Path>, args: CompactArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn compact(file: Option<&Path>, args: CompactArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     let dir = match Target::resolve(&args.target, &config)? {
         Target::Directory(dir) => dir,
@@ -57,7 +57,7 @@ pub async fn compact(file: Option<&Path>, args: CompactArgs) -> anyhow::Result<E
 }
 
 /// Copies a data directory.
-pub async fn backup(file: Option<&Path>, args: BackupArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn backup(file: Option<&Path>, args: BackupArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     let (files, bytes, place) = match Target::resolve(&args.target, &config)? {
         Target::Directory(dir) => {
@@ -84,7 +84,7 @@ async fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value
 }
 
 /// Makes a data directory from a backup.
-pub fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let report = Store::restore(&args.from, &args.data_dir)
         .with_context(|| format!("restore {} to {}", args.from.display(), args.data_dir.display()))?;
     out::line(&format!(

@@ -25,7 +25,7 @@ const STDIN_BYTES_MAX: u64 = 1 << 20;
 const NETWORK_SLACK: Duration = Duration::from_secs(30);
 
 /// Asks and prints.
-pub async fn run(file: Option<&Path>, args: QueryArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(file: Option<&Path>, args: QueryArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     let sql = match args.sql.as_str() {
         "-" => {

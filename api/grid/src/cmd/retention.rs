@@ -16,7 +16,7 @@ use crate::unit::{parse_duration, show_count, show_duration};
 use crate::{out, setup};
 
 /// Sets, shows or applies rules.
-pub async fn run(file: Option<&Path>, command: RetentionCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(file: Option<&Path>, command: RetentionCommand) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     match command {
         RetentionCommand::Set { table, keep, target } => set(&config, &table, &keep, &target).await?,

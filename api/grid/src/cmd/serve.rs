@@ -11,10 +11,10 @@ use crate::shutdown::Signals;
 use crate::{setup, wire};
 
 /// Runs the server.
-pub async fn run(file: Option<&Path>, args: ServeArgs, started: Instant) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(file: Option<&Path>, args: ServeArgs, started: Instant) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, args.settings())?;
     let mut signals = Signals::catch()?;
-    let observed = wire::observe(&config)?;
+    let mut observed = wire::observe(&config)?;
     let sockets = wire::Sockets::bind(&config).await?;
     let rooms = tokio::select! {
         rooms = wire::Rooms::open(&config) => rooms?,
@@ -23,6 +23,7 @@ pub async fn run(file: Option<&Path>, args: ServeArgs, started: Instant) -> anyh
             return Ok(ExitCode::SUCCESS);
         }
     };
+    observed.receive(&rooms.store);
     wire::serve(&config, rooms, sockets, observed, signals, started).await?;
     Ok(ExitCode::SUCCESS)
 }

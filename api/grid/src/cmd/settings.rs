@@ -8,7 +8,7 @@ use crate::config::{Config, Shown};
 use crate::{out, setup};
 
 /// Prints the settings.
-pub fn run(file: Option<&Path>, command: &ConfigCommand) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(file: Option<&Path>, command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     let ConfigCommand::Show { origin, serve } = command;
     let config = setup::config(file, serve.settings())?;
     out::bytes(show(&config, *origin).as_bytes())?;

@@ -18,7 +18,7 @@ use crate::{clock, out, setup};
 const ROUTE: &str = "/api/v1/tokens";
 
 /// Creates, lists or revokes.
-pub async fn run(file: Option<&Path>, command: TokenCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(file: Option<&Path>, command: TokenCommand) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     match command {
         TokenCommand::Create { name, scope, ttl, output, target } => {

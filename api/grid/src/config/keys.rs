@@ -80,11 +80,11 @@ pub(crate) const KEYS: &[Key] = &[
         "5m",
         "how long rows may stay in the buffer before they become files",
     ),
-    key("storage.flush_bytes", Kind::Bytes, "64MiB", "how large the buffer may grow before it becomes files"),
+    key("storage.flush_bytes", Kind::Bytes, "32MiB", "how large the buffer may grow before it becomes files"),
     key(
         "storage.buffer_bytes_max",
         Kind::Bytes,
-        "256MiB",
+        "128MiB",
         "how large the buffer may grow before writes are answered 503",
     ),
     key("storage.series_max", COUNT, "5000000", "series per tenant; writes of more are answered 429"),

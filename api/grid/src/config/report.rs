@@ -109,7 +109,7 @@ impl fmt::Display for Mistake {
 
 /// Every mistake of all sources at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(pub(crate) Vec<Mistake>);
+pub(crate) struct ConfigErrors(pub(crate) Vec<Mistake>);
 
 impl std::error::Error for ConfigErrors {}
 

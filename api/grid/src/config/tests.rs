@@ -53,7 +53,21 @@ fn later_sources_win_and_are_named() {
 
 #[test]
 fn a_typo_gets_a_caret_and_a_suggestion() {
-    check("[sevrer]\nhttp = \"127.0.0.1:0\"\n\n[storage]\n  dta_dir = \"x\"\n", &[], expect![[r#""#]]);
+    check("[sevrer]\nhttp = \"127.0.0.1:0\"\n\n[storage]\n  dta_dir = \"x\"\n", &[], expect![[r#"
+        error: unknown section `sevrer`
+         --> grid.toml:1:2
+          |
+        1 | [sevrer]
+          |  ^^^^^^ did you mean `server`?
+
+        error: unknown key `storage.dta_dir`
+         --> grid.toml:5:3
+          |
+        5 |   dta_dir = "x"
+          |   ^^^^^^^ did you mean `data_dir`?
+
+        2 mistakes in the configuration; nothing was started
+    "#]]);
 }
 
 #[test]
@@ -61,23 +75,98 @@ fn every_mistake_is_reported_at_once() {
     check(
         "[server]\nhttp = \"127.0.0.1\"\n[guard]\nconcurrency_query = \"many\"\n[query]\ntimeout = 5\nrows_max = 0\n[log]\nformat = \"xml\"\n",
         &[("GRID__QUERY__TIMOUT", "5s"), ("GRID__STORAGE__FLUSH_INTERVAL", "soon")],
-        expect![[r#""#]],
+        expect![[r#"
+            error: `server.http`: "127.0.0.1" is not an address; write "127.0.0.1:7080", "[::1]:7080", port 0 for any free one
+             --> grid.toml:2:8
+              |
+            2 | http = "127.0.0.1"
+              |        ^^^^^^^^^^^
+
+            error: `guard.concurrency_query` is of the wrong type
+             --> grid.toml:4:21
+              |
+            4 | concurrency_query = "many"
+              |                     ^^^^^^ `guard.concurrency_query` takes a whole number, without quotes
+
+            error: `query.timeout` is of the wrong type
+             --> grid.toml:6:11
+              |
+            6 | timeout = 5
+              |           ^ `query.timeout` takes a duration as text ("30s")
+
+            error: `query.rows_max`: 0 is out of range; it must lie between 1 and 1099511627776
+             --> grid.toml:7:12
+              |
+            7 | rows_max = 0
+              |            ^
+
+            error: `log.format`: "xml" is none of auto, text, json
+             --> grid.toml:9:10
+              |
+            9 | format = "xml"
+              |          ^^^^^
+
+            error: unknown setting `query.timout`
+             --> environment GRID__QUERY__TIMOUT
+              = did you mean GRID__QUERY__TIMEOUT?
+
+            error: `storage.flush_interval`: "soon" is not a duration; write a duration as in Prometheus: "30s", "5m", "2h30m", "14d"
+             --> environment GRID__STORAGE__FLUSH_INTERVAL
+
+            7 mistakes in the configuration; nothing was started
+        "#]],
     );
 }
 
 #[test]
 fn broken_toml_is_shown_where_it_breaks() {
-    check("[server\nhttp = 1\n", &[], expect![[r#""#]]);
+    check("[server\nhttp = 1\n", &[], expect![[r#"
+        error: unclosed table, expected `]`
+         --> grid.toml:1:8
+          |
+        1 | [server
+          |        ^
+
+        error: unknown section `http`
+         --> grid.toml:2:1
+          |
+        2 | http = 1
+          | ^^^^ it belongs into a section: `server.http`
+
+        2 mistakes in the configuration; nothing was started
+    "#]]);
 }
 
 #[test]
 fn a_key_outside_its_section_is_sent_home() {
-    check("data_dir = \"x\"\nserver = 5\n", &[], expect![[r#""#]]);
+    check("data_dir = \"x\"\nserver = 5\n", &[], expect![[r#"
+        error: unknown section `data_dir`
+         --> grid.toml:1:1
+          |
+        1 | data_dir = "x"
+          | ^^^^^^^^ it belongs into a section: `storage.data_dir`
+
+        error: `server` is a section, not a value
+         --> grid.toml:2:10
+          |
+        2 | server = 5
+          |          ^ write [server] on its own line and keys below
+
+        2 mistakes in the configuration; nothing was started
+    "#]]);
 }
 
 #[test]
 fn beyond_loopback_needs_authentication_or_consent() {
-    check("[server]\nhttp = \"0.0.0.0:7080\"\n", &[], expect![[r#""#]]);
+    check("[server]\nhttp = \"0.0.0.0:7080\"\n", &[], expect![[r#"
+        error: GRID-0130: `server.http` = 0.0.0.0:7080 can be reached from other machines, but everyone may do everything
+         --> grid.toml:2:1
+          |
+        2 | http = "0.0.0.0:7080"
+          | ^^^^ make a token (`grid token create`) and set auth.mode = "tokens", or accept it with --allow-anonymous
+
+        1 mistake in the configuration; nothing was started
+    "#]]);
     check("[server]\nhttp = \"0.0.0.0:7080\"\n[auth]\nmode = \"tokens\"\n", &[], expect![["ok\n"]]);
     check("[server]\nhttp = \"0.0.0.0:7080\"\n[auth]\nallow_anonymous = true\n", &[], expect![["ok\n"]]);
 }
@@ -87,7 +176,35 @@ fn rules_between_settings() {
     check(
         "[server]\nhttp = \"127.0.0.1:4317\"\n[guard]\nbody_bytes_max = \"1GiB\"\n[telemetry]\nto = \"jaeger\"\n[log]\nfilter = \"=,=\"\n[storage]\nobject_url = \"gs://x\"\nflush_interval = \"0s\"\n",
         &[],
-        expect![[r#""#]],
+        expect![[r#"
+            error: `server.otlp_grpc` and `server.http` are the same address, 127.0.0.1:4317
+             --> default
+              = give each its own port
+
+            error: `guard.inflated_bytes_max` is smaller than `guard.body_bytes_max`
+             --> default
+              = make it at least as large
+
+            error: `storage.flush_interval` is zero
+              --> grid.toml:11:1
+               |
+            11 | flush_interval = "0s"
+               | ^^^^^^^^^^^^^^ give a duration above zero
+
+            error: `telemetry.to`: "jaeger" is neither "self", "off" nor a URL
+             --> grid.toml:6:1
+              |
+            6 | to = "jaeger"
+              | ^^ write "http://HOST:4317" for a collector's gRPC address
+
+            error: `storage.object_url`: "gs://x" is not an s3:// URL
+              --> grid.toml:10:1
+               |
+            10 | object_url = "gs://x"
+               | ^^^^^^^^^^ write "s3://BUCKET/PREFIX"
+
+            5 mistakes in the configuration; nothing was started
+        "#]],
     );
 }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Declares the metrics; the meter holds them from then on.
-pub fn measure(meter: &Meter, store: &Store, engine: &Arc<Engine>, guard: &Guard) {
+pub(crate) fn measure(meter: &Meter, store: &Store, engine: &Arc<Engine>, guard: &Guard) {
     let figures = Figures { store: store.clone(), last: Arc::default() };
     type Read = fn(&StoreStats) -> u64;
     let counters: [(&'static str, &'static str, &'static str, Read); 8] = [
@@ -80,7 +80,7 @@ pub fn measure(meter: &Meter, store: &Store, engine: &Arc<Engine>, guard: &Guard
 }
 
 /// What the operating system knows of this process, for `/metrics`.
-pub struct Process;
+pub(crate) struct Process;
 
 impl grid_api::MetricsSource for Process {
     fn write(&self, out: &mut grid_api::Exposition) {
@@ -94,7 +94,7 @@ impl grid_api::MetricsSource for Process {
 }
 
 /// What the listeners count, for `/metrics`. They write text, the page wants families, so that each has its HELP once.
-pub struct Received(pub grid_ingest::Ingest);
+pub(crate) struct Received(pub(crate) grid_ingest::Ingest);
 
 /// The families of the listeners.
 const RECEIVED: [(&str, &str); 5] = [
@@ -140,7 +140,7 @@ impl Figures {
 }
 
 /// Resident memory of this process, where the operating system tells.
-pub fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;

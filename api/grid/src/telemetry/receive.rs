@@ -22,7 +22,12 @@ use super::{Incoming, muted};
 use crate::clock::Clock;
 
 /// Serves the exporters of this process until the token is cancelled.
-pub async fn serve(store: Store, clock: Clock, incoming: Incoming, token: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn serve(
+    store: Store,
+    clock: Clock,
+    incoming: Incoming,
+    token: CancellationToken,
+) -> anyhow::Result<()> {
     let receiver = Receiver { store, clock, limits: Limits::default(), options: OtlpOptions::default() };
     let connections = ReceiverStream::new(incoming).map(Ok::<_, std::io::Error>);
     Server::builder()

@@ -14,7 +14,7 @@ const TENANT_HEADER: &str = "x-scope-orgid";
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// A layer around all routes.
-pub async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let tenant = request.headers().get(TENANT_HEADER).and_then(|v| v.to_str().ok()).unwrap_or("default").to_owned();
     if tenant == "grid" {
         return super::muted(next.run(request)).await;

@@ -95,8 +95,7 @@ pub(crate) struct Column {
 /// Answers a statement that comes as parameters.
 #[utoipa::path(get, path = "/api/v1/sql", tag = "sql", params(SqlParams),
     responses(
-        (status = 200, description = "The rows, streamed. Also as application/x-ndjson, text/csv, text/plain, application/vnd.apache.arrow.stream, application/vnd.apache.parquet. An error that comes while rows flow is the last line of NDJSON, `{\"error\": ...}`; every other format breaks the connection off.", body = SqlAnswerBody),
-        (status = 400, description = "The statement cannot be understood; line and column say where.", body = crate::openapi::ProblemDocument)))]
+        (status = 200, description = "The rows, streamed, in the format that Accept or `format` chooses. An error that comes while rows flow is the last line of NDJSON, `{\"error\": ...}`; every other format breaks the connection off.", body = SqlAnswerBody)))]
 pub(crate) async fn get(
     State(state): State<ApiState>,
     caller: Caller,
@@ -114,8 +113,7 @@ pub(crate) async fn get(
         (SqlBody = "application/json"),
         (String = "application/sql", example = "SELECT 1"))),
     responses(
-        (status = 200, description = "The rows, streamed. Also as application/x-ndjson, text/csv, text/plain, application/vnd.apache.arrow.stream, application/vnd.apache.parquet. An error that comes while rows flow is the last line of NDJSON, `{\"error\": ...}`; every other format breaks the connection off.", body = SqlAnswerBody),
-        (status = 400, description = "The statement cannot be understood; line and column say where.", body = crate::openapi::ProblemDocument)))]
+        (status = 200, description = "The rows, streamed, in the format that Accept or `format` chooses. An error that comes while rows flow is the last line of NDJSON, `{\"error\": ...}`; every other format breaks the connection off.", body = SqlAnswerBody)))]
 pub(crate) async fn post(
     State(state): State<ApiState>,
     caller: Caller,

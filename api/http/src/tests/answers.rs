@@ -11,7 +11,8 @@ use super::{App, NOW};
 async fn mistakes_are_told_with_code_and_place() {
     let app = App::new(AuthMode::Anonymous).await;
     // method | path | headers | body -> status and code | words of the answer
-    let cases: &[(&str, &str, &[&str], &str, &str, &[&str])] = &[
+    type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a str, &'a str, &'a [&'a str]);
+    let cases: &[Case] = &[
         ("GET", "/nope", &[], "", "404 GRID-0205", &["/nope"]),
         ("GET", "/api/v1/nope", &[], "", "404 GRID-0205", &[]),
         ("GET", "/assets/nope.js", &[], "", "404 GRID-0205", &[]),
@@ -44,9 +45,9 @@ async fn mistakes_are_told_with_code_and_place() {
             "POST",
             "/api/v1/sql",
             &[],
-            "{\"query\": \"SELECT * FROM lgos\"}",
+            "{\"query\": \"SELECT * FROM log\"}",
             "404 GRID-0402",
-            &["logs", "\"column\":15"],
+            &["did you mean logs", "\"column\":15"],
         ),
         ("POST", "/api/v1/sql", &[], "{\"query\": \"DROP TABLE logs\"}", "403 GRID-0401", &["hint"]),
         ("POST", "/api/v1/sql", &["content-encoding: br"], "{\"query\": \"SELECT 1\"}", "415 GRID-0123", &["gzip"]),

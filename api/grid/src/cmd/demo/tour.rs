@@ -24,7 +24,7 @@ FROM logs WHERE severity_number >= 17 GROUP BY 1, 2 ORDER BY errors DESC LIMIT 5
     ),
     (
         "What do the words say? Full text",
-        "SELECT time, service, body FROM logs WHERE match(body, 'timeout OR refused') ORDER BY time DESC LIMIT 3",
+        "SELECT time, service, body FROM logs WHERE match(body, 'could AND connection') ORDER BY time LIMIT 3",
     ),
     (
         "Which operations are slow?",
@@ -37,8 +37,15 @@ FROM spans WHERE kind = 'server' GROUP BY service, name ORDER BY p95_ms DESC LIM
 FROM charges GROUP BY 1, 2, 3 ORDER BY cost DESC LIMIT 6",
     ),
     (
+        "Which bill jumped? The dearest day against the median day, per service",
+        "SELECT billing_currency AS currency, service_name, median(cost) AS median_day, max(cost) AS dearest_day
+FROM (SELECT billing_currency, service_name, charge_period_start AS day, sum(effective_cost) AS cost
+      FROM charges WHERE charge_category = 'Usage' GROUP BY 1, 2, 3)
+GROUP BY 1, 2 ORDER BY max(cost) / median(cost) DESC LIMIT 3",
+    ),
+    (
         "What is in the house?",
-        "SELECT table_name, count(*) AS files, sum(rows) AS rows, sum(bytes) AS bytes FROM grid.files GROUP BY 1 ORDER BY bytes DESC",
+        "SELECT \"table\", count(*) AS files, sum(rows) AS rows, sum(bytes) AS bytes FROM grid.files GROUP BY 1 ORDER BY bytes DESC",
     ),
 ];
 

@@ -121,7 +121,8 @@ pub(super) async fn run(file: Option<&Path>, kind: Kind, args: ImportArgs) -> an
         ReportFormat::Json => out::line(&serde_json::to_string_pretty(&as_json(kind, &reports, args.check))?)?,
         ReportFormat::Text => out::bytes(as_text(kind, &reports, args.check).as_bytes())?,
     }
-    let nothing = reports.iter().all(|r| r.accepted == 0) && reports.iter().any(|r| r.rejected > 0 || r.error.is_some());
+    let nothing =
+        reports.iter().all(|r| r.accepted == 0) && reports.iter().any(|r| r.rejected > 0 || r.error.is_some());
     Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -129,8 +130,15 @@ async fn import(path: &Path, kind: Kind, options: &IngestOptions, sink: &Sink) -
     let bytes = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
     let bar = progress::bytes(bytes, &path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
     let (mut chunks, reader) = grid_ingest::decode_file(path, kind.signal(path), options.clone(), clock::system());
-    let mut report =
-        FileReport { path: path.to_owned(), format: None, bytes, accepted: 0, rejected: 0, rejects: Vec::new(), error: None };
+    let mut report = FileReport {
+        path: path.to_owned(),
+        format: None,
+        bytes,
+        accepted: 0,
+        rejected: 0,
+        rejects: Vec::new(),
+        error: None,
+    };
     while let Some(chunk) = chunks.recv().await {
         bar.set_position(chunk.bytes_read);
         if let Err(e) = take(chunk.decoded, kind, sink, &mut report).await {

@@ -68,7 +68,9 @@ fn add_exemplars(batch: &RecordBatch, position: &HashMap<SeriesId, usize>, serie
             .collect();
         // An id that was written in another way is still among the attributes, under its own label.
         for (name, ids) in [("trace_id", trace_ids), ("span_id", span_ids)] {
-            let known = pairs.iter().any(|(k, _)| k.to_ascii_lowercase().replace(['_', '.'], "").contains(&name.replace('_', "")));
+            let known = pairs
+                .iter()
+                .any(|(k, _)| k.to_ascii_lowercase().replace(['_', '.'], "").contains(&name.replace('_', "")));
             if ids.is_valid(i) && !ids.value(i).is_empty() && !known {
                 pairs.push((name.to_owned(), ids.value(i).to_owned()));
             }
@@ -93,7 +95,8 @@ fn add_metadata(batch: &RecordBatch, series: &mut [WireSeries]) -> Option<()> {
         };
         let text = |c: &arrow::array::StringArray| if c.is_valid(i) { c.value(i).to_owned() } else { String::new() };
         if let Some(first) = series.iter_mut().find(|s| of_family(s)) {
-            let row = MetadataRow { metric: family.to_owned(), kind: text(kinds), help: text(helps), unit: text(units) };
+            let row =
+                MetadataRow { metric: family.to_owned(), kind: text(kinds), help: text(helps), unit: text(units) };
             first.metadata = Some(row);
         }
     }
