@@ -7,5 +7,6 @@ mod isolation;
 mod limits;
 mod metrics;
 mod money;
+mod pace;
 mod rows;
 mod samples;

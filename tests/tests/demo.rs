@@ -7,7 +7,7 @@ use grid_tests::{Grid, Options, figure, grid_binary, run_grid, skip};
 use serde_json::json;
 
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(10);
-const RESIDENT_MIB_MAX: u64 = 500;
+const RESIDENT_MB_MAX: u64 = 500;
 
 #[tokio::test]
 async fn the_tour_is_the_same_for_the_same_seed() -> anyhow::Result<()> {
@@ -48,10 +48,10 @@ async fn the_first_answer_comes_quickly() -> anyhow::Result<()> {
         counts.push(format!("{} {table}", grid.count("default", &format!("SELECT count(*) FROM {table}")).await?));
     }
     let took = started.elapsed();
-    let resident = grid.memory_kib("VmHWM").context("read the memory's high-water mark")? / 1024;
+    let resident = grid.memory_kib("VmHWM").context("read the memory's high-water mark")? * 1024 / 1_000_000;
     let measured = format!("{:.1} s to the first answers: {}", took.as_secs_f64(), counts.join(", "));
     let fast = figure("demo_seconds", took <= FIRST_ANSWER_MAX, measured);
-    let small = figure("demo_memory", resident <= RESIDENT_MIB_MAX, format!("{resident} MiB at most (VmHWM)"));
-    assert!(fast && small, "{}", json!({"seconds": took.as_secs_f64(), "mib": resident}));
+    let small = figure("demo_memory", resident <= RESIDENT_MB_MAX, format!("{resident} MB at most (VmHWM)"));
+    assert!(fast && small, "{}", json!({"seconds": took.as_secs_f64(), "mb": resident}));
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) fn json_rows(columns: &Columns, rows: usize, lines: bool, first: bool
     }
     let mut out = String::with_capacity(rows * 32 * columns.columns.len().max(1));
     for row in 0..rows {
-        if !lines && !(first && row == 0) {
+        if !(lines || first && row == 0) {
             out.push(',');
         }
         if names.is_empty() {

@@ -127,7 +127,7 @@ impl Source {
         let plan = union(inputs, &projected)?;
         let plan = restrict(plan, table.time_column(), self.range)?;
         let plan = keep_columns(plan, columns.len())?;
-        Ok(ScanExec::new(table.name(), plan, counts))
+        Ok(ScanExec::above(table.name(), plan, counts))
     }
 
     /// Asks the text indexes which rows can match the full-text conditions among `filters`.

@@ -289,7 +289,7 @@ impl TableProvider for MetricTable {
         if series.is_empty() {
             counts.files_considered = self.source.snapshot.files(Table::Samples).len();
             counts.files_pruned = counts.files_considered;
-            return Ok(ScanExec::new(&self.metric, super::files::union(Vec::new(), &schema)?, counts));
+            return Ok(ScanExec::above(&self.metric, super::files::union(Vec::new(), &schema)?, counts));
         }
 
         // The id finds the labels, the value tells stale markers.
@@ -326,7 +326,7 @@ impl TableProvider for MetricTable {
             .collect::<Result<Vec<_>>>()?;
         let id = below.index_of(SERIES_ID)?;
         let joined = SeriesExec::new(samples, series, id, below.index_of(VALUE).ok(), sources, schema);
-        Ok(ScanExec::new(&self.metric, Arc::new(joined), counts))
+        Ok(ScanExec::above(&self.metric, Arc::new(joined), counts))
     }
 }
 

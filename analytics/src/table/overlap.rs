@@ -17,6 +17,9 @@ use grid_store::FileEntry;
 /// First and last nanosecond, both inside.
 pub(crate) type Interval = (i64, i64);
 
+/// First and last sequence of a file's writes, the same for all files of one flush; none for the buffer.
+type Sequences = Option<(u64, u64)>;
+
 /// Intervals of one cluster that are told apart; more are joined into one.
 const INTERVALS_MAX: usize = 32;
 
@@ -99,15 +102,15 @@ pub(crate) fn split(
 }
 
 /// The times at which two different sources have rows; ascending, disjoint.
-fn shared_times(sources: Vec<(Interval, Option<(u64, u64)>)>) -> Vec<Interval> {
+fn shared_times(sources: Vec<(Interval, Sequences)>) -> Vec<Interval> {
     // Starts come before ends of the same instant, because both ends of an interval lie inside it.
-    let mut events: Vec<(i64, bool, Option<(u64, u64)>)> = Vec::with_capacity(sources.len() * 2);
+    let mut events: Vec<(i64, bool, Sequences)> = Vec::with_capacity(sources.len() * 2);
     for ((from, to), source) in sources {
         events.push((from, false, source));
         events.push((to, true, source));
     }
     events.sort_unstable();
-    let mut active: BTreeMap<Option<(u64, u64)>, usize> = BTreeMap::new();
+    let mut active: BTreeMap<Sequences, usize> = BTreeMap::new();
     let mut shared: Vec<Interval> = Vec::new();
     let mut since = None;
     for (at, ends, source) in events {
@@ -141,7 +144,7 @@ fn is_mostly(file: &FileEntry, intervals: &[Interval]) -> bool {
     let (min, max) = (i128::from(file.min_time.0), i128::from(file.max_time.0));
     let covered: i128 =
         intervals.iter().map(|(from, to)| (i128::from(*to).min(max) - i128::from(*from).max(min) + 1).max(0)).sum();
-    covered * 2 >= max - min + 1
+    covered * 2 > max - min
 }
 
 /// Whether a time lies within the intervals.

@@ -104,7 +104,7 @@ impl TableProvider for SamplesTable {
             };
             exprs.push(ProjectionExpr { expr, alias: name.to_owned() });
         }
-        let scan = ScanExec::new("samples", plan, counts);
+        let scan = ScanExec::above("samples", plan, counts);
         Ok(Arc::new(ProjectionExec::try_new(exprs, scan)?))
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct ScanExec {
 }
 
 impl ScanExec {
-    pub(crate) fn new(table: &str, input: Arc<dyn ExecutionPlan>, counts: ScanCounts) -> Arc<dyn ExecutionPlan> {
+    pub(crate) fn above(table: &str, input: Arc<dyn ExecutionPlan>, counts: ScanCounts) -> Arc<dyn ExecutionPlan> {
         let metrics = ExecutionPlanMetricsSet::new();
         let count = |name: &'static str, n: usize| MetricBuilder::new(&metrics).global_counter(name).add(n);
         count("files_considered", counts.files_considered);

@@ -201,7 +201,11 @@ async fn a_plan_says_which_series_matched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn few_of_many_series_are_found_everywhere() {
     let def = |i: usize| {
-        series(&[("__name__", "many"), ("i", &i.to_string()), ("parity", if i % 2 == 0 { "even" } else { "odd" })])
+        series(&[
+            ("__name__", "many"),
+            ("i", &i.to_string()),
+            ("parity", if i.is_multiple_of(2) { "even" } else { "odd" }),
+        ])
     };
     let noise = |name: &str| samples(&series(&[("__name__", name)]), &[(100, 1.0), (50, 2.0), (10, 3.0)]);
     let mut writes = vec![noise("a"), noise("zz")];
@@ -219,11 +223,34 @@ async fn few_of_many_series_are_found_everywhere() {
                 count(*),sum(value)
                 504,80280.0
             "#]]),
-            ("SELECT time, value, i FROM metrics.many WHERE i = '7' AND time < '2026-01-14T23:58:55Z' ORDER BY time", expect![""]),
-            ("SELECT i, count(*) AS n, max(value) FROM metrics.many WHERE i IN ('3', '20') AND value > 100 GROUP BY i ORDER BY i", expect![""]),
-            ("SELECT parity, count(*) FROM metrics.many GROUP BY parity ORDER BY parity", expect![""]),
-            ("SELECT count(*) FROM samples", expect![""]),
-            ("SELECT max(time) FROM metrics.many WHERE i = '7'", expect![""]),
+            ("SELECT time, value, i FROM metrics.many WHERE i = '7' AND time < '2026-01-14T23:58:55Z' ORDER BY time", expect![[r#"
+                time,value,i
+                2026-01-14T23:58:20Z,0.0,7
+                2026-01-14T23:58:25Z,1.0,7
+                2026-01-14T23:58:30Z,2.0,7
+                2026-01-14T23:58:35Z,3.0,7
+                2026-01-14T23:58:40Z,4.0,7
+                2026-01-14T23:58:45Z,100.0,7
+                2026-01-14T23:58:50Z,101.0,7
+            "#]]),
+            ("SELECT i, count(*) AS n, max(value) FROM metrics.many WHERE i IN ('3', '20') AND value > 100 GROUP BY i ORDER BY i", expect![[r#"
+                i,n,max(value)
+                20,15,305.0
+                3,15,305.0
+            "#]]),
+            ("SELECT parity, count(*) FROM metrics.many GROUP BY parity ORDER BY parity", expect![[r#"
+                parity,count(*)
+                even,252
+                odd,252
+            "#]]),
+            ("SELECT count(*) FROM samples", expect![[r#"
+                count(*)
+                510
+            "#]]),
+            ("SELECT max(time) FROM metrics.many WHERE i = '7'", expect![[r#"
+                max(time)
+                2026-01-15T00:00:00Z
+            "#]]),
         ],
     )
     .await;

@@ -32,10 +32,6 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-/// Flushes allocate on many threads and free on others; the system allocator keeps much of that in its arenas.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long blocking work that nobody waits for may hold up the end of the process.
 const STRAGGLERS: Duration = Duration::from_millis(500);
 

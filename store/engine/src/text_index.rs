@@ -280,10 +280,13 @@ fn meet(a: Option<Rows>, b: Option<Rows>) -> Option<Rows> {
     }
 }
 
+/// Indexes by path with their sizes, the paths in the order of their opening, and the bytes of all.
+type OpenIndexes = (HashMap<String, (Arc<Index>, usize)>, std::collections::VecDeque<String>, usize);
+
 /// Opened indexes, the oldest leaving first.
 #[derive(Default)]
 pub(crate) struct TextIndexCache {
-    open: Mutex<(HashMap<String, (Arc<Index>, usize)>, std::collections::VecDeque<String>, usize)>,
+    open: Mutex<OpenIndexes>,
 }
 
 impl TextIndexCache {

@@ -98,6 +98,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
+            #[allow(clippy::disallowed_methods, reason = "a test that waits for a process, on no executor's thread")]
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("the server did not stop within {PATIENCE:?}");

@@ -457,7 +457,63 @@ fn any_labels() -> impl Strategy<Value = Labels> {
     })
 }
 
+/// A side's spans and as many counts.
+fn any_side(first_offset: std::ops::Range<i32>) -> impl Strategy<Value = (Vec<Span>, Vec<u32>)> {
+    prop::collection::vec((0i32..5, prop::collection::vec(0u32..1000, 1..4)), 0..4).prop_flat_map(move |runs| {
+        first_offset.clone().prop_map(move |first| {
+            let span = |(i, (offset, counts)): (usize, &(i32, Vec<u32>))| Span {
+                offset: if i == 0 { first } else { *offset },
+                length: counts.len() as u32,
+            };
+            let counts = runs.iter().flat_map(|(_, counts)| counts.iter().copied()).collect();
+            (runs.iter().enumerate().map(span).collect(), counts)
+        })
+    })
+}
+
+fn any_histogram() -> impl Strategy<Value = Histogram> {
+    let parts = (any_side(-9..9), any_side(-9..9), 0u32..9, -4i32..9, any::<bool>(), -1e9..1e9f64, 0i32..4);
+    parts.prop_map(|((spans, counts), (negative_spans, negative), zero, schema, is_float, sum, reset_hint)| {
+        let side = |counts: &[u32]| match is_float {
+            true => Counts::Float(counts.iter().map(|c| f64::from(*c) / 8.0).collect()),
+            false => Counts::Int(counts.iter().map(|c| u64::from(*c)).collect()),
+        };
+        let total = counts.iter().chain(&negative).chain([&zero]).map(|c| u64::from(*c)).sum();
+        Histogram {
+            kind: HistogramKind::Native,
+            count: if is_float { 0 } else { total },
+            count_float: is_float.then_some(total as f64 / 8.0),
+            sum: Some(sum),
+            schema: Some(schema),
+            zero_threshold: Some(1e-9),
+            zero_count: if is_float { 0 } else { u64::from(zero) },
+            zero_count_float: is_float.then_some(f64::from(zero) / 8.0),
+            positive_spans: spans,
+            positive_counts: side(&counts),
+            negative_spans,
+            negative_counts: side(&negative),
+            reset_hint,
+            ..Histogram::default()
+        }
+    })
+}
+
 proptest! {
+    #[test]
+    fn histograms_come_back(sent in prop::collection::vec(any_histogram(), 1..4)) {
+        let series = [WireSeries {
+            labels: up(),
+            histograms: sent.iter().enumerate().map(|(i, h)| (i as i64, h.clone(), 0)).collect(),
+            ..WireSeries::default()
+        }];
+        for decoded in [decode_v1(&encode_v1_series(&series, &[]), &ctx()), decode_v2(&encode_v2_series(&series), &ctx())] {
+            let decoded = decoded.unwrap();
+            prop_assert!(decoded.rejects.is_empty(), "{}", decoded.rejects.summary());
+            let got: Vec<_> = testing::samples(&decoded).into_iter().map(|s| s.histogram.unwrap()).collect();
+            prop_assert_eq!(&got, &sent);
+        }
+    }
+
     #[test]
     fn what_is_encoded_is_decoded(
         series in prop::collection::vec((any_labels(), prop::collection::vec((0i64..1_700_000_000_000, any::<u64>()), 1..4)), 0..6),

@@ -176,7 +176,7 @@ pub(crate) mod tests {
     use super::*;
     use grid_model::table::logs::{LogOrigin, LogRow, LogsBuilder};
     use grid_model::table::samples::{SampleValue, SamplesBuilder};
-    use grid_model::{AttrValue, Histogram, SeriesId, Timestamp};
+    use grid_model::{AttrValue, SeriesId, Timestamp};
 
     /// A log batch of the given lines, at times 0, 1, 2, ...
     pub(crate) fn log_batch(lines: &[&str]) -> RecordBatch {
@@ -192,7 +192,7 @@ pub(crate) mod tests {
         let mut numbers = SamplesBuilder::default();
         numbers.push_float(SeriesId(7), Timestamp(1), None, f64::from_bits(grid_model::histogram::STALE_NAN_BITS));
         let mut mixed = SamplesBuilder::default();
-        mixed.push(SeriesId(7), Timestamp(1), None, SampleValue::Histogram(Box::new(Histogram::default())));
+        mixed.push(SeriesId(7), Timestamp(1), None, SampleValue::Histogram(Box::default()));
         let batches = vec![
             (Table::Logs, log_batch(&["a", "", "ü"])),
             (Table::Samples, numbers.finish()),

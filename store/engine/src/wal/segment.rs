@@ -60,6 +60,7 @@ impl Segment {
 
     /// Appends bytes and syncs them. On an error nothing of them counts as written: the segment is cut back to its last synced
     /// length; if even that fails, `Err` of the second element says so and the segment must not be used again.
+    #[allow(clippy::result_large_err, reason = "an error here ends all writing; its size does not matter")]
     pub fn append_synced(&mut self, bytes: &[u8]) -> Result<(), (StoreError, Result<(), StoreError>)> {
         match self.file.write_all(bytes).and_then(|()| self.file.sync_data()) {
             Ok(()) => {
