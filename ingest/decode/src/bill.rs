@@ -455,6 +455,10 @@ impl BillReader {
             if row.len() != self.columns {
                 return Err(format!("the row has {} cells, the header {}", row.len(), self.columns));
             }
+            // Such a row counts to the total without a currency, so it must not be stored under its own.
+            if let Some(long) = row.get(currency_column).map(str::trim).filter(|c| c.len() > CURRENCY_BYTES_MAX) {
+                return Err(format!("the currency {} has {} bytes", shortened(long), long.len()));
+            }
             let mut cx = MapContext {
                 summary: &mut self.summary,
                 dates: &mut self.dates,

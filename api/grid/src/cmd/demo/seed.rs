@@ -162,24 +162,3 @@ fn decode(payload: Payload, now: Timestamp, limits: &Limits, options: &OtlpOptio
     };
     Ok(Piece::Rows(decoded, bytes))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Not a check: prints where the memory of seeding goes.
-    #[test]
-    #[ignore = "prints figures"]
-    fn memory_by_stage() {
-        let peak = || {
-            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-            status.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS")).map(str::to_owned).collect::<Vec<_>>().join(" ")
-        };
-        crate::memory::tune();
-        eprintln!("start {}", peak());
-        let demo = Demo::new(27, Timestamp(1_795_429_800_000_000_000), 14);
-        eprintln!("new {}", peak());
-        let bytes: usize = demo.payloads().map(|p| format!("{p:?}").len() / 4).sum();
-        eprintln!("payloads {bytes} {}", peak());
-    }
-}
