@@ -9,6 +9,7 @@ pub(crate) mod counter;
 pub(crate) mod quantile;
 pub(crate) mod decimal;
 pub(crate) mod exact_sum;
+pub(crate) mod bounded;
 
 use std::sync::Arc;
 

@@ -111,7 +111,7 @@ fn template(threads: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
     planners.extend(SessionStateDefaults::default_expr_planners());
     let mut analyzer = Analyzer::new();
     analyzer.rules.insert(0, Arc::new(ExactDecimals::default()));
-    let mut scalars = SessionStateDefaults::default_scalar_functions();
+    let mut scalars = function::bounded::bound(SessionStateDefaults::default_scalar_functions());
     scalars.extend(function::scalars());
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
     aggregates.extend(function::aggregates());

@@ -140,3 +140,26 @@ async fn an_answer_outlives_flush_and_compaction() {
     let rows: usize = answer.collect().await.unwrap().iter().map(|b| b.num_rows()).sum();
     assert_eq!(rows, 50);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_function_makes_much_of_little() {
+    let bed = Bed::with(limits()).await;
+    for sql in [
+        "SELECT repeat('x', 2000000000)",
+        "SELECT length(repeat(repeat('x', 10000), 100000))",
+        "SELECT lpad('x', 2000000000, 'y')",
+        "SELECT array_repeat(1, 2000000000)",
+        "SELECT range(2000000000)",
+        "SELECT generate_series(1, 2000000000, 1)",
+        "SELECT range(TIMESTAMP '1970-01-01T00:00:00Z', TIMESTAMP '2030-01-01T00:00:00Z', INTERVAL '1 millisecond')",
+        "SELECT range(DATE '1970-01-01', DATE '2030-01-01', INTERVAL '1 nanosecond')",
+        "SELECT length(repeat('xxxxxxxxxxxxxxxxxxxx', value)) FROM generate_series(1, 100000)",
+    ] {
+        let text = bed.csv(sql).await;
+        assert!(text.starts_with("GRID-04"), "{sql}: {}", &text[..text.len().min(200)]);
+    }
+    assert_eq!(
+        bed.csv("SELECT repeat('ab', 3) AS x, lpad('1', 3, '0') AS y, range(3) AS z").await,
+        "x,y,z\nababab,001,\"[0,1,2]\"\n"
+    );
+}

@@ -172,7 +172,8 @@ impl Store {
             let now = self.now();
             let mut b = SeriesBuilder::default();
             for (id, key) in &new_series {
-                let def = def_of_key(key).ok_or(AppendError::BadRows { table: "series", reason: "a key does not parse".into() })?;
+                let def = def_of_key(key)
+                    .ok_or(AppendError::BadRows { table: "series", reason: "a key does not parse".into() })?;
                 b.push(*id, now, &def);
             }
             // In front: replay meets a series before its samples.
@@ -185,7 +186,11 @@ impl Store {
         }
         let (reply, done) = oneshot::channel();
         let payload_crc = crc32c::crc32c(&payload);
-        Ok((AppendRequest { tenant: tenant.clone(), payload, payload_crc, batches: write.batches, new_series, reply }, done, appended))
+        Ok((
+            AppendRequest { tenant: tenant.clone(), payload, payload_crc, batches: write.batches, new_series, reply },
+            done,
+            appended,
+        ))
     }
 }
 

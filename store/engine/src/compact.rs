@@ -131,8 +131,11 @@ impl Store {
                 // The lock is held per job, so that a flush never waits for a whole round.
                 let _one_at_a_time = self.shared.maintenance.lock().await;
                 let done = self.run_job(&tenant, table, job, &mut report).await;
-                let counter =
-                    if done.is_ok() { &self.shared.counters.compactions } else { &self.shared.counters.compaction_errors };
+                let counter = if done.is_ok() {
+                    &self.shared.counters.compactions
+                } else {
+                    &self.shared.counters.compaction_errors
+                };
                 counter.fetch_add(1, Ordering::Relaxed);
                 done?;
             }
@@ -141,7 +144,13 @@ impl Store {
         Ok(report)
     }
 
-    async fn run_job(&self, tenant: &TenantId, table: Table, job: Job, report: &mut CompactReport) -> Result<(), StoreError> {
+    async fn run_job(
+        &self,
+        tenant: &TenantId,
+        table: Table,
+        job: Job,
+        report: &mut CompactReport,
+    ) -> Result<(), StoreError> {
         let shared = &self.shared;
         // A delete or a retention run may have been faster.
         let current = shared.state.read().files.get(&(tenant.clone(), table)).cloned().unwrap_or_default();

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{BooleanArray, RecordBatch};
 use arrow::array::AsArray as _;
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
 use grid_model::time::DAY_NS;
 use grid_model::{TimeRange, Timestamp};
@@ -34,7 +34,8 @@ impl Store {
         for rule in self.shared.catalog.retention().await? {
             let cutoff = Timestamp(self.now().0.saturating_sub(rule.keep_ns));
             let files = self.snapshot(&rule.tenant).files(rule.table).to_vec();
-            let dead: HashMap<i64, u64> = files.iter().filter(|f| f.max_time < cutoff).map(|f| (f.id, f.rows)).collect();
+            let dead: HashMap<i64, u64> =
+                files.iter().filter(|f| f.max_time < cutoff).map(|f| (f.id, f.rows)).collect();
             let slack = (rule.keep_ns / 10).min(DAY_NS);
             let straddles = files.iter().any(|f| f.max_time >= cutoff && f.min_time.saturating_add(slack) < cutoff);
             drop(files);
@@ -54,7 +55,9 @@ impl Store {
                 let time_column = rule.table.time_column();
                 let too_old = move |batch: &RecordBatch| {
                     let column = batch.column_by_name(time_column).ok_or("the time column is missing")?;
-                    let times = column.as_primitive_opt::<TimestampNanosecondType>().ok_or("the time column has another type")?;
+                    let times = column
+                        .as_primitive_opt::<TimestampNanosecondType>()
+                        .ok_or("the time column has another type")?;
                     Ok(times.values().iter().map(|t| Some(*t < cutoff.0)).collect::<BooleanArray>())
                 };
                 let range = TimeRange { start: Timestamp::MIN, end: cutoff };

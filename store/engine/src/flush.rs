@@ -111,7 +111,9 @@ pub(crate) struct Origin {
 pub(crate) type Encoded = (NewFile, Vec<u8>, Option<Vec<u8>>);
 
 /// Runs CPU work off the IO threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
 }
 
@@ -139,7 +141,8 @@ fn encode_sorted(
     let time_column = origin.table.time_column();
     let Some((min, max)) = time_bounds(&sorted, time_column)? else { return Ok(Vec::new()) };
     // Series are looked up by id, not by time; they stay together.
-    let one_window = origin.table == Table::Series || Window::of(Timestamp(min), now).holds(Timestamp(min), Timestamp(max));
+    let one_window =
+        origin.table == Table::Series || Window::of(Timestamp(min), now).holds(Timestamp(min), Timestamp(max));
     let mut parts = Vec::new();
     if !one_window {
         let groups = split_by(&sorted, time_column, |t| Window::of(Timestamp(t), now))?;

@@ -160,7 +160,9 @@ impl SeriesIndex {
     /// The series of a metric, in order of first sight.
     pub fn of_metric(&self, metric: &str) -> Vec<SeriesId> {
         let maps = self.maps.read();
-        maps.by_metric.get(metric).map_or_else(Vec::new, |(_, list)| list.iter().map(|n| SeriesId(maps.ids[*n as usize])).collect())
+        maps.by_metric
+            .get(metric)
+            .map_or_else(Vec::new, |(_, list)| list.iter().map(|n| SeriesId(maps.ids[*n as usize])).collect())
     }
 
     /// How many series a metric has.
@@ -172,7 +174,9 @@ impl SeriesIndex {
     pub fn defs_of_metric(&self, metric: &str) -> Vec<(SeriesId, SeriesDef)> {
         let maps = self.maps.read();
         let Some((_, list)) = maps.by_metric.get(metric) else { return Vec::new() };
-        list.iter().filter_map(|n| Some((SeriesId(maps.ids[*n as usize]), def_of_key(maps.key(*n as usize))?))).collect()
+        list.iter()
+            .filter_map(|n| Some((SeriesId(maps.ids[*n as usize]), def_of_key(maps.key(*n as usize))?)))
+            .collect()
     }
 
     /// Calls `f` for every series in order of first sight. The index is locked for writers meanwhile.
@@ -211,7 +215,12 @@ mod tests {
     fn series_are_found_by_id_and_metric() {
         let index = SeriesIndex::default();
         let defs: Vec<_> = (0..10)
-            .map(|i| SeriesDef::of_labels(Labels::of(&[("__name__", if i % 2 == 0 { "a" } else { "b" }), ("i", &i.to_string())])))
+            .map(|i| {
+                SeriesDef::of_labels(Labels::of(&[
+                    ("__name__", if i % 2 == 0 { "a" } else { "b" }),
+                    ("i", &i.to_string()),
+                ]))
+            })
             .collect();
         for def in defs.iter().chain(&defs) {
             index.insert(def);

@@ -45,7 +45,12 @@ impl Objects {
         if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") {
             builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
         }
-        Ok(Self { store: Arc::new(builder.build()?), prefix: ObjectPath::from(prefix), local: None, url: url.to_owned() })
+        Ok(Self {
+            store: Arc::new(builder.build()?),
+            prefix: ObjectPath::from(prefix),
+            local: None,
+            url: url.to_owned(),
+        })
     }
 
     /// The object store itself, and the prefix under which all paths lie.

@@ -19,7 +19,8 @@ const PAGE_ROWS: usize = 8 * 1024;
 ///
 /// The Arrow schema is not embedded: a reader sees plain Parquet types (text, not dictionaries), whoever it is.
 pub fn encode(table: Table, sorted: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
-    let options = ArrowWriterOptions::new().with_properties(properties(table, sorted.num_rows())).with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(properties(table, sorted.num_rows())).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), sorted.schema(), options)?;
     writer.write(sorted)?;
     writer.into_inner()

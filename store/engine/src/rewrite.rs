@@ -13,7 +13,8 @@ use crate::parquet_read::read_all;
 use crate::store::Store;
 
 /// Says which rows go: true = delete, null counts as false. Batches have the table's schema as appended.
-pub type RowFilter<'a> = dyn Fn(&RecordBatch) -> Result<BooleanArray, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'a;
+pub type RowFilter<'a> =
+    dyn Fn(&RecordBatch) -> Result<BooleanArray, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'a;
 
 /// What a delete did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +48,8 @@ impl Store {
         let mut commit = Commit::default();
         let now = self.now();
         // Collected first: an iterator with a closure held over an await makes the future impossible to send between threads.
-        let touched: Vec<_> = snapshot.files(table).iter().filter(|f| range.overlaps(f.min_time, f.max_time)).cloned().collect();
+        let touched: Vec<_> =
+            snapshot.files(table).iter().filter(|f| range.overlaps(f.min_time, f.max_time)).cloned().collect();
         for file in &touched {
             let batches = read_all(table, shared.objects.get(&file.path).await?)?;
             let mut kept = Vec::with_capacity(batches.len());
@@ -96,7 +98,9 @@ impl Store {
 fn rows_in_range(batch: &RecordBatch, table: Table, range: TimeRange) -> Result<BooleanArray, StoreError> {
     use arrow::array::AsArray as _;
     use arrow::datatypes::TimestampNanosecondType;
-    let column = batch.column_by_name(table.time_column()).and_then(|c| c.as_primitive_opt::<TimestampNanosecondType>());
-    let times = column.ok_or_else(|| StoreError::Corrupt(format!("{} has no column {}", table.name(), table.time_column())))?;
+    let column =
+        batch.column_by_name(table.time_column()).and_then(|c| c.as_primitive_opt::<TimestampNanosecondType>());
+    let times =
+        column.ok_or_else(|| StoreError::Corrupt(format!("{} has no column {}", table.name(), table.time_column())))?;
     Ok(times.values().iter().map(|t| Some(range.contains(grid_model::Timestamp(*t)))).collect())
 }

@@ -115,10 +115,8 @@ impl Picked {
             last = Some((*id, slot));
             slots.push(slot);
         }
-        let mut order: Vec<(Arc<str>, u64, u32)> = slot_of
-            .iter()
-            .map(|(id, slot)| (index.metric_of(SeriesId(*id)).unwrap_or_default(), *id, *slot))
-            .collect();
+        let mut order: Vec<(Arc<str>, u64, u32)> =
+            slot_of.iter().map(|(id, slot)| (index.metric_of(SeriesId(*id)).unwrap_or_default(), *id, *slot)).collect();
         order.sort_unstable();
 
         // Counting sort by series keeps the order of writes; mostly that is the order of time already.
@@ -135,7 +133,8 @@ impl Picked {
             grouped[at[*slot as usize]] = row as u32;
             at[*slot as usize] += 1;
         }
-        let mut picked = Self { rows: Vec::with_capacity(count), metric_keys: Vec::with_capacity(count), metrics: Vec::new() };
+        let mut picked =
+            Self { rows: Vec::with_capacity(count), metric_keys: Vec::with_capacity(count), metrics: Vec::new() };
         for (metric, _, slot) in &order {
             if picked.metrics.last() != Some(metric) {
                 picked.metrics.push(Arc::clone(metric));
@@ -218,7 +217,11 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, A
 }
 
 /// The row positions of a batch by a key of their time, keys ascending, positions ascending within a key.
-pub fn split_by<K: Ord>(batch: &RecordBatch, time_column: &str, key: impl Fn(i64) -> K) -> Result<Vec<(K, UInt32Array)>, ArrowError> {
+pub fn split_by<K: Ord>(
+    batch: &RecordBatch,
+    time_column: &str,
+    key: impl Fn(i64) -> K,
+) -> Result<Vec<(K, UInt32Array)>, ArrowError> {
     let mut groups: std::collections::BTreeMap<K, Vec<u32>> = std::collections::BTreeMap::new();
     for (row, time) in times(batch, time_column)?.iter().enumerate() {
         groups.entry(key(*time)).or_default().push(row as u32);
@@ -233,7 +236,8 @@ pub fn time_bounds(batch: &RecordBatch, time_column: &str) -> Result<Option<(i64
 }
 
 fn times<'a>(batch: &'a RecordBatch, time_column: &str) -> Result<&'a [i64], ArrowError> {
-    let column = batch.column_by_name(time_column).ok_or_else(|| ArrowError::SchemaError(format!("no column {time_column}")))?;
+    let column =
+        batch.column_by_name(time_column).ok_or_else(|| ArrowError::SchemaError(format!("no column {time_column}")))?;
     let column = column
         .as_primitive_opt::<TimestampNanosecondType>()
         .ok_or_else(|| ArrowError::SchemaError(format!("{time_column} is {}, not nanoseconds", column.data_type())))?;
@@ -258,7 +262,8 @@ mod tests {
             rows.iter().for_each(|(s, t, v)| b.push_float(defs[*s].id(), Timestamp(*t), None, *v));
             b.finish()
         };
-        let batches = [batch(&[(0, 2, 1.0), (0, 1, 2.0), (1, 5, 3.0)]), batch(&[(0, 2, 4.0), (1, 5, 5.0), (0, 2, 6.0)])];
+        let batches =
+            [batch(&[(0, 2, 1.0), (0, 1, 2.0), (1, 5, 3.0)]), batch(&[(0, 2, 4.0), (1, 5, 5.0), (0, 2, 6.0)])];
         let sorted = sort_rows(Table::Samples, &batches, &index).unwrap().remove(0);
         let times = sorted.column(2).as_primitive::<TimestampNanosecondType>().values().to_vec();
         let values = sorted.column(4).as_primitive::<Float64Type>().values().to_vec();

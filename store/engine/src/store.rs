@@ -428,7 +428,12 @@ async fn remove_orphans(objects: &Objects, entries: &[FileEntry]) -> Result<(), 
 }
 
 async fn load_series(objects: &Objects, state: &mut State) -> Result<(), StoreError> {
-    let lists: Vec<_> = state.files.iter().filter(|((_, table), _)| *table == Table::Series).map(|((t, _), l)| (t.clone(), Arc::clone(l))).collect();
+    let lists: Vec<_> = state
+        .files
+        .iter()
+        .filter(|((_, table), _)| *table == Table::Series)
+        .map(|((t, _), l)| (t.clone(), Arc::clone(l)))
+        .collect();
     for (tenant, list) in lists {
         for file in list.iter() {
             let bytes = objects.get(&file.path).await?;

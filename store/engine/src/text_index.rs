@@ -44,8 +44,10 @@ fn text_error(e: impl std::fmt::Display) -> StoreError {
 /// Indexes the bodies of a sorted batch of logs.
 pub fn build(sorted: &RecordBatch) -> Result<Vec<u8>, StoreError> {
     let mut schema = Schema::builder();
-    let indexing =
-        TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer(TOKENIZER)
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
     let body = schema.add_text_field(BODY, TextOptions::default().set_indexing_options(indexing));
     let tokenizers = TokenizerManager::new();
     tokenizers.register(TOKENIZER, Words);
@@ -133,7 +135,13 @@ impl Tokenizer for Words {
 impl TokenStream for WordStream {
     fn advance(&mut self) -> bool {
         let Some((at, text)) = self.tokens.next() else { return false };
-        self.token = Token { offset_from: at.start, offset_to: at.end, position: self.token.position.wrapping_add(1), text, position_length: 1 };
+        self.token = Token {
+            offset_from: at.start,
+            offset_to: at.end,
+            position: self.token.position.wrapping_add(1),
+            text,
+            position_length: 1,
+        };
         true
     }
     fn token(&self) -> &Token {
@@ -215,7 +223,8 @@ impl Search<'_> {
             Query::Phrase { terms, prefix } => {
                 let mut all: Option<Rows> = None;
                 for (i, term) in terms.iter().enumerate() {
-                    let rows = if *prefix && i + 1 == terms.len() { self.prefix(term)? } else { Some(self.term(term)?) };
+                    let rows =
+                        if *prefix && i + 1 == terms.len() { self.prefix(term)? } else { Some(self.term(term)?) };
                     all = meet(all, rows);
                 }
                 Ok(all)
@@ -350,7 +359,16 @@ mod tests {
         let bundle = build(&log_batch(&lines)).unwrap();
         let index = open(&bundle).unwrap();
         let long_word = "a".repeat(70_000);
-        let queries = ["user:42", "\"connection reset\"", "conn* AND reset", "reset OR user:7", "absent", "peer NOT absent", "user:1*", &long_word[..8000]];
+        let queries = [
+            "user:42",
+            "\"connection reset\"",
+            "conn* AND reset",
+            "reset OR user:7",
+            "absent",
+            "peer NOT absent",
+            "user:1*",
+            &long_word[..8000],
+        ];
         for text in queries {
             let query = Query::parse(text).unwrap();
             let matching: Vec<u32> = (0..lines.len() as u32).filter(|i| query.matches(lines[*i as usize])).collect();

@@ -106,9 +106,14 @@ async fn rows_are_there_at_every_station_and_the_later_write_wins() {
     let world = World::new();
     let store = world.open().await;
     let t = |i: i64| NOW - 9 * DAY_NS + i;
-    let expected =
-        vec![("a".to_owned(), t(1), 10.0), ("a".to_owned(), t(2), 2.0), ("b".to_owned(), 5, 5.0), ("b".to_owned(), t(1), 3.0)];
-    let first = store.append(&tenant(), samples(&[("a", t(1), 1.0), ("a", t(2), 2.0), ("b", t(1), 3.0)])).await.unwrap();
+    let expected = vec![
+        ("a".to_owned(), t(1), 10.0),
+        ("a".to_owned(), t(2), 2.0),
+        ("b".to_owned(), 5, 5.0),
+        ("b".to_owned(), t(1), 3.0),
+    ];
+    let first =
+        store.append(&tenant(), samples(&[("a", t(1), 1.0), ("a", t(2), 2.0), ("b", t(1), 3.0)])).await.unwrap();
     assert_eq!((first.rows, first.new_series), (3, 2));
     store.flush().await.unwrap();
     store.append(&tenant(), samples(&[("b", 5, 5.0), ("a", t(1), 9.0), ("a", t(1), 10.0)])).await.unwrap();
@@ -244,7 +249,8 @@ async fn limits_refuse_with_a_type() {
     options.limits.series_per_tenant_max = 2;
     let store = Store::open(options).await.unwrap();
     store.append(&tenant(), samples(&[("a", NOW, 1.0)])).await.unwrap();
-    let partly = store.append(&tenant(), samples(&[("a", NOW + 1, 1.0), ("b", NOW, 1.0), ("c", NOW, 1.0)])).await.unwrap();
+    let partly =
+        store.append(&tenant(), samples(&[("a", NOW + 1, 1.0), ("b", NOW, 1.0), ("c", NOW, 1.0)])).await.unwrap();
     assert_eq!((partly.rows, partly.new_series, partly.rows_over_series_limit), (2, 1, 1));
     let refused = store.append(&tenant(), samples(&[("d", NOW, 1.0)])).await;
     assert!(matches!(refused, Err(AppendError::SeriesLimit { limit: 2, .. })), "{refused:?}");

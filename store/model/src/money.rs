@@ -53,7 +53,8 @@ impl Amount {
             None => (t, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
+        {
             return Err(bad());
         }
         let all = format!("{whole}{fraction}");
@@ -165,7 +166,9 @@ mod tests {
             let (a, r) = Amount::parse(text).unwrap();
             assert_eq!((a.to_string().as_str(), r.to_string().as_str()), (amount, residual), "{text}");
         }
-        for bad in ["", ".", "-", "1,5", "NaN", "inf", "1e", "0x1", "1 2", "1e99999999999", "100000000000000000000", "1e-37"] {
+        for bad in
+            ["", ".", "-", "1,5", "NaN", "inf", "1e", "0x1", "1 2", "1e99999999999", "100000000000000000000", "1e-37"]
+        {
             assert!(Amount::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -3,8 +3,15 @@
 use crate::attr::AttrValue;
 
 /// Attribute keys that name a resource as a whole, in order of trust (OpenTelemetry semantic conventions).
-const WHOLE_IDS: &[&str] =
-    &["cloud.resource_id", "aws.ecs.task.arn", "aws.eks.cluster.arn", "faas.arn", "host.id", "k8s.pod.uid", "container.id"];
+const WHOLE_IDS: &[&str] = &[
+    "cloud.resource_id",
+    "aws.ecs.task.arn",
+    "aws.eks.cluster.arn",
+    "faas.arn",
+    "host.id",
+    "k8s.pod.uid",
+    "container.id",
+];
 
 /// The resource id that a set of OTLP resource attributes names, as the cloud's bill would spell it; `None` if the
 /// attributes name no resource.

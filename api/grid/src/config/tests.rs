@@ -53,7 +53,10 @@ fn later_sources_win_and_are_named() {
 
 #[test]
 fn a_typo_gets_a_caret_and_a_suggestion() {
-    check("[sevrer]\nhttp = \"127.0.0.1:0\"\n\n[storage]\n  dta_dir = \"x\"\n", &[], expect![[r#"
+    check(
+        "[sevrer]\nhttp = \"127.0.0.1:0\"\n\n[storage]\n  dta_dir = \"x\"\n",
+        &[],
+        expect![[r#"
         error: unknown section `sevrer`
          --> grid.toml:1:2
           |
@@ -67,7 +70,8 @@ fn a_typo_gets_a_caret_and_a_suggestion() {
           |   ^^^^^^^ did you mean `data_dir`?
 
         2 mistakes in the configuration; nothing was started
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -120,7 +124,10 @@ fn every_mistake_is_reported_at_once() {
 
 #[test]
 fn broken_toml_is_shown_where_it_breaks() {
-    check("[server\nhttp = 1\n", &[], expect![[r#"
+    check(
+        "[server\nhttp = 1\n",
+        &[],
+        expect![[r#"
         error: unclosed table, expected `]`
          --> grid.toml:1:8
           |
@@ -134,12 +141,16 @@ fn broken_toml_is_shown_where_it_breaks() {
           | ^^^^ it belongs into a section: `server.http`
 
         2 mistakes in the configuration; nothing was started
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_key_outside_its_section_is_sent_home() {
-    check("data_dir = \"x\"\nserver = 5\n", &[], expect![[r#"
+    check(
+        "data_dir = \"x\"\nserver = 5\n",
+        &[],
+        expect![[r#"
         error: unknown section `data_dir`
          --> grid.toml:1:1
           |
@@ -153,12 +164,16 @@ fn a_key_outside_its_section_is_sent_home() {
           |          ^ write [server] on its own line and keys below
 
         2 mistakes in the configuration; nothing was started
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn beyond_loopback_needs_authentication_or_consent() {
-    check("[server]\nhttp = \"0.0.0.0:7080\"\n", &[], expect![[r#"
+    check(
+        "[server]\nhttp = \"0.0.0.0:7080\"\n",
+        &[],
+        expect![[r#"
         error: GRID-0130: `server.http` = 0.0.0.0:7080 can be reached from other machines, but everyone may do everything
          --> grid.toml:2:1
           |
@@ -166,7 +181,8 @@ fn beyond_loopback_needs_authentication_or_consent() {
           | ^^^^ make a token (`grid token create`) and set auth.mode = "tokens", or accept it with --allow-anonymous
 
         1 mistake in the configuration; nothing was started
-    "#]]);
+    "#]],
+    );
     check("[server]\nhttp = \"0.0.0.0:7080\"\n[auth]\nmode = \"tokens\"\n", &[], expect![["ok\n"]]);
     check("[server]\nhttp = \"0.0.0.0:7080\"\n[auth]\nallow_anonymous = true\n", &[], expect![["ok\n"]]);
 }

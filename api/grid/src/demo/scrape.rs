@@ -93,12 +93,6 @@ impl Scraper {
         Self { series: all.series, described: false }
     }
 
-    /// How many series there are over the whole timeline.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.series.len()
-    }
-
     /// The samples of a slice as one `prometheus.WriteRequest`, not yet compressed. Slices must come in order.
     pub(crate) fn write(&mut self, world: &World, seen: &Observed) -> Vec<u8> {
         let steps = seen.steps.len();

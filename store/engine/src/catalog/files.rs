@@ -91,7 +91,9 @@ pub(crate) async fn commit_in(
     commit: Commit,
 ) -> Result<(Vec<FileEntry>, u64), StoreError> {
     let (generation,): (i64,) =
-        sqlx::query_as("UPDATE state SET generation = generation + 1 WHERE id = 1 RETURNING generation").fetch_one(&mut *tx).await?;
+        sqlx::query_as("UPDATE state SET generation = generation + 1 WHERE id = 1 RETURNING generation")
+            .fetch_one(&mut *tx)
+            .await?;
     if let Some(segment) = commit.flushed_segment {
         sqlx::query("UPDATE state SET flushed_segment = ? WHERE id = 1").bind(segment as i64).execute(&mut *tx).await?;
     }
@@ -103,7 +105,8 @@ pub(crate) async fn commit_in(
     }
     let mut entries = Vec::with_capacity(commit.add.len());
     for file in commit.add {
-        let insert = "INSERT INTO files (tenant, table_name, path, bytes, row_count, min_time, max_time, min_seq, max_seq,
+        let insert =
+            "INSERT INTO files (tenant, table_name, path, bytes, row_count, min_time, max_time, min_seq, max_seq,
             level, text_index, import_id, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
         let (id,): (i64,) = sqlx::query_as(insert)
             .bind(file.tenant.as_str())

@@ -102,7 +102,9 @@ pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     let done = usize::try_from(version).unwrap_or(0);
     if done > MIGRATIONS.len() {
         let known = MIGRATIONS.len();
-        return Err(StoreError::Corrupt(format!("the catalog has schema {done}, this binary knows {known}: use a newer grid")));
+        return Err(StoreError::Corrupt(format!(
+            "the catalog has schema {done}, this binary knows {known}: use a newer grid"
+        )));
     }
     for (i, step) in MIGRATIONS.iter().enumerate().skip(done) {
         let mut tx = pool.begin().await?;

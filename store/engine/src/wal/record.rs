@@ -45,7 +45,10 @@ pub enum RecordError {
 }
 
 /// Encodes a request's rows; the header comes with the sequence, see [`header`].
-pub fn encode_payload(tenant: &TenantId, batches: &[(Table, RecordBatch)]) -> Result<Vec<u8>, arrow::error::ArrowError> {
+pub fn encode_payload(
+    tenant: &TenantId,
+    batches: &[(Table, RecordBatch)],
+) -> Result<Vec<u8>, arrow::error::ArrowError> {
     let mut out = Vec::with_capacity(256 + batches.iter().map(|(_, b)| b.get_array_memory_size() / 2).sum::<usize>());
     out.push(tenant.as_str().len() as u8);
     out.extend_from_slice(tenant.as_str().as_bytes());
@@ -138,7 +141,8 @@ fn read_batch(message: &Buffer, data: &Buffer, schema: SchemaRef) -> Result<Reco
     let message = root_as_message(&aligned).map_err(|e| e.to_string())?;
     let header = message.header_as_record_batch().ok_or("the message is no record batch")?;
     let data = Buffer::from(data.as_slice());
-    reader::read_record_batch(&data, header, schema, &HashMap::new(), None, &MetadataVersion::V5).map_err(|e| e.to_string())
+    reader::read_record_batch(&data, header, schema, &HashMap::new(), None, &MetadataVersion::V5)
+        .map_err(|e| e.to_string())
 }
 
 /// Table and schema variant of a batch as one byte. Codes are never reused.

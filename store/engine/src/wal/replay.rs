@@ -67,8 +67,13 @@ pub fn replay(
                     at += taken;
                 }
                 Err(e) => {
-                    let torn =
-                        Torn { path: path.clone(), offset: at as u64, bytes: (body.len() - at) as u64, reason: e.to_string(), newest };
+                    let torn = Torn {
+                        path: path.clone(),
+                        offset: at as u64,
+                        bytes: (body.len() - at) as u64,
+                        reason: e.to_string(),
+                        newest,
+                    };
                     recovery.torn.push(torn);
                     if newest {
                         segment::truncate(&path, at as u64)?;

@@ -3,11 +3,14 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::RecordBatch;
-use arrow_array::builder::{BooleanBuilder, Int32Builder, StringBuilder, TimestampNanosecondBuilder, UInt32Builder, UInt64Builder};
+use arrow_array::builder::{
+    BooleanBuilder, Int32Builder, StringBuilder, TimestampNanosecondBuilder, UInt32Builder, UInt64Builder,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::column::{
-    TextMapBuilder, UTC, append_attributes, append_nonempty, append_pairs, attribute_map, map_builder, text, text_map, timestamp,
+    TextMapBuilder, UTC, append_attributes, append_nonempty, append_pairs, attribute_map, map_builder, text, text_map,
+    timestamp,
 };
 use crate::attr::{AttrValue, Attributes};
 use crate::labels::Labels;

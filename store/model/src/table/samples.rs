@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{
-    ArrayBuilder, Float64Builder, Int32Builder, ListBuilder, StringBuilder, StructBuilder,
-    TimestampNanosecondBuilder, UInt32Builder, UInt64Builder,
+    ArrayBuilder, Float64Builder, Int32Builder, ListBuilder, StringBuilder, StructBuilder, TimestampNanosecondBuilder,
+    UInt32Builder, UInt64Builder,
 };
 use arrow_array::{
     Array, ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
@@ -37,7 +37,8 @@ pub const HISTOGRAM: &str = "histogram";
 
 /// Fields of the struct column [`HISTOGRAM`].
 pub fn histogram_fields() -> Fields {
-    let list = |name: &str, item: DataType| Field::new(name, DataType::List(Arc::new(Field::new("item", item, true))), true);
+    let list =
+        |name: &str, item: DataType| Field::new(name, DataType::List(Arc::new(Field::new("item", item, true))), true);
     let span = DataType::Struct(span_fields());
     let quantile = DataType::Struct(quantile_fields());
     Fields::from(vec![
@@ -192,11 +193,8 @@ impl SamplesBuilder {
     pub fn finish(&mut self) -> RecordBatch {
         let Self { series_id, time, mut start_time, mut value, value_int, histogram } = std::mem::take(self);
         let rows = series_id.len();
-        let value_int: Int64Array = if value_int.is_empty() {
-            Int64Array::new_null(rows)
-        } else {
-            scatter(rows, value_int).collect()
-        };
+        let value_int: Int64Array =
+            if value_int.is_empty() { Int64Array::new_null(rows) } else { scatter(rows, value_int).collect() };
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(UInt64Array::from(series_id)),
             Arc::new(TimestampNanosecondArray::from(time).with_timezone(UTC)),
@@ -284,12 +282,16 @@ fn append_histogram(b: &mut StructBuilder, h: Option<&Histogram>) {
     };
     at::<StringBuilder>(b, 0).append_value(h.kind.as_str());
     at::<UInt64Builder>(b, 1).append_value(h.count);
-    for (i, v) in [(2, h.count_float), (3, h.sum), (4, h.min), (5, h.max), (7, h.zero_threshold), (9, h.zero_count_float)] {
+    for (i, v) in
+        [(2, h.count_float), (3, h.sum), (4, h.min), (5, h.max), (7, h.zero_threshold), (9, h.zero_count_float)]
+    {
         at::<Float64Builder>(b, i).append_option(v);
     }
     at::<Int32Builder>(b, 6).append_option(h.schema);
     at::<UInt64Builder>(b, 8).append_value(h.zero_count);
-    for (first, spans, counts) in [(10, &h.positive_spans, &h.positive_counts), (13, &h.negative_spans, &h.negative_counts)] {
+    for (first, spans, counts) in
+        [(10, &h.positive_spans, &h.positive_counts), (13, &h.negative_spans, &h.negative_counts)]
+    {
         let list = at::<StructListBuilder>(b, first);
         for span in spans {
             at::<Int32Builder>(list.values(), 0).append_value(span.offset);

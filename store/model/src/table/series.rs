@@ -9,7 +9,8 @@ use arrow_array::{Array, MapArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::column::{
-    TextMapBuilder, UTC, append_attributes, append_nonempty, append_pairs, attribute_map, map_builder, text, text_map, timestamp,
+    TextMapBuilder, UTC, append_attributes, append_nonempty, append_pairs, attribute_map, map_builder, text, text_map,
+    timestamp,
 };
 use crate::attr::{AttrValue, Attributes};
 use crate::labels::Labels;

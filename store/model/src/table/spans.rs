@@ -276,10 +276,12 @@ impl SpansBuilder {
         fn at<T: ArrayBuilder>(b: &mut StructBuilder, i: usize) -> &mut T {
             b.field_builder::<T>(i).expect("builder of the field's type")
         }
-        let word = |words: &[&'static str], n: i32| *usize::try_from(n).ok().and_then(|n| words.get(n)).unwrap_or(&words[0]);
+        let word =
+            |words: &[&'static str], n: i32| *usize::try_from(n).ok().and_then(|n| words.get(n)).unwrap_or(&words[0]);
         self.start_time.append_value(row.start_time.nanos());
         self.duration_ns.append_value(row.duration_ns);
-        let [trace, span, parent, state, service, name, kind, status, message, scope_name, scope_version] = &mut self.texts;
+        let [trace, span, parent, state, service, name, kind, status, message, scope_name, scope_version] =
+            &mut self.texts;
         trace.append_value(&row.trace_id);
         span.append_value(&row.span_id);
         append_nonempty(parent, &row.parent_span_id);
