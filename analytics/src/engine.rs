@@ -300,6 +300,7 @@ impl Task {
             Ok(started) => started,
             Err(e) => {
                 self.handle.fail(&e);
+                drop(self);
                 let _ = head.send(Err(e));
                 return;
             }
@@ -325,21 +326,25 @@ impl Task {
                     if self.handle.add_rows(batch.num_rows()) > self.max_rows as u64 {
                         break Err(QueryError::TooManyRows(self.max_rows));
                     }
-                    if rows.send(Ok(batch)).await.is_err() {
-                        return;
+                    // A reader who stops reading holds the query's memory and turn: its time counts too.
+                    tokio::select! {
+                        sent = rows.send(Ok(batch)) => if sent.is_err() { return },
+                        () = token.cancelled() => break Err(QueryError::Cancelled),
+                        () = tokio::time::sleep_until(self.deadline) => break Err(QueryError::Timeout(self.timeout)),
                     }
                 }
             }
         };
-        // The stream first: what it holds is free before the answer's end is seen.
+        // Off the list, and what it held given back, before the answer's end is seen.
         drop(stream);
         drop(source);
-        match end {
+        match &end {
             Ok(()) => self.handle.set(QueryState::Done),
-            Err(e) => {
-                self.handle.fail(&e);
-                let _ = rows.send(Err(e)).await;
-            }
+            Err(e) => self.handle.fail(e),
+        }
+        drop(self);
+        if let Err(e) = end {
+            let _ = rows.send(Err(e)).await;
         }
     }
 

@@ -103,7 +103,7 @@ impl Cost {
         let rows = if all_scalar { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let Some(first) = arrays.first() else { return Ok(0) };
-        let numbers = arrays.iter().map(|a| as_numbers(a)).collect::<Vec<_>>();
+        let numbers = arrays.iter().map(as_numbers).collect::<Vec<_>>();
         let number = |column: usize, row: usize| {
             let of = numbers.get(column)?.as_ref()?;
             (row < of.len() && of.is_valid(row)).then(|| of.value(row))

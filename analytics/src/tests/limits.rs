@@ -77,6 +77,22 @@ async fn a_reader_that_goes_away_ends_its_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_sleeps_holds_nothing_beyond_the_deadline() {
+    let bed = Bed::with(limits()).await;
+    let sql = "SELECT * FROM generate_series(1, 900000)";
+    let timeout = Some(Duration::from_millis(300));
+    let request = SqlRequest { timeout, ..SqlRequest::new(bed.tenant.clone(), sql) };
+    let mut answer = bed.engine.sql(request).await.unwrap();
+    assert!(answer.stream.next().await.unwrap().is_ok());
+    settled(&bed).await;
+    let mut last = None;
+    while let Some(next) = answer.stream.next().await {
+        last = Some(next);
+    }
+    assert!(matches!(last, Some(Err(QueryError::Timeout(_)))), "{last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_rows_are_an_error() {
     let bed = Bed::with(limits()).await;
     let ask = |max_rows, n| {

@@ -1,13 +1,20 @@
 //! Decimals are exact or an error.
 
+use arrow::array::RecordBatch;
 use expect_test::expect;
 use grid_model::money::Amount;
 use grid_model::table::charges::{ChargeRow, ChargesBuilder, Column, Origin};
 use grid_model::{Table, Write};
+use grid_store::catalog::{ImportFile, ImportPeriod, ImportRecord, ImportReject, ImportTotal};
+use grid_store::import::BillImport;
 
 use super::bed::{Bed, at, check, one};
 
 fn charge(account: &str, cost: &str, quantity: &str) -> Write {
+    one(Table::Charges, charge_of("i1", account, cost, quantity))
+}
+
+fn charge_of(import_id: &str, account: &str, cost: &str, quantity: &str) -> RecordBatch {
     let mut b = ChargesBuilder::default();
     let mut row = ChargeRow::default();
     for column in Column::ALL.iter().filter(|c| c.is_required()) {
@@ -21,9 +28,9 @@ fn charge(account: &str, cost: &str, quantity: &str) -> Write {
     row.set_text(Column::BillingCurrency, "USD");
     row.set_amount(Column::BilledCost, Amount::parse(cost).unwrap().0);
     row.set_amount(Column::PricingQuantity, Amount::parse(quantity).unwrap().0);
-    let origin = Origin { import_id: "i1", source: "focus", file: "f.csv", row: 1 };
+    let origin = Origin { import_id, source: "focus", file: "f.csv", row: 1 };
     b.push(&origin, &row).unwrap();
-    one(Table::Charges, b.finish())
+    b.finish()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,4 +210,87 @@ async fn literals_take_the_type_of_their_neighbours() {
     "#]],
     )
     .await;
+}
+
+/// A bill of two accounts, one charge each.
+fn bill(id: &str, replaces: bool, costs: &[(&str, &str)]) -> BillImport {
+    let batches = costs.iter().map(|(account, cost)| charge_of(id, account, cost, "1")).collect();
+    let record = ImportRecord {
+        id: id.to_owned(),
+        source: "focus".to_owned(),
+        dataset: "d".to_owned(),
+        started: at(0),
+        replaces,
+        manifest_version: None,
+        manifest_made: None,
+        rows_source: costs.len() as u64 + 1,
+        rows: costs.len() as u64,
+        rejected: 1,
+        totals: vec![ImportTotal { currency: "USD".to_owned(), source: "3.5".to_owned(), ..Default::default() }],
+        notes: Vec::new(),
+        files: vec![ImportFile { name: format!("{id}.csv"), sha256: format!("hash-{id}") }],
+        periods: costs
+            .iter()
+            .map(|(account, _)| ImportPeriod { account: (*account).to_owned(), start: at(1000), superseded_by: None })
+            .collect(),
+    };
+    let reject = ImportReject { file: format!("{id}.csv"), row: 9, reason: "no cost".to_owned(), ..Default::default() };
+    BillImport { record, batches, rejects: vec![reject] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restated_bill_replaces_what_it_names() {
+    let bed = Bed::new().await;
+    bed.store.import(&bed.tenant, bill("first", false, &[("a", "1.5"), ("b", "2")])).await.unwrap();
+    bed.store.import(&bed.tenant, bill("second", true, &[("a", "1.25")])).await.unwrap();
+    let cases = [
+        (
+            "SELECT import_id, billing_account_id, billed_cost FROM charges ORDER BY 1, 2",
+            expect![[r#"
+            import_id,billing_account_id,billed_cost
+            first,b,2
+            second,a,1.25
+        "#]],
+        ),
+        (
+            "SELECT sum(billed_cost) FROM charges",
+            expect![[r#"
+            sum(billed_cost)
+            3.25
+        "#]],
+        ),
+        (
+            "SELECT count(*) FROM charges WHERE import_id = 'first'",
+            expect![[r#"
+            count(*)
+            1
+        "#]],
+        ),
+        (
+            "SELECT count(*) FROM charges WHERE billing_account_id = 'a' AND billed_cost > 1.4",
+            expect![[r#"
+            count(*)
+            0
+        "#]],
+        ),
+        (
+            "SELECT import_id, dataset, currency, source_total, superseded, files FROM grid.imports",
+            expect![[r#"
+            import_id,dataset,currency,source_total,superseded,files
+            first,d,USD,3.5,false,first.csv
+            second,d,USD,3.5,false,second.csv
+        "#]],
+        ),
+        (
+            "SELECT import_id, file, row, reason FROM grid.rejects",
+            expect![[r#"
+            import_id,file,row,reason
+            first,first.csv,9,no cost
+            second,second.csv,9,no cost
+        "#]],
+        ),
+    ];
+    for (sql, expected) in cases {
+        bed.check(sql, expected).await;
+    }
 }

@@ -198,9 +198,20 @@ pub(crate) enum ImportKind {
     /// Metrics: OpenMetrics or Prometheus text, OTLP JSON lines
     Metrics(ImportArgs),
     /// Logs: OTLP JSON lines, JSON lines, plain lines
-    Logs(ImportArgs),
+    Logs(LogsArgs),
     /// Traces: OTLP JSON lines
     Traces(ImportArgs),
+}
+
+/// `grid import logs`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogsArgs {
+    /// Files and flags of every kind
+    #[command(flatten)]
+    pub(crate) common: ImportArgs,
+    /// The service of lines [default: what JSON lines name; of plain lines the file's name up to its first dot]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
 }
 
 /// `grid import bill`.

@@ -95,12 +95,12 @@ pub(crate) struct Outcome {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BillsError {
     /// A file is no bill.
-    #[error("{file}: {source}")]
+    #[error("{file}: {reason}")]
     Unreadable {
         /// The file.
         file: String,
         /// Why.
-        source: BillError,
+        reason: BillError,
     },
     /// A file cannot be opened.
     #[error("open {file}")]
@@ -219,7 +219,7 @@ impl Bills {
         let reader = tokio::task::spawn_blocking(move || {
             let mut summary = BillSummary::default();
             for (source, name) in files {
-                let unreadable = |source| BillsError::Unreadable { file: name.clone(), source };
+                let unreadable = |reason| BillsError::Unreadable { file: name.clone(), reason };
                 let options = BillOptions { format, import_id: import_id.clone(), file: name.clone() };
                 let mut bill = source.open(options, &progress)?;
                 while let Some(batch) = bill.next_batch().map_err(unreadable)? {

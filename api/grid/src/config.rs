@@ -158,10 +158,13 @@ impl Config {
             }
         }
         let telemetry = self.text("telemetry.to");
-        if !["self", "off"].contains(&telemetry)
-            && !telemetry.starts_with("http://")
-            && !telemetry.starts_with("https://")
-        {
+        if telemetry.starts_with("https://") {
+            refuse(
+                "telemetry.to",
+                format!("`telemetry.to`: {telemetry} wants TLS, which the exporter does not speak"),
+                "send to a collector on this machine, http://127.0.0.1:4317, and let it speak TLS",
+            );
+        } else if !["self", "off"].contains(&telemetry) && !telemetry.starts_with("http://") {
             refuse(
                 "telemetry.to",
                 format!("`telemetry.to`: {telemetry:?} is neither \"self\", \"off\" nor a URL"),

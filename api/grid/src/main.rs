@@ -12,6 +12,7 @@ mod args;
 mod config;
 mod setup;
 mod wire;
+mod listen;
 mod bills;
 mod loops;
 mod shutdown;

@@ -20,7 +20,10 @@ use crate::bills::Bills;
 use crate::config::Config;
 use crate::shutdown::{Group, Signals};
 use crate::telemetry::{self, Incoming, Telemetry};
-use crate::{clock, loops, out, setup};
+use crate::{clock, listen, loops, out, setup};
+
+/// Folder of uploads under way, in the data directory.
+const UPLOADS: &str = "uploads";
 
 /// Own telemetry as set up before anything else, so that the first log line is caught too.
 pub(crate) struct Observed {
@@ -137,6 +140,8 @@ impl Rooms {
         let data_dir = config.data_dir();
         let store = setup::store(config, &data_dir).await?;
         tell_recovery(&store);
+        // Uploads that a crash cut short; whoever holds the lock has no other.
+        let _ = std::fs::remove_dir_all(data_dir.join(UPLOADS));
         let engine = Arc::new(setup::engine(config, &store)?);
         let guard = setup::guard(config, &store);
         let options = IngestOptions { limits: setup::decode_limits(config), otlp: setup::otlp_options(config) };
@@ -160,7 +165,7 @@ impl Rooms {
             clock: clock::system(),
             importer: Arc::new(Bills::new(self.store.clone())),
             metrics: vec![Arc::new(telemetry::Process), Arc::new(telemetry::Received(self.ingest.clone()))],
-            upload_dir: data_dir.join("uploads"),
+            upload_dir: data_dir.join(UPLOADS),
             backup_dir: data_dir.join("backups"),
             limits: ApiLimits::default(),
         })
@@ -213,9 +218,7 @@ pub(crate) async fn serve(
     let state = rooms.api_state(sockets.endpoints()?);
     let router = rooms.router(state.clone());
     let http = |listener: TcpListener, router: Router| {
-        move |token: CancellationToken| async move {
-            axum::serve(listener, router).with_graceful_shutdown(token.cancelled_owned()).await.context("serve")
-        }
+        move |token: CancellationToken| listen::serve(listener, router, listen::Limits::default(), token)
     };
     if let Some(listener) = sockets.otlp_grpc {
         // Asks the guard itself: a gRPC client wants refusals as gRPC statuses.
@@ -258,18 +261,34 @@ pub(crate) async fn serve(
 fn ready_line(sockets: &Sockets, store: &Store, started: Instant) -> anyhow::Result<String> {
     let data_dir = store.data_dir();
     let data_dir = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let mut line = serde_json::json!({
-        "event": "ready",
-        "otlp_grpc": null,
-        "otlp_http": null,
-        "data_dir": data_dir.display().to_string(),
-        "startup_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "version": env!("CARGO_PKG_VERSION"),
-        "pid": std::process::id(),
-        "recovered_rows": store.recovery().rows,
-    });
-    for (name, address) in sockets.endpoints()? {
-        line[name] = address.into();
-    }
-    Ok(line.to_string())
+    let endpoints = sockets.endpoints()?;
+    let address = |name: &str| endpoints.iter().find(|(n, _)| n == name).map(|(_, address)| address.as_str());
+    let line = ReadyLine {
+        event: "ready",
+        http: address("http"),
+        otlp_grpc: address("otlp_grpc"),
+        otlp_http: address("otlp_http"),
+        data_dir: &data_dir.to_string_lossy(),
+        startup_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        recovered_rows: store.recovery().rows,
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+    };
+    serde_json::to_string(&line).context("write the ready line")
+}
+
+/// What programs that start Grid wait for. Fields are added, never changed.
+#[derive(serde::Serialize)]
+struct ReadyLine<'a> {
+    event: &'static str,
+    http: Option<&'a str>,
+    /// Null if off, as the next.
+    otlp_grpc: Option<&'a str>,
+    otlp_http: Option<&'a str>,
+    data_dir: &'a str,
+    startup_ms: u64,
+    /// Rows that the last run had acknowledged but not yet written to files.
+    recovered_rows: u64,
+    version: &'static str,
+    pid: u32,
 }

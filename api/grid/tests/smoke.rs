@@ -1,6 +1,7 @@
 //! The built binary from outside: serve, write, ask, stop, start again, ask again.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "each suite uses a part of it")]
 #[path = "smoke/process.rs"]
 mod process;
 
@@ -181,6 +182,22 @@ async fn with_tokens_on_nobody_comes_in_without_one() {
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert_eq!(text.lines().collect::<Vec<_>>(), ["body", "one"], "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(server.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_does_not_wait_for_slow_senders() {
+    use std::io::Write as _;
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Server::start(dir.path(), &[]);
+    let mut slow = std::net::TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let head =
+        "POST /v1/logs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    slow.write_all(head.as_bytes()).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(server.is_running(), "the first signal lets the request finish");
+    assert_eq!(server.terminate(), Some(130), "the second one does not");
 }
 
 #[test]

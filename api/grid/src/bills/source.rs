@@ -85,7 +85,7 @@ impl Source {
         progress: &(impl Fn(u64) + Send + Sync),
     ) -> Result<BillReader, BillsError> {
         let file_name = self.name().to_owned();
-        let unreadable = |source| BillsError::Unreadable { file: file_name.clone(), source };
+        let unreadable = |reason| BillsError::Unreadable { file: file_name.clone(), reason };
         match self {
             Self::Bytes { bytes, .. } => {
                 progress(bytes.len() as u64);

@@ -13,8 +13,8 @@ use crate::args::ImportKind;
 pub(crate) async fn run(file: Option<&Path>, kind: ImportKind) -> anyhow::Result<ExitCode> {
     match kind {
         ImportKind::Bill(args) => bill::run(file, args).await,
-        ImportKind::Metrics(args) => telemetry::run(file, telemetry::Kind::Metrics, args).await,
-        ImportKind::Logs(args) => telemetry::run(file, telemetry::Kind::Logs, args).await,
-        ImportKind::Traces(args) => telemetry::run(file, telemetry::Kind::Traces, args).await,
+        ImportKind::Metrics(args) => telemetry::run(file, telemetry::Kind::Metrics, args, None).await,
+        ImportKind::Logs(args) => telemetry::run(file, telemetry::Kind::Logs, args.common, args.service).await,
+        ImportKind::Traces(args) => telemetry::run(file, telemetry::Kind::Traces, args, None).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Sends decoded rows to a server over the protocols that every client uses: OTLP, and remote write 2.0 for samples that
 //! did not come by OTLP.
 
+mod logs;
 mod remote_write;
 
 use std::collections::HashMap;
@@ -39,13 +40,13 @@ pub(super) struct Reply {
 }
 
 /// Sends one piece; waits and repeats while the server is busy.
-pub(super) async fn send(client: &Client, kind: Kind, decoded: &Decoded) -> anyhow::Result<Reply> {
+pub(super) async fn send(client: &Client, kind: Kind, decoded: &Decoded, file: &str) -> anyhow::Result<Reply> {
     if decoded.write.is_empty() {
         return Ok(Reply::default());
     }
     match kind {
         Kind::Logs => {
-            let request = otlp_encode::logs::encode(&batches(decoded, Table::Logs))?;
+            let request = logs::request(&batches(decoded, Table::Logs), file)?;
             let answer = post_otlp(client, "/v1/logs", &request).await?;
             let partial = ExportLogsServiceResponse::decode(answer).ok().and_then(|r| r.partial_success);
             Ok(partial.map(|p| reply(p.rejected_log_records, p.error_message)).unwrap_or_default())

@@ -1,5 +1,7 @@
 //! `grid import metrics|logs|traces`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ use crate::{clock, loops, out, progress, setup};
 
 /// Rejects that are listed one by one.
 const REJECTS_SHOWN: usize = 20;
+/// How much of a file is looked at to see whether it holds objects.
+const HEAD_BYTES: u64 = 4096;
 
 /// Which tables the rows are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,17 +54,32 @@ impl Kind {
 
     /// What the reader needs to know of a file. Log lines that do not name their service belong to one called like the
     /// file: `checkout.2026-11-23.log` to `checkout`.
-    fn signal(self, path: &Path) -> Signal {
+    fn signal(self, path: &Path, service: Option<&str>) -> Signal {
         match self {
             Self::Metrics => Signal::Metrics,
             Self::Traces => Signal::Traces,
             Self::Logs => {
-                let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-                let service = file.split('.').next().unwrap_or_default().to_owned();
+                let file = file_name(path);
+                let service = match service {
+                    Some(service) => service.to_owned(),
+                    None if begins_with_object(path) => String::new(),
+                    None => file.split('.').next().unwrap_or_default().to_owned(),
+                };
                 Signal::Logs { service, labels: Labels::of(&[("filename", &file)]) }
             }
         }
     }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether the first thing in a file is a JSON object. What is compressed counts as plain.
+fn begins_with_object(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    read.is_ok() && head.trim_ascii_start().starts_with(b"{")
 }
 
 enum Sink {
@@ -81,7 +100,12 @@ struct FileReport {
 }
 
 /// Imports files one after the other; a file that cannot be read does not stop the others.
-pub(super) async fn run(file: Option<&Path>, kind: Kind, args: ImportArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    file: Option<&Path>,
+    kind: Kind,
+    args: ImportArgs,
+    service: Option<String>,
+) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
     if args.format != "auto" {
         bail!("the format of {} is found in the files themselves; leave --format away", kind.name());
@@ -108,7 +132,8 @@ pub(super) async fn run(file: Option<&Path>, kind: Kind, args: ImportArgs) -> an
     };
     let mut reports = Vec::new();
     for path in &args.files {
-        reports.push(import(path, kind, &options, &sink).await);
+        let signal = kind.signal(path, service.as_deref());
+        reports.push(import(path, kind, signal, &options, &sink).await);
     }
     stop.cancel();
     if let Some(flushing) = flushing {
@@ -126,10 +151,10 @@ pub(super) async fn run(file: Option<&Path>, kind: Kind, args: ImportArgs) -> an
     Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn import(path: &Path, kind: Kind, options: &IngestOptions, sink: &Sink) -> FileReport {
+async fn import(path: &Path, kind: Kind, signal: Signal, options: &IngestOptions, sink: &Sink) -> FileReport {
     let bytes = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
     let bar = progress::bytes(bytes, &path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
-    let (mut chunks, reader) = grid_ingest::decode_file(path, kind.signal(path), options.clone(), clock::system());
+    let (mut chunks, reader) = grid_ingest::decode_file(path, signal, options.clone(), clock::system());
     let mut report = FileReport {
         path: path.to_owned(),
         format: None,
@@ -166,6 +191,7 @@ async fn take(decoded: Decoded, kind: Kind, sink: &Sink, report: &mut FileReport
     };
     report.rejected += decoded.rejects.count;
     report.rejects.extend(decoded.rejects.first.iter().cloned());
+    let name = file_name(&report.path);
     let mut refuse = |count: u64, reason: String| {
         if count > 0 {
             report.rejects.push(Reject { position: 0, reason });
@@ -181,7 +207,7 @@ async fn take(decoded: Decoded, kind: Kind, sink: &Sink, report: &mut FileReport
             accepted = accepted.saturating_sub(over);
         }
         Sink::Server(client) => {
-            let reply = send::send(client, kind, &decoded).await?;
+            let reply = send::send(client, kind, &decoded, &name).await?;
             refuse(reply.refused, reply.reason.unwrap_or_else(|| "refused by the server".to_owned()));
             accepted = accepted.saturating_sub(reply.refused);
         }
