@@ -29,7 +29,7 @@ use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, layer::Layered};
 
-pub(crate) use measure::{Process, Received, measure, resident_bytes};
+pub(crate) use measure::{Received, measure, resident_bytes};
 pub(crate) use receive::serve as receive;
 pub(crate) use request::observe as observe_request;
 

@@ -164,7 +164,7 @@ impl Rooms {
             },
             clock: clock::system(),
             importer: Arc::new(Bills::new(self.store.clone())),
-            metrics: vec![Arc::new(telemetry::Process), Arc::new(telemetry::Received(self.ingest.clone()))],
+            metrics: vec![Arc::new(telemetry::Received(self.ingest.clone()))],
             upload_dir: data_dir.join(UPLOADS),
             backup_dir: data_dir.join("backups"),
             limits: ApiLimits::default(),

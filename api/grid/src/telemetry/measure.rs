@@ -79,20 +79,6 @@ pub(crate) fn measure(meter: &Meter, store: &Store, engine: &Arc<Engine>, guard:
         .build();
 }
 
-/// What the operating system knows of this process, for `/metrics`.
-pub(crate) struct Process;
-
-impl grid_api::MetricsSource for Process {
-    fn write(&self, out: &mut grid_api::Exposition) {
-        if let Some(bytes) = resident_bytes() {
-            out.gauge("process_resident_memory_bytes", "Resident memory.", &[], bytes as f64);
-        }
-        if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
-            out.gauge("process_open_fds", "Open file descriptors.", &[], open.count() as f64);
-        }
-    }
-}
-
 /// What the listeners count, for `/metrics`. They write text, the page wants families, so that each has its HELP once.
 pub(crate) struct Received(pub(crate) grid_ingest::Ingest);
 
