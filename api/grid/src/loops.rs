@@ -1,4 +1,4 @@
-//! What happens on timers: flush by size and age, compaction, retention. Each is a task that ends with its token.
+//! What happens on timers: flush by size and age, compaction, retention, a look at the disk. Each is a task that ends with its token.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use crate::shutdown::Group;
 
 /// How often the age of the buffer is looked at.
 const AGE_CHECK: Duration = Duration::from_secs(1);
+/// How often it is asked whether the disk has room and the log can be written.
+const HEALTH_CHECK: Duration = Duration::from_secs(1);
 /// How long to wait after a failure, doubled up to the bound.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -20,6 +22,8 @@ pub(crate) fn start(config: &Config, store: &Store, group: &mut Group) {
     let flush_interval = config.duration("storage.flush_interval");
     let of = store.clone();
     group.spawn("flush", move |token| flush(of, flush_interval, token));
+    let of = store.clone();
+    group.spawn("health", move |token| heal(of, token));
     let of = store.clone();
     let every = config.duration("storage.compact_interval");
     if !every.is_zero() {
@@ -60,6 +64,17 @@ pub(crate) async fn flush(store: Store, interval: Duration, token: CancellationT
                 backoff = (backoff * 2).min(BACKOFF_MAX);
             }
         }
+    }
+}
+
+/// Lets writes stop before the disk is full, and come back when it has room.
+async fn heal(store: Store, token: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        pause(&token, HEALTH_CHECK).await;
+        if token.is_cancelled() {
+            return Ok(());
+        }
+        store.heal().await;
     }
 }
 

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::StoreError;
+use crate::health::ReadOnly;
 use crate::limits::{APPEND_QUEUE, GROUP_BYTES_MAX, RECORD_BYTES_MAX, SEGMENT_BYTES};
 use crate::store::{Shared, Store};
 use crate::wal::record::{encode_payload, header};
@@ -96,8 +97,8 @@ impl Store {
         if write.is_empty() {
             return Ok(Appended::default());
         }
-        if let Some(reason) = shared.read_only.read().clone() {
-            return Err(AppendError::ReadOnly { reason });
+        if let Some(cause) = &*shared.read_only.read() {
+            return Err(AppendError::ReadOnly { reason: cause.reason().to_owned() });
         }
         let refuse = |reason| {
             shared.counters.refused_requests.fetch_add(1, Ordering::Relaxed);
@@ -228,6 +229,8 @@ enum Command {
     Append(Box<AppendRequest>),
     /// Begin a new segment and seal what is buffered.
     Seal(oneshot::Sender<Result<(), StoreError>>),
+    /// Begin a new segment after the old one could not be written.
+    Reopen(oneshot::Sender<Result<(), StoreError>>),
     Stop,
 }
 
@@ -254,6 +257,13 @@ impl Writer {
     pub(crate) async fn seal(&self) -> Result<(), StoreError> {
         let (reply, done) = oneshot::channel();
         self.queue.send(Command::Seal(reply)).await.map_err(|_| StoreError::Closed)?;
+        done.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Tries to write again, see [`Command::Reopen`].
+    pub(crate) async fn reopen(&self) -> Result<(), StoreError> {
+        let (reply, done) = oneshot::channel();
+        self.queue.send(Command::Reopen(reply)).await.map_err(|_| StoreError::Closed)?;
         done.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -295,6 +305,10 @@ impl Log {
                         self.commit(std::mem::take(&mut group));
                         let _ = reply.send(self.seal());
                     }
+                    Command::Reopen(reply) => {
+                        self.commit(std::mem::take(&mut group));
+                        let _ = reply.send(self.reopen());
+                    }
                     Command::Stop => {
                         self.commit(group);
                         return;
@@ -315,7 +329,7 @@ impl Log {
             bytes.extend_from_slice(&header(self.next_seq + i as u64, &request.payload, request.payload_crc));
             bytes.extend_from_slice(&request.payload);
         }
-        let refused = self.shared.read_only.read().clone();
+        let refused = self.shared.read_only.read().as_ref().map(|cause| cause.reason().to_owned());
         if let Some(reason) = refused.or_else(|| self.write(&bytes).err()) {
             for request in group {
                 let _ = request.reply.send(Err(AppendError::ReadOnly { reason: reason.clone() }));
@@ -350,7 +364,7 @@ impl Log {
     }
 
     /// Makes bytes durable, or says why not. After a failed sync nobody knows what the disk holds, so the store takes no
-    /// further writes until a new segment could be begun (see [`Log::seal`]).
+    /// further writes until a new segment could be begun (see [`Log::reopen`]).
     fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
         if self.segment.bytes > SEGMENT_BYTES {
             self.segment = Segment::create(&self.dir, self.segment.number + 1).map_err(|e| self.fail(&e))?;
@@ -361,20 +375,33 @@ impl Log {
     fn fail(&self, e: &StoreError) -> String {
         let reason = e.to_string();
         tracing::error!(error = %reason, "the log cannot be written; the store is read-only");
-        *self.shared.read_only.write() = Some(reason.clone());
+        *self.shared.read_only.write() = Some(ReadOnly::Log(reason.clone()));
         reason
     }
 
-    fn seal(&mut self) -> Result<(), StoreError> {
-        // Also after a failed write: a new segment that could be created and synced ends the read-only state.
-        let through = self.segment.number;
-        if self.shared.state.read().active.is_empty() && self.shared.read_only.read().is_none() {
+    /// A new segment that could be created and synced ends the read-only state of a log that could not be written.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        if !matches!(*self.shared.read_only.read(), Some(ReadOnly::Log(_))) {
             return Ok(());
         }
-        self.segment = Segment::create(&self.dir, through + 1)?;
-        if self.shared.read_only.write().take().is_some() {
-            tracing::info!("the log can be written again");
+        self.segment = Segment::create(&self.dir, self.segment.number + 1)?;
+        *self.shared.read_only.write() = None;
+        tracing::info!("the log can be written again; writes are taken");
+        Ok(())
+    }
+
+    fn seal(&mut self) -> Result<(), StoreError> {
+        let through = self.segment.number;
+        if self.shared.state.read().active.is_empty() {
+            return self.reopen();
         }
+        self.segment = Segment::create(&self.dir, through + 1)?;
+        let mut cause = self.shared.read_only.write();
+        if matches!(*cause, Some(ReadOnly::Log(_))) {
+            *cause = None;
+            tracing::info!("the log can be written again; writes are taken");
+        }
+        drop(cause);
         let mut state = self.shared.state.write();
         debug_assert!(state.sealed.is_none(), "a flush seals only after the last one is done");
         let active = std::mem::take(&mut state.active);

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use grid_model::time::MINUTE_NS;
 use grid_model::{Table, TenantId, Timestamp};
@@ -131,12 +130,7 @@ impl Store {
                 // The lock is held per job, so that a flush never waits for a whole round.
                 let _one_at_a_time = self.shared.maintenance.lock().await;
                 let done = self.run_job(&tenant, table, job, &mut report).await;
-                let counter = if done.is_ok() {
-                    &self.shared.counters.compactions
-                } else {
-                    &self.shared.counters.compaction_errors
-                };
-                counter.fetch_add(1, Ordering::Relaxed);
+                self.shared.note_compaction(done.as_ref().err());
                 done?;
             }
         }

@@ -1,7 +1,6 @@
 //! From buffer to files: sealed rows become sorted Parquet, one commit makes them visible and their WAL segments superfluous.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
 use arrow::compute::take_record_batch;
@@ -41,8 +40,7 @@ impl Store {
     pub async fn flush(&self) -> Result<FlushReport, StoreError> {
         let _one_at_a_time = self.shared.maintenance.lock().await;
         let done = self.flush_locked().await;
-        let counter = if done.is_ok() { &self.shared.counters.flushes } else { &self.shared.counters.flush_errors };
-        counter.fetch_add(1, Ordering::Relaxed);
+        self.shared.note_flush(done.as_ref().err());
         done
     }
 

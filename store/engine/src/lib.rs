@@ -15,6 +15,7 @@
 //! - This crate does not know DataFusion.
 
 pub mod store;
+pub mod health;
 pub mod append;
 pub mod wal;
 pub mod buffer;
@@ -45,10 +46,11 @@ pub use compact::CompactReport;
 pub use error::{OpenError, StoreError};
 pub use expire::ExpireReport;
 pub use flush::FlushReport;
+pub use health::Health;
 pub use import::{BillImport, ImportError, ImportReport, ImportSession};
 pub use index::SeriesIndex;
 pub use limits::Limits;
 pub use rewrite::{DeleteReport, RowFilter};
 pub use snapshot::Snapshot;
-pub use store::{Clock, Health, Store, StoreOptions, StoreStats};
+pub use store::{Clock, Store, StoreOptions, StoreStats};
 pub use wal::replay::Recovery;

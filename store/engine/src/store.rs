@@ -13,6 +13,7 @@ use crate::append::Writer;
 use crate::buffer::Buffer;
 use crate::catalog::{Catalog, FileEntry, HiddenCharges};
 use crate::error::{OpenError, StoreError};
+use crate::health::{Failures, ReadOnly};
 use crate::index::SeriesIndex;
 use crate::limits::Limits;
 use crate::lock::DirLock;
@@ -75,7 +76,10 @@ pub(crate) struct Shared {
     /// Signalled when a flush has made room.
     pub room: Notify,
     /// Why nothing can be written, if so.
-    pub read_only: RwLock<Option<String>>,
+    pub read_only: RwLock<Option<ReadOnly>>,
+    pub failures: Mutex<Failures>,
+    /// Free bytes of the disk when it was last looked at.
+    pub free_bytes_seen: AtomicU64,
     /// Entries that left the catalog and whose files may still be read.
     pub graveyard: Mutex<Vec<Arc<FileEntry>>>,
     pub text_indexes: TextIndexCache,
@@ -147,18 +151,8 @@ pub struct StoreStats {
     pub compactions: u64,
     /// Compactions that failed since the start.
     pub compaction_errors: u64,
-}
-
-/// Whether the store works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// It does.
-    Ok,
-    /// It answers queries and refuses writes.
-    ReadOnly {
-        /// Why.
-        reason: String,
-    },
+    /// Free bytes of the data directory's disk when it was last looked at; `None` before that.
+    pub disk_free_bytes: Option<u64>,
 }
 
 impl Store {
@@ -203,6 +197,8 @@ impl Store {
             flush_wanted: Notify::new(),
             room: Notify::new(),
             read_only: RwLock::new(None),
+            failures: Mutex::default(),
+            free_bytes_seen: AtomicU64::new(u64::MAX),
             graveyard: Mutex::new(Vec::new()),
             text_indexes: TextIndexCache::default(),
             counters: Counters::default(),
@@ -259,14 +255,6 @@ impl Store {
         tenants
     }
 
-    /// Whether the store works.
-    pub fn health(&self) -> Health {
-        match &*self.shared.read_only.read() {
-            None => Health::Ok,
-            Some(reason) => Health::ReadOnly { reason: reason.clone() },
-        }
-    }
-
     /// Figures.
     pub fn stats(&self) -> StoreStats {
         let state = self.shared.state.read();
@@ -292,6 +280,7 @@ impl Store {
             flush_errors: get(&c.flush_errors),
             compactions: get(&c.compactions),
             compaction_errors: get(&c.compaction_errors),
+            disk_free_bytes: Some(get(&self.shared.free_bytes_seen)).filter(|n| *n != u64::MAX),
         }
     }
 

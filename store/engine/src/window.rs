@@ -35,9 +35,12 @@ impl Window {
         WIDTHS.iter().map(|(_, w)| *w).find(|w| *w > width).unwrap_or(width)
     }
 
+    /// At the ends of time a window is cut off, not moved: the one that holds `i64::MIN` is narrower than its width.
     fn aligned(time: i64, width: i64) -> Self {
-        let start = time.div_euclid(width).saturating_mul(width);
-        Self { start, end: start.saturating_add(width) }
+        let start = i128::from(time.div_euclid(width)) * i128::from(width);
+        let end = start + i128::from(width);
+        let clamp = |t: i128| i64::try_from(t).unwrap_or(if t < 0 { i64::MIN } else { i64::MAX });
+        Self { start: clamp(start), end: clamp(end) }
     }
 
     /// Whether both times (closed interval) lie inside.
@@ -67,6 +70,15 @@ mod tests {
                 prop_assert!(wx == wy || wx.end <= wy.start || wy.end <= wx.start, "{wx:?} {wy:?}");
             }
         }
+    }
+
+    /// Found by the property test: the first window of time used to overlap the second.
+    #[test]
+    fn the_first_window_of_time_ends_where_the_second_begins() {
+        let now = Timestamp::from_secs(1_764_547_200).unwrap();
+        let first = Window::of(Timestamp(i64::MIN), now);
+        assert_eq!(first.start, i64::MIN);
+        assert_eq!(Window::of(Timestamp(first.end), now).start, first.end);
     }
 
     #[test]

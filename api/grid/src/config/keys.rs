@@ -89,6 +89,12 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("storage.series_max", COUNT, "5000000", "series per tenant; writes of more are answered 429"),
     key(
+        "storage.free_bytes_min",
+        Kind::Bytes,
+        "256MiB",
+        "free bytes of the data directory's disk below which writes are answered 503; 0 = only when it is full",
+    ),
+    key(
         "storage.compact_interval",
         Kind::Duration,
         "60s",

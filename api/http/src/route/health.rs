@@ -27,7 +27,7 @@ pub(crate) struct Alive {
 /// Whether the server can work.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
-    /// `ready` or `not ready`.
+    /// `ready`, `degraded` (it works, but something in the background fails and is tried again) or `not ready`.
     status: &'static str,
     /// What was looked at.
     checks: Vec<Check>,
@@ -36,7 +36,7 @@ pub(crate) struct Readiness {
 /// One thing that was looked at.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `wal`, `catalog`, `writes` or `drain`.
+    /// `wal`, `catalog`, `writes`, `files` or `drain`.
     name: &'static str,
     /// Whether it is well.
     ok: bool,
@@ -68,7 +68,7 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
         Err(_) => Check { name: "catalog", ok: false, detail: format!("no answer within {CATALOG_TIMEOUT:?}") },
     });
     checks.push(match state.store.health() {
-        Health::Ok => Check { name: "writes", ok: true, detail: "possible".to_owned() },
+        Health::Ok | Health::Degraded { .. } => Check { name: "writes", ok: true, detail: "possible".to_owned() },
         Health::ReadOnly { reason } => {
             Check { name: "writes", ok: false, detail: format!("read-only, queries still work: {reason}") }
         }
@@ -77,6 +77,11 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
         checks.push(Check { name: "drain", ok: false, detail: "the server is shutting down".to_owned() });
     }
     let ready = checks.iter().all(|c| c.ok);
+    let mut status = if ready { "ready" } else { "not ready" };
+    if let Health::Degraded { reason } = state.store.health() {
+        checks.push(Check { name: "files", ok: false, detail: reason });
+        status = if ready { "degraded" } else { status };
+    }
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(Readiness { status: if ready { "ready" } else { "not ready" }, checks })).into_response()
+    (code, Json(Readiness { status, checks })).into_response()
 }

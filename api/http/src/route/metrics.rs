@@ -73,8 +73,11 @@ fn read_process() -> Option<Process> {
 
 fn store(out: &mut Exposition, state: &ApiState) {
     let s = state.store.stats();
-    let read_only = f64::from(u8::from(state.store.health() != Health::Ok));
+    let read_only = f64::from(u8::from(matches!(state.store.health(), Health::ReadOnly { .. })));
     out.gauge("grid_store_read_only", "1 while writes are refused.", &[], read_only);
+    if let Some(free) = s.disk_free_bytes {
+        out.gauge("grid_store_disk_free_bytes", "Free bytes of the data directory's disk.", &[], free as f64);
+    }
     out.gauge("grid_store_generation", "Generation of the catalog.", &[], s.generation as f64);
     out.gauge("grid_store_buffered_rows", "Rows that are in no file yet.", &[], s.buffered_rows as f64);
     out.gauge("grid_store_buffered_bytes", "Memory of rows that are in no file yet.", &[], s.buffered_bytes as f64);

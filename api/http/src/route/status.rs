@@ -77,9 +77,9 @@ pub(crate) struct Server {
     commit: Option<String>,
     /// When it started.
     started: String,
-    /// `ok` or `read-only`.
+    /// `ok`, `degraded` or `read-only`.
     health: &'static str,
-    /// Why it is read-only.
+    /// Why it is degraded or read-only.
     reason: Option<String>,
     /// Whether callers need a token.
     authentication: bool,
@@ -126,9 +126,11 @@ pub(crate) async fn get(
 fn server(state: &ApiState, holds: &Holds) -> Server {
     let (health, reason) = match state.store.health() {
         Health::Ok => ("ok", None),
-        // The reason may name paths, which are the operator's business.
-        Health::ReadOnly { reason } => ("read-only", (holds.0 == Tenants::Any).then_some(reason)),
+        Health::Degraded { reason } => ("degraded", Some(reason)),
+        Health::ReadOnly { reason } => ("read-only", Some(reason)),
     };
+    // The reason may name paths, which are the operator's business.
+    let reason = reason.filter(|_| holds.0 == Tenants::Any);
     Server {
         version: state.info.version.clone(),
         commit: state.info.commit.clone(),
