@@ -34,9 +34,9 @@ test: build peers ## all tests: units, properties, suites against the binary wit
 peers: ## install what the suites talk to (a Python environment, a Prometheus) under the target directory
 	@bash tests/peers/setup.sh "$(PEERS)"
 
-bench: rust ## what is measured so far of speed, on the release build
+bench: rust peers ## speed, sizes and memory beside peers, on the release build (PARTS="ingest size", BENCH=--write)
 	cargo build --locked --workspace --release --bin grid --bin bench
-	"$(CARGO_TARGET_DIR)/release/bench"
+	GRID_PEERS="$(PEERS)" "$(CARGO_TARGET_DIR)/release/bench" $(BENCH) $(PARTS)
 
 fuzz: rust ## fuzz every decoder for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
@@ -50,9 +50,10 @@ scorecard: build peers ## every bar with its figure: 200 kill cycles, the demo i
 	@rm -f "$(FIGURES)"
 	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" GRID_KILL_CYCLES=$(KILL_CYCLES) GRID_TENANT_CASES=2000 \
 	    cargo test --locked --workspace --no-fail-fast $(SUITES:%=--test %)
-	cargo build --locked --workspace --release --bin grid
+	cargo build --locked --workspace --release --bin grid --bin bench
 	-GRID_FIGURES="$(FIGURES)" GRID_BIN="$(CARGO_TARGET_DIR)/release/grid" \
 	    cargo test --locked --workspace --test demo the_first_answer
+	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" "$(CARGO_TARGET_DIR)/release/bench"
 	@cargo build --quiet --locked --workspace --bin scorecard
 	@GRID_FIGURES="$(FIGURES)" "$(CARGO_TARGET_DIR)/debug/scorecard"
 

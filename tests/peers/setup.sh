@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the peers that the suites talk to, once, into a folder: a Python environment with the packages of
-# requirements.txt, and a Prometheus. What cannot be had is said, and its suite says SKIPPED.
+# requirements.txt, a Prometheus, and (for the benchmarks) a VictoriaMetrics. What cannot be had is said, and its suite says
+# SKIPPED.
 # Usage: setup.sh DIR
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,6 +18,10 @@ python_peers() {
 }
 
 python_peers || { rm -rf "$dir/venv"; echo "peers: no Python environment; the suites that need it will be skipped" >&2; }
-bash "$here/prometheus.sh" "$dir/prometheus" >/dev/null 2>"$dir/prometheus.log" ||
-    echo "peers: no Prometheus (see $dir/prometheus.log); its suite will be skipped" >&2
+program() { # folder, Debian's package
+    bash "$here/debian.sh" "$dir/$1" "$2" >/dev/null 2>"$dir/$1.log" ||
+        echo "peers: no $2 (see $dir/$1.log); its suite will be skipped" >&2
+}
+program prometheus prometheus
+program victoria victoria-metrics
 exit 0

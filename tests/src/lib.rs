@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`server`] (start, kill, restart, ask), [`answer`] (SQL answers as comparable values), [`wire`]
 //! (bodies that clients send), [`otlp`] (what a payload must read back as), [`peers`] (real clients and readers),
-//! [`figures`] (what the scorecard prints).
+//! [`figures`] (what the scorecard prints), [`powercut`] (a disk that forgets and fails, beneath the real binary).
 //!
 //! Architecture invariants:
 //! - A suite speaks to Grid only through its sockets, its command line and the files it wrote.
@@ -15,6 +15,7 @@ pub mod wire;
 pub mod otlp;
 pub mod peers;
 pub mod figures;
+pub mod powercut;
 
 pub use figures::{figure, skip};
 pub use server::{Grid, Options, grid_binary, run_grid};

@@ -27,6 +27,11 @@ pub fn prometheus() -> Result<PathBuf, String> {
     found(folder().join("prometheus/unpacked/usr/bin/prometheus"))
 }
 
+/// A real VictoriaMetrics.
+pub fn victoria_metrics() -> Result<PathBuf, String> {
+    found(folder().join("victoria/unpacked/usr/bin/victoria-metrics"))
+}
+
 fn found(path: PathBuf) -> Result<PathBuf, String> {
     if path.exists() { Ok(path) } else { Err(format!("no {} (run `make peers`)", path.display())) }
 }
@@ -63,6 +68,11 @@ impl Peer {
             .spawn()
             .context("start the peer")?;
         Ok(Self { child })
+    }
+
+    /// The process id; `None` once the process has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Asks the peer to end and waits.

@@ -118,6 +118,11 @@ impl Grid {
         Ok(())
     }
 
+    /// Waits for an end that has another cause.
+    pub async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        Ok(self.child.wait().await?)
+    }
+
     /// Asks the server to end, and waits.
     pub async fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
         signal(self.child.id().context("the server has ended already")?, "TERM")?;

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Puts a real Prometheus into a folder without installing it on the machine: Debian's package, unpacked.
-# Usage: prometheus.sh DIR. Prints the binary's path. The stable release's package (2.42) knows remote write 1.0
-# only, so a newer suite is asked first, from the mirror that this machine already uses; its lists stay in DIR.
+# Puts a program of Debian's into a folder without installing it on the machine: the package, unpacked.
+# Usage: debian.sh DIR PACKAGE. Prints the program's path; it must be called like the package. The stable release's packages
+# may be old (its Prometheus knows remote write 1.0 only, and it has no VictoriaMetrics), so a newer suite is asked first, from
+# the mirror that this machine already uses; its lists stay in DIR.
 set -euo pipefail
-dir=$(mkdir -p "$1" && cd "$1" && pwd)
-bin=$dir/unpacked/usr/bin/prometheus
+dir=$(mkdir -p "$1" && cd "$1" && pwd) package=$2
+bin=$dir/unpacked/usr/bin/$package
 # A machine whose libc is older than the newer package's would find a binary that does not start.
 works() { [ -x "$bin" ] && "$bin" --version >/dev/null 2>&1; }
 works && { echo "$bin"; exit 0; }
-command -v apt-get >/dev/null || { echo "prometheus.sh: no apt-get here" >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "debian.sh: no apt-get here" >&2; exit 1; }
 
 unpack() { # apt options...
     rm -rf "$dir/unpacked" "$dir"/*.deb
-    (cd "$dir" && apt-get "$@" download prometheus) >&2 && dpkg -x "$dir"/prometheus_*.deb "$dir/unpacked" && works
+    (cd "$dir" && apt-get "$@" download "$package") >&2 && dpkg -x "$dir/$package"_*.deb "$dir/unpacked" && works
 }
 
 newer() { # suite: apt reads a copy of the machine's Debian sources in which only the suite differs

@@ -1,0 +1,60 @@
+//! A bill in the words of FOCUS 1.0: charges per hour of resources of a dozen services.
+
+use std::fmt::Write as _;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+const HEADER: &str = "BillingAccountId,BillingAccountName,BillingCurrency,BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,\
+ChargePeriodEnd,ChargeCategory,ChargeDescription,ChargeFrequency,BilledCost,EffectiveCost,ListCost,ContractedCost,ListUnitPrice,\
+ContractedUnitPrice,PricingCategory,PricingQuantity,PricingUnit,ConsumedQuantity,ConsumedUnit,ProviderName,PublisherName,\
+InvoiceIssuerName,RegionId,RegionName,AvailabilityZone,ResourceId,ResourceName,ResourceType,ServiceCategory,ServiceName,SkuId,\
+SkuPriceId,SubAccountId,SubAccountName,Tags";
+
+/// Name, category, unit, price of the unit.
+const SERVICES: [(&str, &str, &str, f64); 12] = [
+    ("Elastic Compute", "Compute", "Hours", 0.0416),
+    ("Block Storage", "Storage", "GB-Hours", 0.000_11),
+    ("Object Storage", "Storage", "GB-Hours", 0.000_03),
+    ("Object Requests", "Storage", "Requests", 0.000_000_4),
+    ("Managed Database", "Databases", "Hours", 0.272),
+    ("Load Balancing", "Networking", "LCU-Hours", 0.008),
+    ("Data Transfer", "Networking", "GB", 0.09),
+    ("Functions", "Compute", "GB-Seconds", 0.000_016_7),
+    ("Queue Service", "Integration", "Requests", 0.000_000_4),
+    ("Key Management", "Security", "Requests", 0.000_003),
+    ("Logging", "Management and Governance", "GB", 0.5),
+    ("Container Registry", "Developer Tools", "GB-Hours", 0.000_14),
+];
+
+/// A bill of one month with so many charges, as CSV.
+pub(crate) fn csv(charges: usize, seed: u64) -> String {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut out = String::with_capacity(charges * 620);
+    out.push_str(HEADER);
+    out.push('\n');
+    for i in 0..charges {
+        let (service, category, unit, price) = SERVICES[rng.random_range(0..SERVICES.len())];
+        let (resource, account, region) = (rng.random_range(0..4000), rng.random_range(0..12), rng.random_range(1..4));
+        let hour = i * 30 * 24 / charges.max(1);
+        let (day, hour) = (hour / 24 + 1, hour % 24);
+        let quantity = (rng.random_range(0.0..1.0_f64).powi(2) * 1e9).round() / 1e7;
+        let list = quantity * price;
+        let (contracted, effective) = (list * 0.9, list * 0.72);
+        let team = ["web", "data", "platform", "mobile", "ml"][resource % 5];
+        let _ = writeln!(
+            out,
+            "112233445566,Example Ltd,USD,2026-09-01T00:00:00Z,2026-10-01T00:00:00Z,2026-09-{day:02}T{hour:02}:00:00Z,\
+             2026-09-{day:02}T{hour:02}:59:59Z,Usage,${price} per {unit} of {service},Usage-Based,{contracted:.10},{effective:.10},{list:.10},\
+             {contracted:.10},{price},{:.12},Standard,{quantity},{unit},{quantity},{unit},Example Cloud,Example Cloud,Example Cloud Inc.,\
+             eu-central-{region},Frankfurt {region},eu-central-{region}a,arn:example:{account}:resource/r-{resource:08x},r-{resource:08x},\
+             Instance,{category},{service},SKU{:06},SKU{:06}.USD,acc-{account:02},Team {account},\"{{\"\"team\"\": \"\"{team}\"\", \
+             \"\"env\"\": \"\"{}\"\"}}\"",
+            price * 0.9,
+            resource % 97,
+            resource % 97,
+            if resource % 3 == 0 { "dev" } else { "prod" }
+        );
+    }
+    out
+}
