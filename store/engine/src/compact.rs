@@ -69,8 +69,9 @@ pub fn pick(table: Table, files: &[Arc<FileEntry>], now: Timestamp) -> Vec<Job> 
                 }
                 let closed = window.end.saturating_add(CLOSED_AFTER_NS) <= now.0;
                 jobs.extend(bounded_runs(&list, |run| {
-                    let unindexed = run.len() == 1 && table == Table::Logs && run[0].text_index.is_none();
-                    run.len() >= OPEN_FILES_MAX || closed && (several(run) || unindexed)
+                    // A file of one flush alone gets its lasting encoding and its text index.
+                    let unsettled = run.len() == 1 && run[0].level == 0;
+                    run.len() >= OPEN_FILES_MAX || closed && (several(run) || unsettled)
                 }));
             }
             jobs
@@ -232,7 +233,7 @@ mod tests {
         check(&[file(1, 1, 0, 1, 10), file(2, 2, 0, 1, 10)], &[]);
         let many: Vec<_> = (0..8).map(|i| file(i, i as u64, 0, 1, 10)).collect();
         check(&many, &[&[0, 1, 2, 3, 4, 5, 6, 7]]);
-        check(&[file(1, 1, -5 * h, -5 * h + 1, 10)], &[]);
+        check(&[file(1, 1, -5 * h, -5 * h + 1, 10)], &[&[1]]);
     }
 
     #[test]
@@ -246,6 +247,6 @@ mod tests {
     fn a_run_stays_within_bounds() {
         let big = COMPACT_ROWS_MAX / 2 + 1;
         let t = -9 * DAY_NS;
-        check(&[file(1, 1, t, t, big), file(2, 2, t, t, big), file(3, 3, t, t, 1)], &[&[2, 3]]);
+        check(&[file(1, 1, t, t, big), file(2, 2, t, t, big), file(3, 3, t, t, 1)], &[&[1], &[2, 3]]);
     }
 }

@@ -13,6 +13,7 @@ use crate::catalog::{Commit, NewFile};
 use crate::error::StoreError;
 use crate::index::SeriesIndex;
 use crate::limits::FLUSH_WINDOWS_MAX;
+use crate::parquet_write::Rest;
 use crate::sort::{sort_rows, split_by, time_bounds};
 use crate::store::{Shared, Store};
 use crate::wal::segment;
@@ -157,7 +158,8 @@ fn encode_sorted(
 }
 
 fn encode_file(shared: &Shared, origin: &Origin, sorted: &RecordBatch) -> Result<Encoded, StoreError> {
-    let bytes = parquet_write::encode(origin.table, sorted)?;
+    let rest = if origin.level > 0 { Rest::Long } else { Rest::Short };
+    let bytes = parquet_write::encode(origin.table, sorted, rest)?;
     let (min, max) = time_bounds(sorted, origin.table.time_column())?.unwrap_or_default();
     let folder = format!("{}/{}", tenant_folder(&origin.tenant), origin.table.name());
     let name = format!("{folder}/{:016x}-{}", origin.seqs.1, shared.nonce());

@@ -26,6 +26,7 @@ pub mod objects;
 pub mod parquet_write;
 pub mod parquet_read;
 pub mod sort;
+mod decimals;
 pub mod window;
 pub mod flush;
 pub mod compact;
