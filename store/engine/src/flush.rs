@@ -197,7 +197,7 @@ pub(crate) async fn put_all(shared: &Shared, encoded: Vec<Encoded>) -> Result<Ve
 }
 
 /// A tenant's name as a folder: characters that object stores escape in their own ways are escaped here, in one way.
-fn tenant_folder(tenant: &TenantId) -> String {
+pub(crate) fn tenant_folder(tenant: &TenantId) -> String {
     let mut out = String::new();
     for b in tenant.as_str().bytes() {
         if b.is_ascii_alphanumeric() || b == b'-' || b == b'_' {

@@ -1,5 +1,7 @@
 //! Rows as Parquet: which encoding each column gets, and why. See docs/formats/parquet.md.
 
+use std::io::Write;
+
 use arrow::array::RecordBatch;
 use grid_model::Table;
 use grid_model::table::{exemplars, logs, samples, series, spans};
@@ -15,15 +17,49 @@ const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Rows of a page: what a point lookup decodes at least.
 const PAGE_ROWS: usize = 8 * 1024;
 
+/// Encoded bytes of a row group: one of very long rows ends early, because the writer holds a row group in memory.
+const ROW_GROUP_BYTES: usize = 64 << 20;
+
 /// A sorted batch as the bytes of a Parquet file.
+pub fn encode(table: Table, sorted: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
+    let mut writer = ParquetWriter::new(table, sorted, sorted.num_rows(), Vec::new())?;
+    writer.write(sorted)?;
+    writer.finish()
+}
+
+/// A Parquet file in the making: sorted batches go in one after the other, row groups come out at `W` as they fill.
 ///
 /// The Arrow schema is not embedded: a reader sees plain Parquet types (text, not dictionaries), whoever it is.
-pub fn encode(table: Table, sorted: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
-    let options =
-        ArrowWriterOptions::new().with_properties(properties(table, sorted.num_rows())).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), sorted.schema(), options)?;
-    writer.write(sorted)?;
-    writer.into_inner()
+pub struct ParquetWriter<W: Write + Send> {
+    inner: ArrowWriter<W>,
+}
+
+impl<W: Write + Send> ParquetWriter<W> {
+    /// A file of about `rows` rows that begins with the rows of `first`, which are still to be written.
+    pub fn new(table: Table, first: &RecordBatch, rows: usize, sink: W) -> Result<Self, ParquetError> {
+        let options = ArrowWriterOptions::new().with_properties(properties(table, rows)).with_skip_arrow_metadata(true);
+        Ok(Self { inner: ArrowWriter::try_new_with_options(sink, first.schema(), options)? })
+    }
+
+    /// Appends rows that sort behind those before.
+    pub fn write(&mut self, sorted: &RecordBatch) -> Result<(), ParquetError> {
+        self.inner.write(sorted)
+    }
+
+    /// Bytes that wait in memory for the end of their row group.
+    pub fn held_bytes(&self) -> usize {
+        self.inner.memory_size()
+    }
+
+    /// Ends the row group now, to give its memory back.
+    pub fn end_row_group(&mut self) -> Result<(), ParquetError> {
+        self.inner.flush()
+    }
+
+    /// Writes the footer.
+    pub fn finish(self) -> Result<W, ParquetError> {
+        self.inner.into_inner()
+    }
 }
 
 fn properties(table: Table, rows: usize) -> WriterProperties {
@@ -32,6 +68,7 @@ fn properties(table: Table, rows: usize) -> WriterProperties {
         .set_created_by(concat!("grid ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(Some(64))
