@@ -1,6 +1,7 @@
 //! Rows as Parquet: which encoding each column gets, and why. See docs/formats/parquet.md.
 
-use crate::decimals;
+use std::io::Write;
+
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use grid_model::Table;
@@ -12,10 +13,15 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use crate::decimals;
+
 /// Rows of a row group: the unit that a scan skips or reads.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Rows of a page: what a point lookup decodes at least.
 const PAGE_ROWS: usize = 8 * 1024;
+
+/// Encoded bytes of a row group: one of very long rows ends early, because the writer holds a row group in memory.
+const ROW_GROUP_BYTES: usize = 64 << 20;
 
 /// How long a file will rest, which decides what its encoding may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,21 +32,68 @@ pub enum Rest {
     Long,
 }
 
+impl Rest {
+    /// By the level of the file.
+    pub fn of_level(level: u8) -> Self {
+        if level > 0 { Self::Long } else { Self::Short }
+    }
+}
+
 /// A sorted batch as the bytes of a Parquet file.
+pub fn encode(table: Table, sorted: &RecordBatch, rest: Rest) -> Result<Vec<u8>, ParquetError> {
+    let sorted = if table == Table::Series { &without_absent(sorted)? } else { sorted };
+    let mut writer = ParquetWriter::new(table, sorted, sorted.num_rows(), rest, Vec::new())?;
+    writer.write(sorted)?;
+    writer.finish()
+}
+
+/// A Parquet file in the making: sorted batches go in one after the other, row groups come out at `W` as they fill.
 ///
 /// The Arrow schema is not embedded: a reader sees plain Parquet types (text, not dictionaries), whoever it is.
-pub fn encode(table: Table, sorted: &RecordBatch, rest: Rest) -> Result<Vec<u8>, ParquetError> {
-    let sorted = &match (table, rest) {
-        (Table::Samples, Rest::Long) => decimals::split(sorted)?,
-        (Table::Samples, Rest::Short) => decimals::unsplit(sorted)?,
-        (Table::Series, _) => without_absent(sorted)?,
-        _ => sorted.clone(),
-    };
-    let options =
-        ArrowWriterOptions::new().with_properties(properties(table, sorted, rest)?).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), sorted.schema(), options)?;
-    writer.write(sorted)?;
-    writer.into_inner()
+pub struct ParquetWriter<W: Write + Send> {
+    inner: ArrowWriter<W>,
+    table: Table,
+    rest: Rest,
+}
+
+impl<W: Write + Send> ParquetWriter<W> {
+    /// A file of about `rows` rows that begins with the rows of `first`, which are still to be written.
+    pub fn new(table: Table, first: &RecordBatch, rows: usize, rest: Rest, sink: W) -> Result<Self, ParquetError> {
+        let first = stored(table, rest, first)?;
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(table, &first, rows, rest)?)
+            .with_skip_arrow_metadata(true);
+        Ok(Self { inner: ArrowWriter::try_new_with_options(sink, first.schema(), options)?, table, rest })
+    }
+
+    /// Appends rows that sort behind those before.
+    pub fn write(&mut self, sorted: &RecordBatch) -> Result<(), ParquetError> {
+        self.inner.write(&stored(self.table, self.rest, sorted)?)
+    }
+
+    /// Bytes that wait in memory for the end of their row group.
+    pub fn held_bytes(&self) -> usize {
+        self.inner.memory_size()
+    }
+
+    /// Ends the row group now, to give its memory back.
+    pub fn end_row_group(&mut self) -> Result<(), ParquetError> {
+        self.inner.flush()
+    }
+
+    /// Writes the footer.
+    pub fn finish(self) -> Result<W, ParquetError> {
+        self.inner.into_inner()
+    }
+}
+
+/// Rows in the columns of their file.
+fn stored(table: Table, rest: Rest, rows: &RecordBatch) -> Result<RecordBatch, ParquetError> {
+    Ok(match (table, rest) {
+        (Table::Samples, Rest::Long) => decimals::split(rows)?,
+        (Table::Samples, Rest::Short) => decimals::unsplit(rows)?,
+        _ => rows.clone(),
+    })
 }
 
 /// The batch without nullable columns that are null throughout: series of Prometheus clients have none of OTLP's seventeen, which would
@@ -79,8 +132,7 @@ fn encoded_bytes(column: &ArrayRef, encoding: Encoding) -> Result<usize, Parquet
     Ok(writer.into_inner()?.len())
 }
 
-fn properties(table: Table, batch: &RecordBatch, rest: Rest) -> Result<WriterProperties, ParquetError> {
-    let rows = batch.num_rows();
+fn properties(table: Table, first: &RecordBatch, rows: usize, rest: Rest) -> Result<WriterProperties, ParquetError> {
     let column = |name: &str| ColumnPath::from(name);
     let level = match (table, rest) {
         (Table::Samples, Rest::Long) => 12,
@@ -91,6 +143,7 @@ fn properties(table: Table, batch: &RecordBatch, rest: Rest) -> Result<WriterPro
         .set_created_by(concat!("grid ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(Some(64))
@@ -114,9 +167,9 @@ fn properties(table: Table, batch: &RecordBatch, rest: Rest) -> Result<WriterPro
             if rest == Rest::Long {
                 // Measured, not guessed: counters want deltas, gauges streams; a common clock wants copies, a ragged one deltas.
                 let mantissa =
-                    smallest(batch, samples::MANTISSA, [Encoding::DELTA_BINARY_PACKED, Encoding::BYTE_STREAM_SPLIT])?;
+                    smallest(first, samples::MANTISSA, [Encoding::DELTA_BINARY_PACKED, Encoding::BYTE_STREAM_SPLIT])?;
                 b = plain(b, samples::MANTISSA, mantissa);
-                let time = smallest(batch, samples::TIME, [Encoding::DELTA_BINARY_PACKED, Encoding::PLAIN])?;
+                let time = smallest(first, samples::TIME, [Encoding::DELTA_BINARY_PACKED, Encoding::PLAIN])?;
                 b = plain(b, samples::TIME, time);
                 // A page of a sorted column with few values is tiny; its header is not.
                 b = b.set_data_page_row_count_limit(ROW_GROUP_ROWS);
