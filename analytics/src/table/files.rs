@@ -1,5 +1,6 @@
 //! A table whose rows rest in files and buffer as they are: logs, spans, exemplars, metadata.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
@@ -159,7 +160,7 @@ impl Source {
         let queries = if table == Table::Logs { body_queries(filters) } else { Vec::new() };
         let mut out = Vec::with_capacity(files.len());
         for file in files {
-            let mut rows: Option<Vec<u32>> = None;
+            let mut rows: Option<Vec<Range<u32>>> = None;
             for query in &queries {
                 let Some(found) = self.text_rows(&file, query).await? else { continue };
                 rows = Some(match rows {
@@ -169,7 +170,7 @@ impl Source {
             }
             match rows {
                 Some(rows) if rows.is_empty() => {}
-                Some(rows) if (rows.len() as u64) < file.rows / TEXT_ROWS_SHARE => {
+                Some(rows) if count(&rows) < file.rows / TEXT_ROWS_SHARE => {
                     counts.files_text_indexed += 1;
                     let selection = selection_of(&rows, usize::try_from(file.rows).unwrap_or(usize::MAX));
                     out.push((file, Some(selection)));
@@ -180,7 +181,7 @@ impl Source {
         Ok(out)
     }
 
-    async fn text_rows(&self, file: &Arc<FileEntry>, query: &Query) -> Result<Option<Vec<u32>>> {
+    async fn text_rows(&self, file: &Arc<FileEntry>, query: &Query) -> Result<Option<Vec<Range<u32>>>> {
         if file.text_index.is_none() {
             return Ok(None);
         }
@@ -288,27 +289,31 @@ fn body_queries(filters: &[Expr]) -> Vec<Query> {
     out
 }
 
-/// What two ascending lists share.
-fn intersect(a: &[u32], b: &[u32]) -> Vec<u32> {
-    let mut b = b.iter().peekable();
-    a.iter()
-        .filter(|x| {
-            while b.next_if(|y| y < x).is_some() {}
-            b.peek() == Some(x)
-        })
-        .copied()
-        .collect()
-}
-
-fn selection_of(rows: &[u32], total: usize) -> RowSelection {
-    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-    for row in rows.iter().map(|r| *r as usize) {
-        match ranges.last_mut() {
-            Some(last) if last.end == row => last.end += 1,
-            _ => ranges.push(row..row + 1),
+/// What two lists of ranges share, each ascending and apart.
+fn intersect(a: &[Range<u32>], b: &[Range<u32>]) -> Vec<Range<u32>> {
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    let mut out = Vec::new();
+    while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
+        let both = x.start.max(y.start)..x.end.min(y.end);
+        if x.end < y.end {
+            a.next()
+        } else {
+            b.next()
+        };
+        if !both.is_empty() {
+            out.push(both);
         }
     }
-    RowSelection::from_consecutive_ranges(ranges.into_iter(), total)
+    out
+}
+
+/// Rows in ranges.
+fn count(ranges: &[Range<u32>]) -> u64 {
+    ranges.iter().map(|r| u64::from(r.end - r.start)).sum()
+}
+
+fn selection_of(ranges: &[Range<u32>], total: usize) -> RowSelection {
+    RowSelection::from_consecutive_ranges(ranges.iter().map(|r| r.start as usize..r.end as usize), total)
 }
 
 /// A batch in a schema: columns by name, missing ones null, types equal but for details of nesting.
@@ -388,10 +393,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_become_runs() {
-        let selection = selection_of(&[0, 1, 5, 9], 10);
+    fn ranges_become_runs() {
+        let selection = selection_of(&[0..2, 5..6, 9..10], 10);
         assert_eq!(selection.row_count(), 4);
         assert_eq!(selection.skipped_row_count(), 6);
-        assert_eq!(intersect(&[1, 3, 5, 9], &[0, 3, 4, 9, 12]), [3, 9]);
+        for (a, b, expected) in [
+            (vec![1..4, 5..6, 9..12], vec![0..2, 3..10, 11..20], vec![1..2, 3..4, 5..6, 9..10, 11..12]),
+            (vec![0..5, 8..9], vec![], vec![]),
+            (vec![0..5, 6..8], vec![1..5, 7..9], vec![1..5, 7..8]),
+        ] {
+            assert_eq!(intersect(&a, &b), expected);
+            assert_eq!(intersect(&b, &a), expected);
+        }
     }
 }

@@ -9,9 +9,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::concat;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::RecordBatch;
 use grid_model::table::logs;
 use grid_model::{Table, Timestamp};
 use object_store::{ObjectStoreExt as _, WriteMultipart};
@@ -24,7 +22,7 @@ use crate::merge::{Gauge, Run, gather};
 use crate::parquet_write::{ParquetWriter, Rest};
 use crate::sort::{time_bounds, times};
 use crate::store::Shared;
-use crate::text_index;
+use crate::text_index::TextIndexBuilder;
 use crate::wal::segment::sync_dir;
 use crate::window::Window;
 
@@ -151,29 +149,12 @@ impl Drop for Sink {
     }
 }
 
-/// The text index of a file in the making.
-#[derive(Default)]
-struct Bodies(Vec<ArrayRef>);
-
-impl Bodies {
-    fn push(&mut self, rows: &RecordBatch) {
-        self.0.extend(rows.column_by_name(logs::BODY).cloned());
-    }
-
-    fn finish(self) -> Result<Vec<u8>, StoreError> {
-        let parts: Vec<&dyn arrow::array::Array> = self.0.iter().map(AsRef::as_ref).collect();
-        let body = concat(&parts)?;
-        let schema = Arc::new(Schema::new(vec![Field::new(logs::BODY, DataType::Utf8, true)]));
-        text_index::build(&RecordBatch::try_new(schema, vec![body])?)
-    }
-}
-
 /// One file in the making.
 struct FileWriter {
     /// What the catalog will say of it; bytes, rows and times are filled in at the end.
     file: NewFile,
     writer: ParquetWriter<Sink>,
-    bodies: Option<Bodies>,
+    text: Option<TextIndexBuilder>,
     raw_bytes: u64,
 }
 
@@ -210,14 +191,14 @@ impl Making {
         self.written.files.push(file.clone());
         let sink = Sink::create(&self.shared, &file.path)?;
         let writer = ParquetWriter::new(origin.table, first, self.rows, Rest::of_level(origin.level), sink)?;
-        Ok(FileWriter { file, writer, bodies: self.indexed.then(Bodies::default), raw_bytes: 0 })
+        Ok(FileWriter { file, writer, text: self.indexed.then(TextIndexBuilder::new), raw_bytes: 0 })
     }
 
     fn end(&mut self, done: FileWriter) -> Result<(), StoreError> {
-        let FileWriter { mut file, writer, bodies, .. } = done;
+        let FileWriter { mut file, writer, text, .. } = done;
         file.bytes = writer.finish()?.finish()?;
-        if let (Some(bodies), Some(path)) = (bodies, &file.text_index) {
-            let index = bodies.finish()?;
+        if let (Some(text), Some(path)) = (text, &file.text_index) {
+            let index = text.finish()?;
             let mut sink = Sink::create(&self.shared, path)?;
             sink.write_all(&index).map_err(StoreError::io("write", path))?;
             sink.finish()?;
@@ -236,8 +217,8 @@ impl FileWriter {
         self.file.max_time = self.file.max_time.max(Timestamp(max));
         self.file.rows += rows.num_rows() as u64;
         self.writer.write(rows)?;
-        if let Some(bodies) = &mut self.bodies {
-            bodies.push(rows);
+        if let (Some(text), Some(bodies)) = (&mut self.text, rows.column_by_name(logs::BODY)) {
+            text.push(bodies)?;
         }
         Ok(())
     }
