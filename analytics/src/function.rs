@@ -5,6 +5,7 @@ pub(crate) mod time_bucket;
 pub(crate) mod text_match;
 pub(crate) mod attr;
 pub(crate) mod is_stale;
+pub(crate) mod restore_value;
 pub(crate) mod counter;
 pub(crate) mod quantile;
 pub(crate) mod decimal;

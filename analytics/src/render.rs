@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 
 use crate::engine::SqlAnswer;
 use crate::error::QueryError;
+use crate::table::files::{conform, retyped};
 use cell::Columns;
 
 /// Rows of a row group of a Parquet answer: they are held in memory until it is full.
@@ -125,6 +126,11 @@ fn failed(e: impl std::fmt::Display) -> QueryError {
 impl Renderer {
     /// A renderer of batches of `schema`.
     pub fn new(format: Format, schema: SchemaRef) -> Result<Self, QueryError> {
+        // Not every reader of Arrow and Parquet knows views.
+        let schema = match format {
+            Format::Arrow | Format::Parquet => retyped(&schema, &DataType::Utf8View, &DataType::Utf8),
+            _ => schema,
+        };
         let mut this = Self { format, schema, rows: 0, arrow: None, parquet: None, table: Vec::new() };
         match format {
             Format::Arrow => this.arrow = Some(StreamWriter::try_new(Vec::new(), &this.schema).map_err(failed)?),
@@ -185,12 +191,12 @@ impl Renderer {
             }
             Format::Arrow => {
                 let Some(writer) = &mut self.arrow else { return Err(failed("it was finished")) };
-                writer.write(batch).map_err(failed)?;
+                writer.write(&conform(batch, &self.schema).map_err(failed)?).map_err(failed)?;
                 Ok(std::mem::take(writer.get_mut()))
             }
             Format::Parquet => {
                 let Some((writer, sink)) = &mut self.parquet else { return Err(failed("it was finished")) };
-                writer.write(batch).map_err(failed)?;
+                writer.write(&conform(batch, &self.schema).map_err(failed)?).map_err(failed)?;
                 Ok(sink.take())
             }
         }

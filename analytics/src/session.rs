@@ -100,7 +100,7 @@ fn template(threads: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
     // See the module `exact`.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
-    // Buffer and files must agree on the type of text.
+    // Buffer and files must agree on the type of text, see `table::files::scan_schema`.
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.parquet.schema_force_view_types = false;
     // Decided per query, see `table::prune::late_materialisation`.

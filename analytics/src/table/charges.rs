@@ -21,7 +21,7 @@ use grid_model::{Table, Timestamp};
 use grid_store::catalog::HiddenCharges;
 
 use super::Source;
-use super::files::keep_columns;
+use super::files::{keep_columns, scan_schema};
 
 /// See the module.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct ChargesTable {
 #[async_trait]
 impl TableProvider for ChargesTable {
     fn schema(&self) -> SchemaRef {
-        Table::Charges.schema()
+        scan_schema(Table::Charges)
     }
 
     fn table_type(&self) -> TableType {
@@ -50,7 +50,7 @@ impl TableProvider for ChargesTable {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let schema = Table::Charges.schema();
+        let schema = scan_schema(Table::Charges);
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
         let hidden = self.source.snapshot.hidden_charges();
         if hidden.is_empty() {
@@ -112,7 +112,7 @@ impl ScalarUDFImpl for NotReplaced {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [import, account, period] = arrays.as_slice() else { return exec_err!("not_replaced needs three columns") };
-        let (import, account) = (import.as_string::<i32>(), account.as_string::<i32>());
+        let (import, account) = (import.as_string_view(), account.as_string_view());
         let period = period.as_primitive::<TimestampNanosecondType>();
         let visible =
             |row: usize| !self.hidden.contains(import.value(row), account.value(row), Timestamp(period.value(row)));

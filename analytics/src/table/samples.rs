@@ -22,7 +22,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use grid_model::table::samples::{self, METRIC, SERIES_ID, TIME, VALUE};
+use grid_model::table::samples::{self, MANTISSA, METRIC, SCALE, SERIES_ID, TIME, VALUE};
 use grid_model::{SeriesId, Table, Timestamp};
 use grid_store::FileEntry;
 
@@ -33,6 +33,7 @@ use super::scan_exec::{ScanCounts, ScanExec};
 use super::series_exec::{ById, SeriesExec, Source as From};
 use super::{Source, prune};
 use crate::function::is_stale::is_stale_udf;
+use crate::function::restore_value::restore_value_udf;
 use crate::limits::{BATCH_ROWS, SERIES_IN_PREDICATE_MAX};
 
 /// Whether the value is Prometheus' stale marker.
@@ -187,6 +188,36 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Columns of files, with the values restored from the form in which compacted files keep them.
+    fn read(&self, groups: Vec<FileGroup>, columns: &[usize], options: ReadOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = samples::file_schema();
+        let value = schema.index_of(VALUE)?;
+        if !columns.contains(&value) {
+            return self.source.read_files(self.state, schema, groups, columns, options);
+        }
+        let mut stored = columns.to_vec();
+        for name in [MANTISSA, SCALE] {
+            stored.push(schema.index_of(name)?);
+        }
+        let plan = self.source.read_files(self.state, Arc::clone(&schema), groups, &stored, options)?;
+        let below = plan.schema();
+        let column =
+            |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, &below)?)) };
+        let mut exprs = Vec::with_capacity(columns.len());
+        for at in columns {
+            let name = schema.field(*at).name();
+            let expr = if *at == value {
+                let arguments = vec![column(VALUE)?, column(MANTISSA)?, column(SCALE)?];
+                let config = Arc::new(self.state.config_options().clone());
+                Arc::new(ScalarFunctionExpr::try_new(restore_value_udf(), arguments, &below, config)?)
+            } else {
+                column(name)?
+            };
+            exprs.push(ProjectionExpr { expr, alias: name.clone() });
+        }
+        Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
+    }
+
     /// Files that touch no other.
     fn free(&self, mut files: Vec<Arc<FileEntry>>, columns: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = samples::file_schema();
@@ -200,7 +231,7 @@ impl Reader<'_> {
         }
         let groups = spread.into_iter().map(|(_, files)| FileGroup::new(files)).collect();
         let (predicate, late) = self.series_predicate(&schema)?;
-        self.source.read_files(self.state, schema, groups, columns, ReadOptions { late, predicate, ordering: None })
+        self.read(groups, columns, ReadOptions { late, predicate, ordering: None })
     }
 
     /// What is known of the chosen series as a condition on file columns, and whether rows should be chosen by it while
@@ -241,7 +272,7 @@ impl Reader<'_> {
         let (predicate, late) = self.series_predicate(&file_schema)?;
         let options = ReadOptions { late, predicate, ordering: None };
         let groups = vec![FileGroup::new(vec![part])];
-        let input = self.source.read_files(self.state, file_schema, groups, columns, options)?;
+        let input = self.read(groups, columns, options)?;
         let condition = overlap::outside(&time_column(schema)?, intervals)?;
         Ok(Arc::new(FilterExec::try_new(condition, input)?))
     }
@@ -273,7 +304,7 @@ impl Reader<'_> {
                 ordering: None,
             };
             let groups = vec![FileGroup::new(vec![part])];
-            let mut input = self.source.read_files(self.state, Arc::clone(&file_schema), groups, &columns, options)?;
+            let mut input = self.read(groups, &columns, options)?;
             if !member.whole {
                 // The reader may leave a condition out; this one may not be.
                 let condition = overlap::inside(&time_column(&merged)?, &cluster.intervals)?;

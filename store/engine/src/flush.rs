@@ -13,6 +13,7 @@ use crate::catalog::{Commit, NewFile};
 use crate::error::StoreError;
 use crate::index::SeriesIndex;
 use crate::limits::FLUSH_WINDOWS_MAX;
+use crate::parquet_write::Rest;
 use crate::sort::{sort_rows, split_by, time_bounds};
 use crate::store::{Shared, Store};
 use crate::wal::segment;
@@ -157,7 +158,7 @@ fn encode_sorted(
 }
 
 fn encode_file(shared: &Shared, origin: &Origin, sorted: &RecordBatch) -> Result<Encoded, StoreError> {
-    let bytes = parquet_write::encode(origin.table, sorted)?;
+    let bytes = parquet_write::encode(origin.table, sorted, Rest::of_level(origin.level))?;
     let (min, max) = time_bounds(sorted, origin.table.time_column())?.unwrap_or_default();
     let folder = format!("{}/{}", tenant_folder(&origin.tenant), origin.table.name());
     let name = format!("{folder}/{:016x}-{}", origin.seqs.1, shared.nonce());
@@ -197,7 +198,7 @@ pub(crate) async fn put_all(shared: &Shared, encoded: Vec<Encoded>) -> Result<Ve
 }
 
 /// A tenant's name as a folder: characters that object stores escape in their own ways are escaped here, in one way.
-fn tenant_folder(tenant: &TenantId) -> String {
+pub(crate) fn tenant_folder(tenant: &TenantId) -> String {
     let mut out = String::new();
     for b in tenant.as_str().bytes() {
         if b.is_ascii_alphanumeric() || b == b'-' || b == b'_' {

@@ -12,10 +12,21 @@ pub const RECORD_BYTES_MAX: usize = 256 << 20;
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Windows into which one flush splits a table's rows; rows spread wider rest in one file until compaction splits it.
 pub const FLUSH_WINDOWS_MAX: usize = 64;
-/// Rows that one compaction holds in memory.
-pub const COMPACT_ROWS_MAX: u64 = 4_000_000;
-/// Bytes of Parquet that one compaction reads.
-pub const COMPACT_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of Parquet that one compaction reads: how much room on the disk it may need, and how long it may take.
+pub const COMPACT_BYTES_MAX: u64 = 2 << 30;
+/// Files that one compaction reads at once: each costs memory for a page of every column.
+pub const COMPACT_FILES_MAX: usize = 32;
+/// Bytes of memory of one compaction or rewriting: [`MERGE_READ_BYTES`], [`MERGE_WRITE_BYTES`], and what the decoders and the text
+/// index hold beside.
+pub const MERGE_BYTES_MAX: usize = 256 << 20;
+/// Bytes of decoded rows that a merge holds.
+pub const MERGE_READ_BYTES: usize = 64 << 20;
+/// Bytes of encoded rows that wait for the end of their row groups, over all files that a merge has open.
+pub const MERGE_WRITE_BYTES: usize = 64 << 20;
+/// Rows of a compacted file; the next file takes the rest.
+pub const FILE_ROWS_MAX: u64 = 16_000_000;
+/// Decoded bytes of the rows of a compacted file. For logs it bounds their text index too, which is built in memory.
+pub const FILE_RAW_BYTES_MAX: u64 = 1 << 30;
 
 /// The bounds that a user may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,3 +57,4 @@ impl Default for Limits {
 }
 
 const _: () = assert!(GROUP_BYTES_MAX as u64 <= SEGMENT_BYTES);
+const _: () = assert!(MERGE_READ_BYTES + MERGE_WRITE_BYTES <= MERGE_BYTES_MAX / 2);

@@ -6,6 +6,7 @@ use grid_model::Table;
 use grid_model::table::samples;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::decimals;
 use crate::error::StoreError;
 use crate::sort::conform;
 
@@ -22,7 +23,9 @@ pub fn read_all(table: Table, bytes: Bytes) -> Result<Vec<RecordBatch>, StoreErr
     }
     let mut out = Vec::new();
     for batch in reader.with_batch_size(BATCH_ROWS).build()? {
-        out.push(conform(&batch?, &schema)?);
+        let batch = batch?;
+        let batch = if table == Table::Samples { decimals::join(&batch)? } else { batch };
+        out.push(conform(&batch, &schema)?);
     }
     Ok(out)
 }

@@ -1,6 +1,9 @@
 //! Rows as Parquet: which encoding each column gets, and why. See docs/formats/parquet.md.
 
-use arrow::array::RecordBatch;
+use std::io::Write;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
 use grid_model::Table;
 use grid_model::table::{exemplars, logs, samples, series, spans};
 use parquet::arrow::ArrowWriter;
@@ -10,28 +13,137 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use crate::decimals;
+
 /// Rows of a row group: the unit that a scan skips or reads.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Rows of a page: what a point lookup decodes at least.
 const PAGE_ROWS: usize = 8 * 1024;
 
-/// A sorted batch as the bytes of a Parquet file.
-///
-/// The Arrow schema is not embedded: a reader sees plain Parquet types (text, not dictionaries), whoever it is.
-pub fn encode(table: Table, sorted: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
-    let options =
-        ArrowWriterOptions::new().with_properties(properties(table, sorted.num_rows())).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), sorted.schema(), options)?;
-    writer.write(sorted)?;
-    writer.into_inner()
+/// Encoded bytes of a row group: one of very long rows ends early, because the writer holds a row group in memory.
+const ROW_GROUP_BYTES: usize = 64 << 20;
+
+/// How long a file will rest, which decides what its encoding may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Until its window is compacted.
+    Short,
+    /// For good, as far as is known.
+    Long,
 }
 
-fn properties(table: Table, rows: usize) -> WriterProperties {
+impl Rest {
+    /// By the level of the file.
+    pub fn of_level(level: u8) -> Self {
+        if level > 0 { Self::Long } else { Self::Short }
+    }
+}
+
+/// A sorted batch as the bytes of a Parquet file.
+pub fn encode(table: Table, sorted: &RecordBatch, rest: Rest) -> Result<Vec<u8>, ParquetError> {
+    let sorted = if table == Table::Series { &without_absent(sorted)? } else { sorted };
+    let mut writer = ParquetWriter::new(table, sorted, sorted.num_rows(), rest, Vec::new())?;
+    writer.write(sorted)?;
+    writer.finish()
+}
+
+/// A Parquet file in the making: sorted batches go in one after the other, row groups come out at `W` as they fill.
+///
+/// The Arrow schema is not embedded: a reader sees plain Parquet types (text, not dictionaries), whoever it is.
+pub struct ParquetWriter<W: Write + Send> {
+    inner: ArrowWriter<W>,
+    table: Table,
+    rest: Rest,
+}
+
+impl<W: Write + Send> ParquetWriter<W> {
+    /// A file of about `rows` rows that begins with the rows of `first`, which are still to be written.
+    pub fn new(table: Table, first: &RecordBatch, rows: usize, rest: Rest, sink: W) -> Result<Self, ParquetError> {
+        let first = stored(table, rest, first)?;
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(table, &first, rows, rest)?)
+            .with_skip_arrow_metadata(true);
+        Ok(Self { inner: ArrowWriter::try_new_with_options(sink, first.schema(), options)?, table, rest })
+    }
+
+    /// Appends rows that sort behind those before.
+    pub fn write(&mut self, sorted: &RecordBatch) -> Result<(), ParquetError> {
+        self.inner.write(&stored(self.table, self.rest, sorted)?)
+    }
+
+    /// Bytes that wait in memory for the end of their row group.
+    pub fn held_bytes(&self) -> usize {
+        self.inner.memory_size()
+    }
+
+    /// Ends the row group now, to give its memory back.
+    pub fn end_row_group(&mut self) -> Result<(), ParquetError> {
+        self.inner.flush()
+    }
+
+    /// Writes the footer.
+    pub fn finish(self) -> Result<W, ParquetError> {
+        self.inner.into_inner()
+    }
+}
+
+/// Rows in the columns of their file.
+fn stored(table: Table, rest: Rest, rows: &RecordBatch) -> Result<RecordBatch, ParquetError> {
+    Ok(match (table, rest) {
+        (Table::Samples, Rest::Long) => decimals::split(rows)?,
+        (Table::Samples, Rest::Short) => decimals::unsplit(rows)?,
+        _ => rows.clone(),
+    })
+}
+
+/// The batch without nullable columns that are null throughout: series of Prometheus clients have none of OTLP's seventeen, which would
+/// cost as much as their labels. Readers fill them with nulls.
+fn without_absent(batch: &RecordBatch) -> Result<RecordBatch, ParquetError> {
+    let present = |i: &usize| {
+        let column = batch.column(*i);
+        !batch.schema().field(*i).is_nullable() || column.null_count() < column.len()
+    };
+    Ok(batch.project(&(0..batch.num_columns()).filter(present).collect::<Vec<_>>())?)
+}
+
+/// Of some encodings of a column the one that takes the fewest bytes on the first row group's rows.
+fn smallest(batch: &RecordBatch, name: &str, encodings: [Encoding; 2]) -> Result<Encoding, ParquetError> {
+    let Some(column) = batch.column_by_name(name) else { return Ok(encodings[0]) };
+    let head = column.slice(0, column.len().min(ROW_GROUP_ROWS));
+    let mut sizes = Vec::with_capacity(encodings.len());
+    for encoding in encodings {
+        sizes.push((encoded_bytes(&head, encoding)?, encoding));
+    }
+    Ok(sizes.into_iter().min_by_key(|(bytes, _)| *bytes).map_or(encodings[0], |(_, encoding)| encoding))
+}
+
+fn encoded_bytes(column: &ArrayRef, encoding: Encoding) -> Result<usize, ParquetError> {
+    let schema = Schema::new(vec![Field::new("x", column.data_type().clone(), true)]);
+    let batch = RecordBatch::try_new(schema.into(), vec![ArrayRef::clone(column)])?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_dictionary_enabled(false)
+        .set_encoding(encoding)
+        .set_data_page_row_count_limit(ROW_GROUP_ROWS)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
+    writer.write(&batch)?;
+    Ok(writer.into_inner()?.len())
+}
+
+fn properties(table: Table, first: &RecordBatch, rows: usize, rest: Rest) -> Result<WriterProperties, ParquetError> {
     let column = |name: &str| ColumnPath::from(name);
+    let level = match (table, rest) {
+        (Table::Samples, Rest::Long) => 12,
+        (Table::Series, _) => 9,
+        _ => 3,
+    };
     let mut b = WriterProperties::builder()
         .set_created_by(concat!("grid ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(Some(64))
@@ -43,14 +155,36 @@ fn properties(table: Table, rows: usize) -> WriterProperties {
     let plain = |b: WriterPropertiesBuilder, name: &str, encoding: Encoding| {
         b.set_column_dictionary_enabled(column(name), false).set_column_encoding(column(name), encoding)
     };
-    b = plain(b, table.time_column(), Encoding::DELTA_BINARY_PACKED);
+    if table != Table::Series {
+        b = plain(b, table.time_column(), Encoding::DELTA_BINARY_PACKED);
+    }
     match table {
         Table::Samples => {
-            b = plain(b, samples::SERIES_ID, Encoding::DELTA_BINARY_PACKED);
             // Neighbouring floats of a series share their high bytes; split into streams, zstd sees the runs.
             b = plain(b, samples::VALUE, Encoding::BYTE_STREAM_SPLIT);
+            // Ids are hashes in runs: zstd copies what a delta only shortens.
+            b = plain(b, samples::SERIES_ID, Encoding::PLAIN);
+            if rest == Rest::Long {
+                // Measured, not guessed: counters want deltas, gauges streams; a common clock wants copies, a ragged one deltas.
+                let mantissa =
+                    smallest(first, samples::MANTISSA, [Encoding::DELTA_BINARY_PACKED, Encoding::BYTE_STREAM_SPLIT])?;
+                b = plain(b, samples::MANTISSA, mantissa);
+                let time = smallest(first, samples::TIME, [Encoding::DELTA_BINARY_PACKED, Encoding::PLAIN])?;
+                b = plain(b, samples::TIME, time);
+                // A page of a sorted column with few values is tiny; its header is not.
+                b = b.set_data_page_row_count_limit(ROW_GROUP_ROWS);
+            }
         }
-        Table::Series => b = plain(b, series::SERIES_ID, Encoding::PLAIN),
+        Table::Series => {
+            b = plain(b, series::SERIES_ID, Encoding::PLAIN);
+            // Sorted names share their beginnings.
+            b = plain(b, series::METRIC, Encoding::DELTA_BYTE_ARRAY);
+            // Labels repeat in the order of their neighbours, which zstd sees and a dictionary hides.
+            for part in ["key", "value"] {
+                let path = ColumnPath::from(vec![series::LABELS.to_owned(), "entries".to_owned(), part.to_owned()]);
+                b = b.set_column_dictionary_enabled(path, false);
+            }
+        }
         Table::Exemplars => b = with_bloom(b, exemplars::TRACE_ID, rows),
         Table::Logs => {
             b = with_bloom(b, logs::TRACE_ID, rows);
@@ -63,7 +197,7 @@ fn properties(table: Table, rows: usize) -> WriterProperties {
         }
         Table::Metadata | Table::Charges => {}
     }
-    b.build()
+    Ok(b.build())
 }
 
 /// A Bloom filter, so that a lookup by id opens only the row groups that can hold it. Ids are random: no dictionary.

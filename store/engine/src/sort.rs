@@ -235,7 +235,7 @@ pub fn time_bounds(batch: &RecordBatch, time_column: &str) -> Result<Option<(i64
     Ok(times.iter().min().copied().zip(times.iter().max().copied()))
 }
 
-fn times<'a>(batch: &'a RecordBatch, time_column: &str) -> Result<&'a [i64], ArrowError> {
+pub(crate) fn times<'a>(batch: &'a RecordBatch, time_column: &str) -> Result<&'a [i64], ArrowError> {
     let column =
         batch.column_by_name(time_column).ok_or_else(|| ArrowError::SchemaError(format!("no column {time_column}")))?;
     let column = column

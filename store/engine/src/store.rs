@@ -67,8 +67,10 @@ pub(crate) struct Shared {
     pub objects: Objects,
     pub lock: DirLock,
     pub state: RwLock<State>,
-    /// Held by whatever changes files: flush, compaction, rewriting, import, retention. One at a time.
+    /// Held by whatever changes files: flush, rewriting, import, retention, and compaction for its commit. One at a time.
     pub maintenance: tokio::sync::Mutex<()>,
+    /// Held by a round of compactions.
+    pub compacting: tokio::sync::Mutex<()>,
     /// Held by an import from its decision to its commit.
     pub importing: Arc<tokio::sync::Mutex<()>>,
     /// Signalled when the buffer asks for a flush.
@@ -193,6 +195,7 @@ impl Store {
             lock,
             state: RwLock::new(state),
             maintenance: tokio::sync::Mutex::new(()),
+            compacting: tokio::sync::Mutex::new(()),
             importing: Arc::default(),
             flush_wanted: Notify::new(),
             room: Notify::new(),

@@ -1,296 +1,71 @@
-//! The text index beside a compacted log file: which rows hold which token of `body`. Document number = row number.
+//! The text index beside a compacted log file: which rows can hold which token of `body`.
 //!
-//! It narrows, it never decides: an answer holds at least the matching rows, and the scan checks them again. Built by tantivy
-//! with the tokenizer of [`crate::text`], without its limit of 40 characters, which would be a silent miss.
-//!
-//! A file is a bundle: magic, count, then name length, name, data length, data of each of tantivy's files.
+//! It narrows, it never decides: an answer holds at least the matching rows, and the scan checks them again. So it speaks of blocks of
+//! adjacent rows. Words rest in tantivy's term dictionary, each with its blocks. What looks like an id (ids,
+//! long numbers, blobs) is different in nearly every row and would make the dictionary larger than the rows, so it rests in Bloom
+//! filters, one per group of blocks; the first two bytes of every id are a term of tantivy too, for prefixes. The reasons are in
+//! ADR 0013.
+
+mod build;
+mod bundle;
+mod filter;
+mod postings;
+mod search;
+mod words;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch};
-use grid_model::table::logs;
 use parking_lot::Mutex;
-use tantivy::directory::{Directory as _, RamDirectory};
-use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
-use tantivy::{DocSet as _, Index, TERMINATED, TantivyDocument, Term};
 
+pub use self::build::{BUILD_BYTES_MAX, TextIndexBuilder, build};
+use self::bundle::Part;
 use crate::catalog::FileEntry;
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::text::{Query, tokens_at};
+use crate::text::Query;
 
-const MAGIC: &[u8; 8] = b"gridtxt1";
-const BODY: &str = "body";
-const TOKENIZER: &str = "grid";
-/// Memory of a build before it spills within the RAM directory.
-const BUILD_BYTES: usize = 64 << 20;
+/// Blocks that share a filter.
+const GROUP_BLOCKS: usize = 8;
+/// What begins a term that is the beginning of ids; no word holds it, and all sort after it.
+const MARKER: u8 = 1;
 /// Bytes of bundles that stay open.
 const CACHE_BYTES_MAX: usize = 64 << 20;
-/// Bytes of a token that the index keeps; longer ones are found by their beginning. Tantivy drops terms over 65,530 bytes.
-const TOKEN_BYTES_MAX: usize = 1024;
-/// Terms that a prefix may expand to before it stops narrowing.
-const PREFIX_TERMS_MAX: usize = 4096;
-/// Beyond this share of rows, reading by row costs more than scanning.
-const USEFUL_SHARE: f64 = 0.35;
 
 fn text_error(e: impl std::fmt::Display) -> StoreError {
     StoreError::Text(e.to_string())
 }
 
-/// Indexes the bodies of a sorted batch of logs.
-pub fn build(sorted: &RecordBatch) -> Result<Vec<u8>, StoreError> {
-    let mut schema = Schema::builder();
-    let indexing = TextFieldIndexing::default()
-        .set_tokenizer(TOKENIZER)
-        .set_index_option(IndexRecordOption::Basic)
-        .set_fieldnorms(false);
-    let body = schema.add_text_field(BODY, TextOptions::default().set_indexing_options(indexing));
-    let tokenizers = TokenizerManager::new();
-    tokenizers.register(TOKENIZER, Words);
-    let mut writer = Index::builder()
-        .schema(schema.build())
-        .tokenizers(tokenizers)
-        .single_segment_index_writer(RamDirectory::create(), BUILD_BYTES)
-        .map_err(text_error)?;
-    let column = sorted.column_by_name(logs::BODY).and_then(|c| c.as_string_opt::<i32>());
-    let column = column.ok_or_else(|| StoreError::Text("logs without a text column body".into()))?;
-    for row in 0..column.len() {
-        let mut document = TantivyDocument::new();
-        if column.is_valid(row) {
-            document.add_text(body, column.value(row));
-        }
-        writer.add_document(document).map_err(text_error)?;
-    }
-    bundle(&writer.finalize().map_err(text_error)?)
+/// An opened text index; without parts if it does not narrow anything.
+struct TextIndex {
+    parts: Option<Vec<Part>>,
 }
 
-fn bundle(index: &Index) -> Result<Vec<u8>, StoreError> {
-    let directory = index.directory();
-    let mut names: Vec<PathBuf> = directory.list_managed_files().into_iter().collect();
-    names.push(PathBuf::from("meta.json"));
-    names.sort();
-    names.dedup();
-    let mut out = MAGIC.to_vec();
-    let mut files = Vec::new();
-    for name in names {
-        if !directory.exists(&name).map_err(text_error)? {
-            continue;
-        }
-        // Raw, with tantivy's footers: `open_read` would strip them, and opening the bundle checks them.
-        let bytes = directory.atomic_read(&name).map_err(text_error)?;
-        files.push((name, bytes));
-    }
-    out.extend_from_slice(&(files.len() as u32).to_le_bytes());
-    for (name, bytes) in files {
-        let name = name.to_string_lossy().into_owned();
-        out.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(&bytes);
-    }
-    Ok(out)
-}
-
-fn open(bundle: &[u8]) -> Result<Index, StoreError> {
-    let short = || StoreError::Text("the bundle is cut short".into());
-    let mut at = bundle.strip_prefix(MAGIC).ok_or_else(|| StoreError::Text("not a text index".into()))?;
-    let mut take = |n: usize| -> Option<&[u8]> {
-        let (head, rest) = at.split_at_checked(n)?;
-        at = rest;
-        Some(head)
-    };
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0_usize, |n, b| n << 8 | usize::from(*b));
-    let count = number(take(4).ok_or_else(short)?);
-    let directory = RamDirectory::create();
-    for _ in 0..count {
-        let length = number(take(4).ok_or_else(short)?);
-        let name = String::from_utf8_lossy(take(length).ok_or_else(short)?).into_owned();
-        let length = number(take(8).ok_or_else(short)?);
-        directory.atomic_write(Path::new(&name), take(length).ok_or_else(short)?).map_err(text_error)?;
-    }
-    Index::open(directory).map_err(text_error)
-}
-
-#[derive(Clone)]
-struct Words;
-
-/// Tokens of one text, computed at once: a text is one log line.
-struct WordStream {
-    tokens: std::vec::IntoIter<(Range<usize>, String)>,
-    token: Token,
-}
-
-impl Tokenizer for Words {
-    type TokenStream<'a> = WordStream;
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream {
-        let tokens: Vec<_> = tokens_at(text).map(|(at, word)| (at, clip(&word).to_owned())).collect();
-        WordStream { tokens: tokens.into_iter(), token: Token::default() }
-    }
-}
-
-impl TokenStream for WordStream {
-    fn advance(&mut self) -> bool {
-        let Some((at, text)) = self.tokens.next() else { return false };
-        self.token = Token {
-            offset_from: at.start,
-            offset_to: at.end,
-            position: self.token.position.wrapping_add(1),
-            text,
-            position_length: 1,
-        };
-        true
-    }
-    fn token(&self) -> &Token {
-        &self.token
-    }
-    fn token_mut(&mut self) -> &mut Token {
-        &mut self.token
-    }
-}
-
-/// The beginning of a token that the index keeps.
-fn clip(word: &str) -> &str {
-    let mut end = word.len().min(TOKEN_BYTES_MAX);
-    while !word.is_char_boundary(end) {
-        end -= 1;
-    }
-    &word[..end]
-}
-
-/// A set of rows, one bit each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Rows(Vec<u64>);
-
-impl Rows {
-    fn none(rows: usize) -> Self {
-        Self(vec![0; rows.div_ceil(64)])
-    }
-    fn insert(&mut self, row: u32) {
-        self.0[row as usize / 64] |= 1 << (row % 64);
-    }
-    fn and(mut self, other: &Self) -> Self {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= b);
-        self
-    }
-    fn or(mut self, other: &Self) -> Self {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
-        self
-    }
-    fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        let bits = |(i, word): (usize, &u64)| {
-            let word = *word;
-            (0..64).filter(move |b| word >> b & 1 == 1).map(move |b| i as u32 * 64 + b)
-        };
-        self.0.iter().enumerate().flat_map(bits)
-    }
-    fn len(&self) -> usize {
-        self.0.iter().map(|w| w.count_ones() as usize).sum()
-    }
-}
-
-/// Rows that can match a query, ascending; `None` if the index does not narrow it.
-fn search(index: &Index, query: &Query) -> Result<Option<Vec<u32>>, StoreError> {
-    let reader = index.reader().map_err(text_error)?;
-    let searcher = reader.searcher();
-    let [segment] = searcher.segment_readers() else {
-        // An index of no rows has no segment.
-        return Ok(if searcher.segment_readers().is_empty() { Some(Vec::new()) } else { None });
-    };
-    let field = index.schema().get_field(BODY).map_err(text_error)?;
-    let inverted = segment.inverted_index(field).map_err(text_error)?;
-    let search = Search { inverted: &inverted, field, rows: segment.max_doc() as usize };
-    let Some(rows) = search.candidates(query)? else { return Ok(None) };
-    if rows.len() as f64 > USEFUL_SHARE * search.rows as f64 {
-        return Ok(None);
-    }
-    Ok(Some(rows.iter().collect()))
-}
-
-struct Search<'a> {
-    inverted: &'a tantivy::InvertedIndexReader,
-    field: Field,
-    rows: usize,
-}
-
-impl Search<'_> {
-    /// A superset of the matching rows; `None` means all.
-    fn candidates(&self, query: &Query) -> Result<Option<Rows>, StoreError> {
-        match query {
-            Query::Phrase { terms, prefix } => {
-                let mut all: Option<Rows> = None;
-                for (i, term) in terms.iter().enumerate() {
-                    let rows =
-                        if *prefix && i + 1 == terms.len() { self.prefix(term)? } else { Some(self.term(term)?) };
-                    all = meet(all, rows);
-                }
-                Ok(all)
+impl TextIndex {
+    /// Opens the index of a file of `rows` rows. One that cannot be used costs speed, never an answer: it does not narrow.
+    fn open(path: &str, bundle: &[u8], rows: u64) -> Self {
+        let parts = bundle::open(bundle).and_then(|parts| match parts {
+            Some(parts) if parts.last().map_or(0, Part::end_row) != rows => {
+                Err(StoreError::Text(format!("not of a file of {rows} rows")))
             }
-            Query::And(parts) => parts.iter().try_fold(None, |all, part| Ok(meet(all, self.candidates(part)?))),
-            Query::Or(parts) => {
-                let mut any = Rows::none(self.rows);
-                for part in parts {
-                    let Some(rows) = self.candidates(part)? else { return Ok(None) };
-                    any = any.or(&rows);
-                }
-                Ok(Some(any))
-            }
-            // The complement of a superset is no superset.
-            Query::Not(_) => Ok(None),
-        }
+            parts => Ok(parts),
+        });
+        parts.map_or_else(|error| Self::unusable(path, &error), |parts| Self { parts })
     }
 
-    fn term(&self, term: &str) -> Result<Rows, StoreError> {
-        let mut rows = Rows::none(self.rows);
-        let term = Term::from_field_text(self.field, clip(term));
-        if let Some(postings) = self.inverted.read_postings(&term, IndexRecordOption::Basic).map_err(text_error)? {
-            add(&mut rows, postings);
-        }
-        Ok(rows)
+    fn unusable(path: &str, error: &StoreError) -> Self {
+        tracing::warn!(path, %error, "a text index cannot be used; searches scan its file until it is compacted again");
+        Self { parts: None }
     }
 
-    fn prefix(&self, prefix: &str) -> Result<Option<Rows>, StoreError> {
-        let prefix = clip(prefix).as_bytes();
-        let mut rows = Rows::none(self.rows);
-        let mut stream = self.inverted.terms().range().ge(prefix).into_stream().map_err(text_error)?;
-        let mut terms = 0;
-        while stream.advance() && stream.key().starts_with(prefix) {
-            terms += 1;
-            if terms > PREFIX_TERMS_MAX {
-                return Ok(None);
-            }
-            let info = stream.value().clone();
-            let postings =
-                self.inverted.read_postings_from_terminfo(&info, IndexRecordOption::Basic).map_err(text_error)?;
-            add(&mut rows, postings);
-        }
-        Ok(Some(rows))
-    }
-}
-
-fn add(rows: &mut Rows, mut postings: tantivy::postings::SegmentPostings) {
-    if postings.doc_freq() == 0 {
-        return;
-    }
-    let mut doc = postings.doc();
-    while doc != TERMINATED {
-        rows.insert(doc);
-        doc = postings.advance();
-    }
-}
-
-fn meet(a: Option<Rows>, b: Option<Rows>) -> Option<Rows> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.and(&b)),
-        (one, None) | (None, one) => one,
+    fn search(&self, query: &Query) -> Result<Option<Vec<Range<u32>>>, StoreError> {
+        self.parts.as_ref().map_or(Ok(None), |parts| search::search(parts, query))
     }
 }
 
 /// Indexes by path with their sizes, the paths in the order of their opening, and the bytes of all.
-type OpenIndexes = (HashMap<String, (Arc<Index>, usize)>, std::collections::VecDeque<String>, usize);
+type OpenIndexes = (HashMap<String, (Arc<TextIndex>, usize)>, std::collections::VecDeque<String>, usize);
 
 /// Opened indexes, the oldest leaving first.
 #[derive(Default)]
@@ -299,11 +74,11 @@ pub(crate) struct TextIndexCache {
 }
 
 impl TextIndexCache {
-    fn get(&self, path: &str) -> Option<Arc<Index>> {
+    fn get(&self, path: &str) -> Option<Arc<TextIndex>> {
         self.open.lock().0.get(path).map(|(index, _)| Arc::clone(index))
     }
 
-    fn put(&self, path: &str, index: Arc<Index>, bytes: usize) {
+    fn put(&self, path: &str, index: Arc<TextIndex>, bytes: usize) {
         let (map, order, total) = &mut *self.open.lock();
         if map.insert(path.to_owned(), (index, bytes)).is_none() {
             order.push_back(path.to_owned());
@@ -325,21 +100,30 @@ impl TextIndexCache {
 }
 
 impl Store {
-    /// The rows of a log file whose body can match, ascending: at least those that do. `None` if there is no index or it does not
-    /// narrow the search.
-    pub async fn text_search(&self, file: &FileEntry, query: &Query) -> Result<Option<Vec<u32>>, StoreError> {
+    /// Ranges of rows of a log file whose body can match, ascending and apart: at least those rows that do. `None` if there is no
+    /// index or it does not narrow the search.
+    ///
+    /// # Errors
+    /// If the index cannot be fetched or searched.
+    pub async fn text_search(&self, file: &FileEntry, query: &Query) -> Result<Option<Vec<Range<u32>>>, StoreError> {
         let Some(path) = &file.text_index else { return Ok(None) };
         let cache = &self.shared.text_indexes;
         let index = match cache.get(path) {
             Some(index) => index,
             None => {
-                let bytes = self.shared.objects.get(path).await?;
-                let index = Arc::new(open(&bytes)?);
-                cache.put(path, Arc::clone(&index), bytes.len());
+                let (index, bytes) = match self.shared.objects.get(path).await {
+                    Ok(bytes) => (TextIndex::open(path, &bytes, file.rows), bytes.len()),
+                    Err(e @ StoreError::Object(object_store::Error::NotFound { .. })) => {
+                        (TextIndex::unusable(path, &e), 0)
+                    }
+                    Err(e) => return Err(e),
+                };
+                let index = Arc::new(index);
+                cache.put(path, Arc::clone(&index), bytes);
                 index
             }
         };
-        search(&index, query)
+        index.search(query)
     }
 }
 
@@ -347,7 +131,31 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use arrow::array::StringArray;
+    use proptest::prelude::*;
+
     use crate::wal::record::tests::log_batch;
+
+    fn opened(bundle: &[u8]) -> TextIndex {
+        TextIndex { parts: bundle::open(bundle).unwrap() }
+    }
+
+    fn rows(ranges: &[Range<u32>]) -> usize {
+        ranges.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The answered ranges, which hold every matching line.
+    fn checked(index: &TextIndex, lines: &[&str], query: &Query) -> Option<Vec<Range<u32>>> {
+        let found = index.search(query).unwrap()?;
+        assert!(found.windows(2).all(|w| w[0].end < w[1].start), "{found:?}");
+        for (row, line) in lines.iter().enumerate().filter(|(_, line)| query.matches(line)) {
+            assert!(
+                found.iter().any(|r| r.contains(&(row as u32))),
+                "{query:?}: row {row} ({line:?}) not in {found:?}"
+            );
+        }
+        Some(found)
+    }
 
     #[test]
     fn candidates_hold_every_match() {
@@ -357,7 +165,7 @@ mod tests {
         lines.push(long.clone());
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let bundle = build(&log_batch(&lines)).unwrap();
-        let index = open(&bundle).unwrap();
+        let index = opened(&bundle);
         let long_word = "a".repeat(70_000);
         let queries = [
             "user:42",
@@ -371,12 +179,165 @@ mod tests {
         ];
         for text in queries {
             let query = Query::parse(text).unwrap();
-            let matching: Vec<u32> = (0..lines.len() as u32).filter(|i| query.matches(lines[*i as usize])).collect();
-            let Some(found) = search(&index, &query).unwrap() else { continue };
-            assert!(matching.iter().all(|row| found.contains(row)), "{text}: {matching:?} not in {found:?}");
-            assert!(found.len() < 80, "{text} does not narrow");
+            let Some(found) = checked(&index, &lines, &query) else { continue };
+            assert!(rows(&found) < 80, "{text} does not narrow");
         }
-        assert_eq!(search(&index, &Query::parse("NOT reset").unwrap()).unwrap(), None);
-        assert_eq!(search(&index, &Query::parse("absent").unwrap()).unwrap(), Some(vec![]));
+        assert_eq!(index.search(&Query::parse("NOT reset").unwrap()).unwrap(), None);
+        assert_eq!(index.search(&Query::parse("absent").unwrap()).unwrap(), Some(vec![]));
+    }
+
+    #[test]
+    fn ids_are_found_in_their_group_and_words_in_their_block() {
+        let line = |i: u32| match i {
+            30_000 => "worker-wxyzefg77 Needle STRASSE stra\u{df}e".to_owned(),
+            _ => format!(
+                "request {} took {}ms trace={:016x}",
+                i,
+                i % 3000,
+                u64::from(i).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ),
+        };
+        let lines: Vec<String> = (0..40_000).map(line).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let index = opened(&build(&log_batch(&lines)).unwrap());
+        for (text, rows_max) in [
+            ("needle", 128),
+            ("NEED*", 128),
+            ("stra\u{df}*", 128),
+            ("wxyzefg77", 2 * 1024),
+            ("wxyz*", 1024),
+            ("w*", 1024),
+            ("12345", 3 * 1024),
+            ("\"request 12345\" took", 3 * 1024),
+            ("took AND needle", 128),
+        ] {
+            let found = checked(&index, &lines, &Query::parse(text).unwrap());
+            assert!(found.map_or(40_000, |f| rows(&f)) <= rows_max, "{text} narrows too little");
+        }
+        assert!(index.search(&Query::parse("request").unwrap()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_full_dictionary_misses_nothing() {
+        // Words without digits, more than the dictionary takes.
+        let word = |mut n: u32| {
+            let mut out = String::from("w");
+            while n > 0 {
+                out.push(char::from(b'a' + (n % 26) as u8));
+                n /= 26;
+            }
+            out
+        };
+        let lines: Vec<String> =
+            (0..3000).map(|i| (0..100).map(|j| word(i * 100 + j)).collect::<Vec<_>>().join(" ")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let index = opened(&build(&log_batch(&lines)).unwrap());
+        assert!(index.parts.as_ref().unwrap()[0].words_in_filters);
+        for n in [5, 1000, 131_000, 131_072, 140_000, 299_999] {
+            let found = checked(&index, &lines, &Query::parse(&word(n)).unwrap()).unwrap();
+            assert!(!found.is_empty() && rows(&found) < 300, "{n}: {found:?}");
+            let _ = checked(&index, &lines, &Query::parse(&format!("{}*", word(n))).unwrap());
+        }
+    }
+
+    #[test]
+    fn parts_cover_the_rows_one_after_the_other() {
+        let lines: Vec<String> = (0..30_000).map(|i| format!("line {} of {i:06}", i % 977)).collect();
+        let mut builder = TextIndexBuilder::new();
+        builder.pairs_max = 5000;
+        for piece in lines.chunks(777) {
+            builder.push(&piece.iter().map(Some).collect::<StringArray>()).unwrap();
+        }
+        let index = TextIndex::open("a.text", &builder.finish().unwrap(), lines.len() as u64);
+        assert!(index.parts.as_ref().unwrap().len() > 3);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        for text in ["000000", "029999", "017123", "\"line 42\"", "976 AND 021493"] {
+            assert!(checked(&index, &lines, &Query::parse(text).unwrap()).is_some_and(|f| !f.is_empty()), "{text}");
+        }
+    }
+
+    #[test]
+    fn damage_is_noticed_and_old_versions_do_not_narrow() {
+        let bundle = build(&log_batch(&["a b1234", "c"])).unwrap();
+        assert!(bundle::open(&bundle).unwrap().is_some());
+        for at in 0..bundle.len() {
+            assert!(bundle::open(&bundle[..at]).is_err(), "cut at {at}");
+            let mut damaged = bundle.clone();
+            damaged[at] ^= 0x41;
+            assert!(bundle::open(&damaged).is_err(), "damaged at {at}");
+        }
+        let query = Query::parse("absent").unwrap();
+        for (bundle, rows) in [(b"gridtxt1\x01\0\0\0".as_slice(), 2), (b"", 2), (&bundle[..90], 2), (&bundle, 3)] {
+            assert_eq!(TextIndex::open("a.text", bundle, rows).search(&query).unwrap(), None);
+        }
+        assert_eq!(TextIndex::open("a.text", &bundle, 2).search(&query).unwrap(), Some(vec![]));
+        let none = TextIndexBuilder::new().finish().unwrap();
+        assert_eq!(TextIndex::open("a.text", &none, 0).search(&query).unwrap(), Some(vec![]));
+    }
+
+    /// Lengths and counts that lie, under a right checksum.
+    #[test]
+    fn lies_about_lengths_are_refused() {
+        let bundle = build(&log_batch(&["a b1234", "c"])).unwrap();
+        // Up to the dictionary: what is in there is tantivy's, which believes it.
+        for at in 16..16 + 4 + 1 + 4 + 1 + 4 + 8 + 4 {
+            let mut lying = bundle.clone();
+            lying[at] = 0xff;
+            let sum = xxhash_rust::xxh3::xxh3_64(&lying[16..]);
+            lying[8..16].copy_from_slice(&sum.to_le_bytes());
+            let _ = bundle::open(&lying);
+        }
+    }
+
+    fn a_word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[a-c]{1,3}",
+            2 => "[ab1-3]{4,6}",
+            1 => "[0-9]{4,7}",
+            1 => "[a-z0-9]{23,26}",
+            1 => "[aA\u{e9}\u{c9}\u{3a3}\u{130}\u{df}1]{1,5}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_matching_row_is_in_the_ranges(
+            vocabulary in prop::collection::vec(a_word(), 1..40),
+            picks in prop::collection::vec(prop::option::of(prop::collection::vec(any::<prop::sample::Index>(), 0..4)), 0..400),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+            pairs_max in 1..300_usize,
+            asked in prop::collection::vec((any::<prop::sample::Index>(), 0..6_u8, 1..4_usize), 8),
+        ) {
+            let lines: Vec<Option<String>> = picks
+                .iter()
+                .map(|p| p.as_ref().map(|p| p.iter().map(|i| i.get(&vocabulary).as_str()).collect::<Vec<_>>().join(" ")))
+                .collect();
+            let mut builder = TextIndexBuilder::new();
+            builder.pairs_max = pairs_max;
+            let mut ends: Vec<usize> = cuts.iter().map(|c| c.index(lines.len() + 1)).chain([lines.len()]).collect();
+            ends.sort_unstable();
+            let mut from = 0;
+            for end in ends {
+                builder.push(&lines[from..end].iter().map(Option::as_deref).collect::<StringArray>()).unwrap();
+                from = end;
+            }
+            let index = TextIndex::open("a.text", &builder.finish().unwrap(), lines.len() as u64);
+            prop_assert!(index.parts.is_some());
+            let lines: Vec<&str> = lines.iter().map(|l| l.as_deref().unwrap_or("")).collect();
+            let mut before = String::from("absent");
+            for (word, kind, length) in asked {
+                let word = word.get(&vocabulary);
+                let text = match kind {
+                    0 => word.clone(),
+                    1 => format!("{}*", word.chars().take(length).collect::<String>()),
+                    2 => format!("\"{before} {word}\""),
+                    3 => format!("{before} AND {word}"),
+                    4 => format!("{before} OR {word}"),
+                    _ => format!("{word} NOT {before}"),
+                };
+                before.clone_from(word);
+                checked(&index, &lines, &Query::parse(&text).unwrap());
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The nouns of Grid. Everything that rests in a table or travels between rooms is named here, once.
 //!
 //! Reading order: [`tenant`] and [`time`] (every read needs both), [`attr`] and [`labels`] (what describes a row),
-//! [`series`] (what a sample belongs to), [`histogram`], [`money`], then [`table`]: one file per table = its column
+//! [`series`] (what a sample belongs to), [`histogram`], [`decimal_float`] (how numbers rest), [`money`], then [`table`]: one file per table = its column
 //! names, its Arrow schema, its row builder. [`write`] is what a decoder hands to the store.
 //!
 //! Architecture invariants:
@@ -15,6 +15,7 @@ pub mod attr;
 pub mod labels;
 pub mod series;
 pub mod histogram;
+pub mod decimal_float;
 pub mod money;
 pub mod table;
 pub mod write;

@@ -2,6 +2,9 @@
 //!
 //! A batch or file without any distribution leaves the column [`HISTOGRAM`] out ([`number_schema`]): its nineteen null
 //! children would cost more than the numbers. Readers fill it with nulls.
+//!
+//! A compacted file stores most numbers as decimals, [`MANTISSA`] and [`SCALE`] ([`crate::decimal_float`]); [`restore`] gives
+//! back the same bits. As appended, and to every reader of Grid, a number is one column, [`VALUE`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,9 +16,11 @@ use arrow_array::{
     Array, ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
     TimestampNanosecondArray, UInt32Array, UInt64Array,
 };
+use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 
 use super::column::{UTC, text, timestamp};
+use crate::decimal_float;
 use crate::histogram::{Counts, Histogram, HistogramKind, Span};
 use crate::series::SeriesId;
 use crate::time::Timestamp;
@@ -32,6 +37,10 @@ pub const START_TIME: &str = "start_time";
 pub const VALUE: &str = "value";
 /// The exact integer where `value` cannot hold it (OTLP `as_int` beyond 2^53).
 pub const VALUE_INT: &str = "value_int";
+/// Only in files: the whole number of a value stored as a decimal; null where [`VALUE`] holds the value itself.
+pub const MANTISSA: &str = "value_mantissa";
+/// Only in files: what makes the value out of [`MANTISSA`]: divide by it if it is 1 or more, else multiply.
+pub const SCALE: &str = "value_scale";
 /// The distribution; null for a number. See [`Histogram`].
 pub const HISTOGRAM: &str = "histogram";
 
@@ -84,19 +93,28 @@ pub fn number_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-/// The schema in files: [`METRIC`] in front.
+/// The schema in files: [`METRIC`] in front, [`MANTISSA`] and [`SCALE`] behind [`VALUE`].
 pub fn file_schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields(true, true))));
     Arc::clone(&SCHEMA)
 }
 
-/// The schema of a file without distributions.
-pub fn file_number_schema() -> SchemaRef {
-    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields(true, false))));
-    Arc::clone(&SCHEMA)
+/// The values of rows as they rest in a file: where `value` is null and there is a mantissa, the decimal that it stands for.
+/// All three columns have the same length.
+pub fn restore(value: &Float64Array, mantissa: &Int64Array, scale: &Float64Array) -> Float64Array {
+    if mantissa.null_count() == mantissa.len() {
+        return value.clone();
+    }
+    let decimals = mantissa.values().iter().zip(scale.values()).map(|(m, s)| decimal_float::restore(*m, *s));
+    if value.null_count() == value.len() {
+        return Float64Array::new(decimals.collect(), mantissa.nulls().cloned());
+    }
+    let merged = decimals.enumerate().map(|(i, decimal)| if mantissa.is_valid(i) { decimal } else { value.value(i) });
+    let known = (0..value.len()).map(|i| value.is_valid(i) || mantissa.is_valid(i));
+    Float64Array::new(merged.collect(), Some(NullBuffer::from_iter(known)).filter(|n| n.null_count() > 0))
 }
 
-fn fields(metric: bool, histogram: bool) -> Vec<Field> {
+fn fields(files: bool, histogram: bool) -> Vec<Field> {
     let mut fields = vec![
         Field::new(SERIES_ID, DataType::UInt64, false),
         timestamp(TIME, false),
@@ -104,8 +122,11 @@ fn fields(metric: bool, histogram: bool) -> Vec<Field> {
         Field::new(VALUE, DataType::Float64, true),
         Field::new(VALUE_INT, DataType::Int64, true),
     ];
-    if metric {
+    if files {
         fields.insert(0, text(METRIC, false));
+        let at = fields.iter().position(|f| f.name() == VALUE_INT).unwrap_or(fields.len());
+        fields.insert(at, Field::new(SCALE, DataType::Float64, true));
+        fields.insert(at, Field::new(MANTISSA, DataType::Int64, true));
     }
     if histogram {
         fields.push(Field::new(HISTOGRAM, DataType::Struct(histogram_fields()), true));
