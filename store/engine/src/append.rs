@@ -241,11 +241,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread with a fresh segment.
-    pub(crate) fn start(shared: Arc<Shared>, dir: &Path, segment: u64, next_seq: u64) -> Result<Self, StoreError> {
+    /// Starts the thread with a fresh segment. If that cannot be made (a full disk), the store is read-only until it can.
+    pub(crate) fn start(shared: Arc<Shared>, dir: &Path, number: u64, next_seq: u64) -> Result<Self, StoreError> {
         let (queue, commands) = mpsc::channel(APPEND_QUEUE);
-        let segment = Segment::create(dir, segment)?;
-        let log = Log { shared, dir: dir.to_owned(), segment, next_seq };
+        let mut log = Log { shared, dir: dir.to_owned(), segment: None, number: number.saturating_sub(1), next_seq };
+        if let Err(e) = log.begin_segment() {
+            log.fail(&e);
+        }
         let thread = std::thread::Builder::new()
             .name("grid-wal".into())
             .spawn(move || log.run(commands))
@@ -281,7 +283,10 @@ impl Writer {
 struct Log {
     shared: Arc<Shared>,
     dir: PathBuf,
-    segment: Segment,
+    /// `None` until one could be created.
+    segment: Option<Segment>,
+    /// Number of the last segment that was begun.
+    number: u64,
     next_seq: u64,
 }
 
@@ -366,10 +371,18 @@ impl Log {
     /// Makes bytes durable, or says why not. After a failed sync nobody knows what the disk holds, so the store takes no
     /// further writes until a new segment could be begun (see [`Log::reopen`]).
     fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
-        if self.segment.bytes > SEGMENT_BYTES {
-            self.segment = Segment::create(&self.dir, self.segment.number + 1).map_err(|e| self.fail(&e))?;
+        if self.segment.as_ref().is_none_or(|s| s.bytes > SEGMENT_BYTES) {
+            self.begin_segment().map_err(|e| self.fail(&e))?;
         }
-        self.segment.append_synced(bytes).map_err(|(e, _)| self.fail(&e))
+        let Some(segment) = &mut self.segment else { return Err("the log has no segment".to_owned()) };
+        segment.append_synced(bytes).map_err(|(e, _)| self.fail(&e))
+    }
+
+    /// The old segment stays the current one if the new one cannot be made.
+    fn begin_segment(&mut self) -> Result<(), StoreError> {
+        self.segment = Some(Segment::create(&self.dir, self.number + 1)?);
+        self.number += 1;
+        Ok(())
     }
 
     fn fail(&self, e: &StoreError) -> String {
@@ -384,18 +397,18 @@ impl Log {
         if !matches!(*self.shared.read_only.read(), Some(ReadOnly::Log(_))) {
             return Ok(());
         }
-        self.segment = Segment::create(&self.dir, self.segment.number + 1)?;
+        self.begin_segment()?;
         *self.shared.read_only.write() = None;
         tracing::info!("the log can be written again; writes are taken");
         Ok(())
     }
 
     fn seal(&mut self) -> Result<(), StoreError> {
-        let through = self.segment.number;
+        let through = self.number;
         if self.shared.state.read().active.is_empty() {
             return self.reopen();
         }
-        self.segment = Segment::create(&self.dir, through + 1)?;
+        self.begin_segment()?;
         let mut cause = self.shared.read_only.write();
         if matches!(*cause, Some(ReadOnly::Log(_))) {
             *cause = None;

@@ -32,8 +32,8 @@ impl Store {
     /// Writes everything acknowledged so far into an empty folder: flushes, then copies the catalog and the files that it names. Appends go
     /// on meanwhile; flushes wait.
     pub async fn backup(&self, to: &Path) -> Result<BackupReport, StoreError> {
+        self.flush().await?;
         let _one_at_a_time = self.shared.maintenance.lock().await;
-        self.flush_locked().await?;
         std::fs::create_dir_all(to).map_err(StoreError::io("create", to))?;
         if std::fs::read_dir(to).map_err(StoreError::io("list", to))?.next().is_some() {
             let not_empty = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "the folder is not empty");

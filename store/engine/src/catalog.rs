@@ -4,6 +4,7 @@
 //! One commit = one transaction = one new generation. `synchronous=FULL`: a commit that returned survives a power cut.
 
 mod schema;
+mod transaction;
 pub mod files;
 pub mod imports;
 pub mod retention;
@@ -40,6 +41,9 @@ impl Catalog {
         // One connection: SQLite has one writer anyway, and a reader never sees half a commit.
         let pool = SqlitePoolOptions::new().max_connections(1).min_connections(1).connect_with(options).await?;
         schema::migrate(&pool).await?;
+        // What a killed process wrote to SQLite's log without syncing it is read back from memory, and a power cut would still take
+        // it. It must be durable before any file is deleted on the strength of it.
+        sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await?;
         Ok(Self { pool })
     }
 

@@ -1,6 +1,7 @@
 //! Retention: rows older than a tenant's rule are deleted, not hidden.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::AsArray as _;
 use arrow::array::{BooleanArray, RecordBatch};
@@ -33,23 +34,21 @@ impl Store {
         let mut report = ExpireReport::default();
         for rule in self.shared.catalog.retention().await? {
             let cutoff = Timestamp(self.now().0.saturating_sub(rule.keep_ns));
+            // From here on nobody else changes files.
+            let one_at_a_time = Arc::clone(&self.shared.maintenance).lock_owned().await;
             let files = self.snapshot(&rule.tenant).files(rule.table).to_vec();
             let dead: HashMap<i64, u64> =
                 files.iter().filter(|f| f.max_time < cutoff).map(|f| (f.id, f.rows)).collect();
             let slack = (rule.keep_ns / 10).min(DAY_NS);
             let straddles = files.iter().any(|f| f.max_time >= cutoff && f.min_time.saturating_add(slack) < cutoff);
             drop(files);
-            if !dead.is_empty() {
-                let _one_at_a_time = self.shared.maintenance.lock().await;
-                let present = self.snapshot(&rule.tenant);
-                let remove: Vec<i64> =
-                    present.files(rule.table).iter().map(|f| f.id).filter(|id| dead.contains_key(id)).collect();
-                drop(present);
-                report.files_dropped += remove.len();
-                report.rows_dropped += remove.iter().filter_map(|id| dead.get(id)).sum::<u64>();
-                let commit = Commit { add: Vec::new(), remove: remove.clone(), flushed_segment: None };
-                let (_, generation) = self.shared.catalog.commit(commit).await?;
-                self.shared.publish(Vec::new(), &remove, generation, false);
+            if dead.is_empty() {
+                drop(one_at_a_time);
+            } else {
+                let commit = Commit { remove: dead.keys().copied().collect(), ..Commit::default() };
+                self.shared.commit_and_publish(one_at_a_time, commit).await?;
+                report.files_dropped += dead.len();
+                report.rows_dropped += dead.values().sum::<u64>();
             }
             if straddles {
                 let time_column = rule.table.time_column();

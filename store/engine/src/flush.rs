@@ -39,13 +39,18 @@ pub struct FlushReport {
 impl Store {
     /// Writes everything buffered to files. On an error the rows stay where they are, visible, and the next flush tries again.
     pub async fn flush(&self) -> Result<FlushReport, StoreError> {
-        let _one_at_a_time = self.shared.maintenance.lock().await;
-        let done = self.flush_locked().await;
-        self.shared.note_flush(done.as_ref().err());
-        done
+        // On a task of its own: a caller that leaves must not leave a commit that nobody took note of.
+        let this = self.clone();
+        let task = tokio::spawn(async move {
+            let _one_at_a_time = this.shared.maintenance.lock().await;
+            let done = this.flush_locked().await;
+            this.shared.note_flush(done.as_ref().err());
+            done
+        });
+        task.await.map_err(|_| StoreError::Closed)?
     }
 
-    pub(crate) async fn flush_locked(&self) -> Result<FlushReport, StoreError> {
+    async fn flush_locked(&self) -> Result<FlushReport, StoreError> {
         // What an earlier, failed flush left comes first.
         let mut report = self.flush_sealed().await?;
         self.writer.seal().await?;

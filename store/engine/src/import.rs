@@ -181,12 +181,12 @@ impl ImportSession {
 
         let shared = Arc::clone(&self.shared);
         let _one_at_a_time = shared.maintenance.lock().await;
-        let mut tx = shared.catalog.pool().begin().await.map_err(StoreError::from)?;
+        let mut tx = shared.catalog.begin().await?;
         let hidden = imports::enter(&mut tx, &self.tenant, &record, &replaced, &rejects).await?;
         let (added, generation) = commit_in(&mut tx, commit).await?;
         // From here on the files may be visible even if the answer is an error: only the next start may judge them.
         self.written.clear();
-        tx.commit().await.map_err(StoreError::from)?;
+        tx.commit().await?;
         shared.publish_import(&self.tenant, added, &hidden, generation);
         Ok(ImportReport { id: record.id, existed: false, rows: self.rows, files, bytes, replaced: hidden, generation })
     }

@@ -44,7 +44,10 @@ impl DirLock {
             Err(TryLockError::Error(e)) => return Err(StoreError::io("lock", &path)(e).into()),
         }
         let lock = Self { file: Mutex::new(file) };
-        lock.write(&Holder { pid: std::process::id(), address: None }).map_err(StoreError::io("write", &path))?;
+        // The lock holds without the note; a full disk shall not keep anyone from reading.
+        if let Err(error) = lock.write(&Holder { pid: std::process::id(), address: None }) {
+            tracing::warn!(%error, path = %path.display(), "cannot note who holds the data directory");
+        }
         Ok(lock)
     }
 

@@ -45,8 +45,8 @@ impl Store {
         drop_rows: &RowFilter<'_>,
     ) -> Result<DeleteReport, StoreError> {
         let shared = &self.shared;
-        let _one_at_a_time = shared.maintenance.lock().await;
-        self.flush_locked().await?;
+        self.flush().await?;
+        let one_at_a_time = Arc::clone(&shared.maintenance).lock_owned().await;
         let snapshot = self.snapshot(tenant);
         let mut report = DeleteReport::default();
         let mut commit = Commit::default();
@@ -121,9 +121,7 @@ impl Store {
         drop(snapshot);
         if !commit.remove.is_empty() {
             commit.add = written.take();
-            let removed = commit.remove.clone();
-            let (added, generation) = shared.catalog.commit(commit).await?;
-            shared.publish(added, &removed, generation, false);
+            shared.commit_and_publish(one_at_a_time, commit).await?;
         }
         report.generation = shared.state.read().generation;
         shared.sweep().await?;

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::append::Writer;
 use crate::buffer::Buffer;
-use crate::catalog::{Catalog, FileEntry, HiddenCharges};
+use crate::catalog::{Catalog, Commit, FileEntry, HiddenCharges};
 use crate::error::{OpenError, StoreError};
 use crate::health::{Failures, ReadOnly};
 use crate::index::SeriesIndex;
@@ -22,6 +22,7 @@ use crate::parquet_read;
 use crate::snapshot::Snapshot;
 use crate::text_index::TextIndexCache;
 use crate::wal::replay::{Recovery, replay};
+use crate::wal::segment::sync_dir;
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -68,7 +69,7 @@ pub(crate) struct Shared {
     pub lock: DirLock,
     pub state: RwLock<State>,
     /// Held by whatever changes files: flush, rewriting, import, retention, and compaction for its commit. One at a time.
-    pub maintenance: tokio::sync::Mutex<()>,
+    pub maintenance: Arc<tokio::sync::Mutex<()>>,
     /// Held by a round of compactions.
     pub compacting: tokio::sync::Mutex<()>,
     /// Held by an import from its decision to its commit.
@@ -163,6 +164,7 @@ impl Store {
     pub async fn open(options: StoreOptions) -> Result<Self, OpenError> {
         let dir = options.data_dir.clone();
         std::fs::create_dir_all(&dir).map_err(StoreError::io("create", &dir))?;
+        sync_names_of(&dir)?;
         let lock = DirLock::take(&dir)?;
         check_format(&dir)?;
         let catalog = Catalog::open(&dir.join("catalog.db")).await?;
@@ -182,6 +184,8 @@ impl Store {
 
         let wal_dir = dir.join("wal");
         std::fs::create_dir_all(&wal_dir).map_err(StoreError::io("create", &wal_dir))?;
+        // The folders of log and files are durable before anything in them counts.
+        sync_dir(&dir)?;
         let now = (options.clock)();
         let (recovery, next_segment) = replay(&wal_dir, flushed, |record| {
             next_seq = next_seq.max(record.seq + 1);
@@ -194,7 +198,7 @@ impl Store {
             objects,
             lock,
             state: RwLock::new(state),
-            maintenance: tokio::sync::Mutex::new(()),
+            maintenance: Arc::default(),
             compacting: tokio::sync::Mutex::new(()),
             importing: Arc::default(),
             flush_wanted: Notify::new(),
@@ -294,7 +298,9 @@ impl Store {
 
     /// When the oldest row of the buffer arrived.
     pub fn buffered_since(&self) -> Option<Timestamp> {
-        self.shared.state.read().active.since
+        let state = self.shared.state.read();
+        // What an earlier flush could not write is older.
+        state.sealed.as_ref().and_then(|(sealed, _)| sealed.since).or(state.active.since)
     }
 
     /// Flushes, stops the writer and closes the catalog. Appends that come later are refused.
@@ -355,6 +361,24 @@ impl Shared {
         self.room.notify_waiters();
     }
 
+    /// Commits a change of files and shows it to readers, on a task of its own that holds the maintenance lock until both are done: a
+    /// caller that leaves must not leave catalog and readers apart.
+    pub(crate) async fn commit_and_publish(
+        self: &Arc<Self>,
+        one_at_a_time: tokio::sync::OwnedMutexGuard<()>,
+        commit: Commit,
+    ) -> Result<(), StoreError> {
+        let this = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let removed = commit.remove.clone();
+            let (added, generation) = this.catalog.commit(commit).await?;
+            this.publish(added, &removed, generation, false);
+            drop(one_at_a_time);
+            Ok(())
+        });
+        task.await.map_err(|_| StoreError::Closed)?
+    }
+
     /// Deletes files that left the catalog and that no snapshot holds any more.
     pub(crate) async fn sweep(&self) -> Result<usize, StoreError> {
         let free: Vec<Arc<FileEntry>> = {
@@ -380,15 +404,29 @@ impl Shared {
     }
 }
 
+/// Makes the name of a folder durable, and those of the folders above it. At every start: whoever made them may have been killed
+/// before it did. Folders that this process may not open have not been made by it.
+fn sync_names_of(dir: &Path) -> Result<(), StoreError> {
+    let dir = dir.canonicalize().map_err(StoreError::io("resolve", dir))?;
+    let synced = dir.ancestors().skip(1).map(sync_dir).take_while(Result::is_ok).count();
+    tracing::trace!(synced, "synced the folders above the data directory");
+    Ok(())
+}
+
 /// Reads or writes the file that names the layout's version. A newer version is refused; an older one would be upgraded here.
 fn check_format(dir: &Path) -> Result<(), OpenError> {
     let path = dir.join("FORMAT");
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            // Under another name until it is durable: else a start that is killed here leaves a file that no later start would sync.
             let write = || -> std::io::Result<()> {
-                std::fs::write(&path, format!("grid {FORMAT_VERSION}\n"))?;
-                std::fs::File::open(&path)?.sync_all()?;
+                use std::io::Write as _;
+                let draft = dir.join("FORMAT.new");
+                let mut file = std::fs::File::create(&draft)?;
+                file.write_all(format!("grid {FORMAT_VERSION}\n").as_bytes())?;
+                file.sync_all()?;
+                std::fs::rename(&draft, &path)?;
                 std::fs::File::open(dir)?.sync_all()
             };
             write().map_err(StoreError::io("write", &path))?;

@@ -162,7 +162,7 @@ impl HiddenCharges {
 impl Catalog {
     /// The imports of a tenant, oldest first.
     pub async fn imports(&self, tenant: &TenantId) -> Result<Vec<ImportRecord>, StoreError> {
-        let mut tx = self.pool().begin().await?;
+        let mut tx = self.begin().await?;
         let rows = sqlx::query("SELECT * FROM imports WHERE tenant = ? ORDER BY rowid").bind(tenant.as_str());
         let rows = rows.fetch_all(&mut *tx).await?;
         let mut imports = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
@@ -184,6 +184,7 @@ impl Catalog {
                 });
             }
         }
+        tx.commit().await?;
         Ok(imports)
     }
 

@@ -51,6 +51,10 @@ impl Segment {
     /// Creates a segment, durable as an empty one.
     pub fn create(dir: &Path, number: SegmentNumber) -> Result<Self, StoreError> {
         let path = path(dir, number);
+        // What an attempt that failed left holds no more than the header.
+        if std::fs::metadata(&path).is_ok_and(|m| m.len() <= MAGIC.len() as u64) {
+            std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
         let mut file =
             OpenOptions::new().write(true).create_new(true).open(&path).map_err(StoreError::io("create", &path))?;
         file.write_all(MAGIC).and_then(|()| file.sync_all()).map_err(StoreError::io("write", &path))?;
