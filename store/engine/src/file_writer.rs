@@ -161,8 +161,8 @@ impl Bodies {
     }
 
     fn finish(self) -> Result<Vec<u8>, StoreError> {
-        let parts: Vec<&dyn arrow::array::Array> = self.0.iter().map(AsRef::as_ref).collect();
-        let body = concat(&parts)?;
+        let body = concat(&self.0.iter().map(AsRef::as_ref).collect::<Vec<_>>())?;
+        drop(self);
         let schema = Arc::new(Schema::new(vec![Field::new(logs::BODY, DataType::Utf8, true)]));
         text_index::build(&RecordBatch::try_new(schema, vec![body])?)
     }
@@ -303,8 +303,8 @@ impl Routes {
             let times = times(&run.of.batch, self.making.origin.table.time_column())?;
             let mut parts: Vec<(i64, usize, usize)> = Vec::new();
             let mut window: Option<Window> = None;
-            for row in run.start..run.start + run.len {
-                let time = Timestamp(times[row]);
+            for (row, time) in times.iter().enumerate().skip(run.start).take(run.len) {
+                let time = Timestamp(*time);
                 match (&window, parts.last_mut()) {
                     (Some(w), Some((_, _, len))) if w.holds(time, time) => *len += 1,
                     _ => {
