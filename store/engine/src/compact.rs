@@ -189,7 +189,7 @@ fn bounded(sets: &[Set], table: Table) -> Vec<Job> {
 
 impl Store {
     /// Merges what is worth it, one job after the other, and deletes files that nobody reads any more. Flushes, deletes and
-    /// retention go on meanwhile.
+    /// retention go on meanwhile. Dropping the future ends a merge that is under way; its files are deleted.
     pub async fn compact(&self) -> Result<CompactReport, StoreError> {
         // Two rounds at once would do the same work twice.
         let _one_round = self.shared.compacting.lock().await;
@@ -202,7 +202,11 @@ impl Store {
             for job in jobs {
                 let done = self.run_job(&tenant, table, job, &mut report).await;
                 self.shared.note_compaction(done.as_ref().err());
-                done?;
+                if let Err(e) = done {
+                    // What was written so far must not fill the disk until a later round succeeds.
+                    self.shared.sweep().await?;
+                    return Err(e);
+                }
             }
         }
         report.files_deleted = self.shared.sweep().await?;
@@ -238,8 +242,10 @@ impl Store {
         let bytes_in = job.files.iter().map(|f| f.bytes).sum::<u64>();
         let split = job.splits.then(|| self.now());
         let for_thread = Arc::clone(shared);
+        let gauge = Arc::new(Gauge::default());
+        // A round that nobody waits for any more, as at shutdown, ends soon.
+        let _abandon = Abandon(Arc::clone(&gauge));
         let written = blocking(move || {
-            let gauge = Arc::new(Gauge::default());
             let written = merge_files(&for_thread, origin, &files, rows, split, &gauge)?;
             let (decoded, encoded) = gauge.peak();
             tracing::debug!(table = table.name(), files = files.len(), rows, decoded, encoded, "merged");
@@ -257,6 +263,15 @@ impl Store {
             report.bytes_out += bytes_out;
         }
         Ok(())
+    }
+}
+
+/// Abandons a merge when it is dropped.
+struct Abandon(Arc<Gauge>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -315,6 +330,9 @@ fn merge_files(
         }
         let mut merge = Merge::new(table, sources, Arc::clone(gauge))?;
         while let Some(run) = merge.next_run()? {
+            if gauge.is_abandoned() {
+                return Err(StoreError::Closed);
+            }
             routes.push(run)?;
         }
         if !routes.end_pass()? {

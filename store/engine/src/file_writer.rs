@@ -284,8 +284,8 @@ impl Routes {
             let times = times(&run.of.batch, self.making.origin.table.time_column())?;
             let mut parts: Vec<(i64, usize, usize)> = Vec::new();
             let mut window: Option<Window> = None;
-            for row in run.start..run.start + run.len {
-                let time = Timestamp(times[row]);
+            for (row, time) in times.iter().enumerate().skip(run.start).take(run.len) {
+                let time = Timestamp(*time);
                 match (&window, parts.last_mut()) {
                     (Some(w), Some((_, _, len))) if w.holds(time, time) => *len += 1,
                     _ => {

@@ -4,8 +4,8 @@
 //! come out through a [`Snapshot`], which holds buffer and files of one instant together.
 //!
 //! Reading order follows a row: [`append`] (bounded queue, group commit) -> [`wal`] -> [`buffer`] -> [`flush`] (sorted Parquet
-//! by [`parquet_write`], made visible by [`catalog`]) -> [`compact`] -> [`expire`] and [`rewrite`]. [`snapshot`] is what readers
-//! hold meanwhile.
+//! by [`parquet_write`], made visible by [`catalog`]) -> [`compact`] (`file_reader` -> `merge` -> `file_writer`) -> [`expire`] and
+//! [`rewrite`]. [`snapshot`] is what readers hold meanwhile.
 //!
 //! Architecture invariants:
 //! - Nothing acknowledged is lost: [`Store::append`] resolves after `fdatasync` of the WAL.

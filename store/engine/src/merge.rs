@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering as Atomic};
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, DictionaryArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, interleave_record_batch};
@@ -17,25 +17,35 @@ use grid_model::Table;
 use grid_model::table::samples;
 
 use crate::error::StoreError;
-
-/// Runs of fewer rows on average are gathered row by row, longer ones slice by slice.
-const SHORT_RUN_ROWS: usize = 8;
+use crate::sort::SHORT_RUN_ROWS;
 
 /// A sorted input, batch by batch.
 pub(crate) type Source = Box<dyn Iterator<Item = Result<RecordBatch, StoreError>> + Send>;
 
-/// Bytes of memory that a merge holds: decoded batches that are alive, now and at most, and encoded rows at most.
+/// What a merge holds and whether it goes on: bytes of decoded batches that are alive, now and at most, and of encoded rows at
+/// most.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge {
     now: AtomicUsize,
     peak: AtomicUsize,
     encoded_peak: AtomicUsize,
+    abandoned: AtomicBool,
 }
 
 impl Gauge {
     /// Bytes alive.
     pub(crate) fn now(&self) -> usize {
         self.now.load(Atomic::Relaxed)
+    }
+
+    /// Asks the merge to end.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Atomic::Relaxed);
+    }
+
+    /// Whether nobody waits for the merge any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Atomic::Relaxed)
     }
 
     /// Takes note of encoded rows that wait for the end of their row groups.
