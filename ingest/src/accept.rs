@@ -167,7 +167,7 @@ pub(crate) async fn append(
     let Appended { rows_over_series_limit: over, .. } = appended;
     if over > 0 {
         for _ in 0..over {
-            rejects.push(0, "the tenant's limit on series is reached, new series are not taken");
+            rejects.push(0, "the limit on series is reached, new series are not taken");
         }
         counts.samples = counts.samples.saturating_sub(over as u64);
     }
@@ -193,6 +193,11 @@ fn append_problem(error: &AppendError) -> Problem {
         AppendError::SeriesLimit { .. } => Problem::new(S::TOO_MANY_REQUESTS, "GRID-0302", "too many series", detail)
             .hint("drop labels with many values at the sender, or raise the tenant's limit on series")
             .retry_after(SERIES_RETRY_AFTER),
+        AppendError::SeriesMemory { .. } => {
+            Problem::new(S::SERVICE_UNAVAILABLE, "GRID-0311", "no memory for new series", detail)
+                .hint("raise memory.limit or storage.series_bytes_max; known series are taken as before")
+                .retry_after(SERIES_RETRY_AFTER)
+        }
         AppendError::Collision { .. } => Problem::new(S::BAD_REQUEST, "GRID-0303", "series collision", detail)
             .hint("add or change any label of the series"),
         AppendError::TooLarge { .. } => {

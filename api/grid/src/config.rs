@@ -23,6 +23,10 @@ pub(crate) use keys::KEYS;
 /// Prefix of environment variables that are settings.
 const ENVIRONMENT_PREFIX: &str = "GRID__";
 
+const MEMORY_LIMIT: &str = "memory.limit";
+/// The least that a server can work with.
+const MEMORY_LIMIT_MIN: u64 = 256 << 20;
+
 /// What a flag of the command line says about a setting.
 #[derive(Debug, Clone)]
 pub(crate) struct FlagSetting {
@@ -111,6 +115,7 @@ impl Config {
                 set(&mut settings, key, &flag.text, Origin::Flag(flag.flag.to_owned()), &mut mistakes);
             }
         }
+        share_memory(&mut settings);
         let config = Self { settings };
         config.check(&mut mistakes);
         if mistakes.is_empty() { Ok(config) } else { Err(ConfigErrors(mistakes)) }
@@ -145,12 +150,16 @@ impl Config {
         }
         for (small, large) in [
             ("guard.body_bytes_max", "guard.inflated_bytes_max"),
+            ("guard.inflated_bytes_max", "guard.bodies_bytes_max"),
             ("storage.flush_bytes", "storage.buffer_bytes_max"),
             ("query.query_memory_bytes", "query.memory_bytes"),
         ] {
             if self.number(large) < self.number(small) {
                 refuse(large, format!("`{large}` is smaller than `{small}`"), "make it at least as large");
             }
+        }
+        if self.number(MEMORY_LIMIT) < MEMORY_LIMIT_MIN {
+            refuse(MEMORY_LIMIT, format!("`{MEMORY_LIMIT}` is less than 256 MiB"), "give the server at least 256 MiB");
         }
         for path in ["storage.flush_interval", "query.timeout", "guard.body_timeout", "telemetry.interval"] {
             if self.duration(path).is_zero() {
@@ -275,6 +284,22 @@ impl Config {
         match &self.settings["storage.data_dir"].value {
             Value::Path(path) => path.clone(),
             other => unreachable!("storage.data_dir holds {other:?}"),
+        }
+    }
+}
+
+/// Gives every setting of memory that nobody set its share of `memory.limit`, if somebody set that.
+fn share_memory(settings: &mut BTreeMap<&'static str, Setting>) {
+    let limit = match &settings[MEMORY_LIMIT] {
+        Setting { origin: Origin::Default, .. } => return,
+        Setting { value: Value::Number(limit), .. } => *limit,
+        _ => return,
+    };
+    for (path, parts) in keys::MEMORY_SHARES {
+        if settings[path].origin == Origin::Default {
+            let (bytes, origin) = (limit / parts, Origin::ShareOf(MEMORY_LIMIT));
+            let place = Place::Other(origin.clone());
+            settings.insert(path, Setting { text: bytes.to_string(), value: Value::Number(bytes), origin, place });
         }
     }
 }

@@ -84,7 +84,9 @@ async fn compact(store: Store, every: Duration, token: CancellationToken) -> any
         if token.is_cancelled() {
             return Ok(());
         }
-        match store.compact().await {
+        // Dropped at the end: nothing of a merge counts before its commit.
+        let Some(done) = token.run_until_cancelled(store.compact()).await else { return Ok(()) };
+        match done {
             Ok(report) if report.files_in > 0 => {
                 info!(files_in = report.files_in, files_out = report.files_out, rows = report.rows, "compacted");
             }

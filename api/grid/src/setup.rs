@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use grid_analytics::{Engine, QueryLimits};
 use grid_decode::otlp::{NameTranslation, OtlpOptions};
+use grid_guard::body::Budget;
 use grid_guard::load::Concurrency;
 use grid_guard::{BodyLimits, Guard, GuardConfig, Quota};
 use grid_store::{OpenError, Store, StoreOptions};
@@ -35,7 +36,8 @@ pub(crate) async fn store(config: &Config, data_dir: &Path) -> anyhow::Result<St
             buffer_bytes_max: config.size("storage.buffer_bytes_max"),
             flush_interval: config.duration("storage.flush_interval"),
             series_per_tenant_max: config.size("storage.series_max"),
-            free_bytes_min: config.size("storage.free_bytes_min") as u64,
+            series_bytes_max: config.size("storage.series_bytes_max"),
+            free_bytes_min: config.number("storage.free_bytes_min"),
         },
         ..StoreOptions::local(data_dir, clock::system())
     };
@@ -83,7 +85,7 @@ pub(crate) fn guard(config: &Config, store: &Store) -> Guard {
                 received_max: config.size("guard.body_bytes_max"),
                 inflated_max: config.size("guard.inflated_bytes_max"),
                 read_timeout: config.duration("guard.body_timeout"),
-                ..BodyLimits::default()
+                budget: Budget::new(config.size("guard.bodies_bytes_max")),
             },
             quota: Quota {
                 rows_per_s: rate("guard.quota_rows_per_second"),

@@ -251,6 +251,12 @@ pub const CODES: &[Code] = &[
         "The rows of one request take more bytes than one record of the write-ahead log may have.",
         "Send smaller batches.",
     ),
+    code(
+        "GRID-0311",
+        "no memory for new series",
+        "The series of all tenants take as much memory as they may; rows of new series are refused, known ones are taken.",
+        "Find the label whose values explode (`SELECT metric, count(*) FROM series GROUP BY metric ORDER BY 2 DESC`), or raise memory.limit.",
+    ),
     code("GRID-0400", "syntax error", "The text is not SQL.", "`line` and `column` say where it stopped making sense."),
     code(
         "GRID-0401",

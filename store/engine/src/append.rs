@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::StoreError;
 use crate::health::ReadOnly;
+use crate::index::SeriesIndex;
 use crate::limits::{APPEND_QUEUE, GROUP_BYTES_MAX, RECORD_BYTES_MAX, SEGMENT_BYTES};
 use crate::store::{Shared, Store};
 use crate::wal::record::{encode_payload, header};
@@ -54,6 +55,12 @@ pub enum AppendError {
         /// Its series.
         series: usize,
         /// Its limit.
+        limit: usize,
+    },
+    /// Every series of the request would be one more than all tenants together may have.
+    #[error("the series of all tenants take {limit} bytes of memory, which is the limit")]
+    SeriesMemory {
+        /// The limit in bytes.
         limit: usize,
     },
     /// Two different series have the same id.
@@ -140,16 +147,20 @@ impl Store {
         let index = self.shared.state.write().series_of(tenant);
         let limit = self.shared.options.limits.series_per_tenant_max;
         let mut room = limit.saturating_sub(index.len());
+        let memory = self.shared.options.limits.series_bytes_max;
+        let mut room_bytes = memory.saturating_sub(self.shared.series_bytes.load(Ordering::Relaxed));
         let mut new_series: Vec<(SeriesId, Vec<u8>)> = Vec::new();
         let mut over: HashSet<u64> = HashSet::new();
         let mut collision = None;
         index.lookup_all(
             write.series.iter(),
             |id, key| {
-                if room == 0 {
+                let bytes = SeriesIndex::bytes_of(key);
+                if room == 0 || room_bytes < bytes {
                     over.insert(id.0);
                 } else {
                     room -= 1;
+                    room_bytes -= bytes;
                     new_series.push((id, key.to_vec()));
                 }
             },
@@ -164,6 +175,9 @@ impl Store {
             write.batches = write.batches.into_iter().map(|(t, b)| (t, without_series(t, b, &over))).collect();
             write.batches.retain(|(_, b)| b.num_rows() > 0);
             appended.rows_over_series_limit = before - write.rows();
+            if write.is_empty() && room > 0 {
+                return Err(AppendError::SeriesMemory { limit: memory });
+            }
             if write.is_empty() {
                 return Err(AppendError::SeriesLimit { tenant: tenant.clone(), series: index.len(), limit });
             }
@@ -352,6 +366,8 @@ impl Log {
                 if !request.new_series.is_empty() {
                     let index = state.series_of(&request.tenant);
                     request.new_series.iter().for_each(|(id, key)| index.insert_key(*id, key));
+                    let bytes = request.new_series.iter().map(|(_, key)| SeriesIndex::bytes_of(key)).sum();
+                    self.shared.series_bytes.fetch_add(bytes, Ordering::Relaxed);
                 }
                 state.active.push(self.next_seq, now, &request.tenant, request.batches);
                 self.next_seq += 1;

@@ -30,6 +30,9 @@ impl Hasher for IdHasher {
     }
 }
 
+/// What a series takes beside its key: an entry in each table, and the room that growing tables keep.
+const SERIES_BYTES: usize = 64;
+
 #[derive(Default)]
 struct Maps {
     /// Position by id.
@@ -202,7 +205,12 @@ impl SeriesIndex {
     /// Bytes that the index takes, about.
     pub fn bytes(&self) -> usize {
         let maps = self.maps.read();
-        maps.keys.capacity() + maps.ends.capacity() * 8 + maps.ids.capacity() * (8 + 4 + 4 + 16)
+        maps.ids.len() * SERIES_BYTES + maps.keys.len()
+    }
+
+    /// Bytes that a series of this key adds, about.
+    pub fn bytes_of(key: &[u8]) -> usize {
+        SERIES_BYTES + key.len()
     }
 }
 

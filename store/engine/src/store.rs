@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use grid_model::{Table, TenantId, Timestamp};
 use parking_lot::{Mutex, RwLock};
@@ -81,6 +81,8 @@ pub(crate) struct Shared {
     /// Why nothing can be written, if so.
     pub read_only: RwLock<Option<ReadOnly>>,
     pub failures: Mutex<Failures>,
+    /// Memory of all series indexes, about.
+    pub series_bytes: AtomicUsize,
     /// Free bytes of the disk when it was last looked at.
     pub free_bytes_seen: AtomicU64,
     /// Entries that left the catalog and whose files may still be read.
@@ -192,6 +194,7 @@ impl Store {
             state.learn_series(&record.tenant, &record.batches);
             state.active.push(record.seq, now, &record.tenant, record.batches);
         })?;
+        let series_bytes = state.series.values().map(|index| index.bytes()).sum();
         let shared = Arc::new(Shared {
             options,
             catalog,
@@ -205,6 +208,7 @@ impl Store {
             room: Notify::new(),
             read_only: RwLock::new(None),
             failures: Mutex::default(),
+            series_bytes: AtomicUsize::new(series_bytes),
             free_bytes_seen: AtomicU64::new(u64::MAX),
             graveyard: Mutex::new(Vec::new()),
             text_indexes: TextIndexCache::default(),
@@ -277,7 +281,7 @@ impl Store {
             file_bytes: files().map(|f| f.bytes).sum(),
             file_rows: files().map(|f| f.rows).sum(),
             series: state.series.values().map(|s| s.len()).sum(),
-            series_bytes: state.series.values().map(|s| s.bytes()).sum(),
+            series_bytes: self.shared.series_bytes.load(Ordering::Relaxed),
             appended_rows: get(&c.appended_rows),
             appended_requests: get(&c.appended_requests),
             refused_requests: get(&c.refused_requests),

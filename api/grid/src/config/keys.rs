@@ -20,8 +20,27 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, about: &'sta
 const COUNT: Kind = Kind::Count { min: 1, max: 1 << 40 };
 const COUNT_OR_NONE: Kind = Kind::Count { min: 0, max: 1 << 40 };
 
+/// What is a share of `memory.limit` unless it is set: the setting, and how many such shares the limit holds. The rest is for what has
+/// fixed bounds: merging (256 MiB), building text indexes, decoding, caches, threads.
+pub(crate) const MEMORY_SHARES: [(&str, u64); 8] = [
+    ("storage.series_bytes_max", 4),
+    ("query.memory_bytes", 8),
+    ("query.query_memory_bytes", 16),
+    ("guard.bodies_bytes_max", 8),
+    ("guard.inflated_bytes_max", 32),
+    ("guard.body_bytes_max", 128),
+    ("storage.buffer_bytes_max", 32),
+    ("storage.flush_bytes", 128),
+];
+
 /// The list, in the order in which it is shown.
 pub(crate) const KEYS: &[Key] = &[
+    key(
+        "memory.limit",
+        Kind::Bytes,
+        "4GiB",
+        "memory of the whole server; what bounds a part of it and is not set itself is a share of this",
+    ),
     key("server.http", Kind::Address { may_be_off: false }, "127.0.0.1:7080", "API, UI, Prometheus, Loki, OTLP/HTTP"),
     key("server.otlp_grpc", Kind::Address { may_be_off: true }, "127.0.0.1:4317", "OTLP over gRPC, or \"off\""),
     key(
@@ -49,6 +68,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("guard.concurrency_admin", COUNT, "16", "other requests under way at once; more are answered 503"),
     key("guard.body_bytes_max", Kind::Bytes, "32MiB", "largest request as sent"),
     key("guard.inflated_bytes_max", Kind::Bytes, "128MiB", "largest request after decompression"),
+    key("guard.bodies_bytes_max", Kind::Bytes, "512MiB", "memory of all request bodies; more are answered 503"),
     key("guard.body_timeout", Kind::Duration, "30s", "how long a request's body may take to arrive"),
     key(
         "guard.quota_rows_per_second",
@@ -88,6 +108,12 @@ pub(crate) const KEYS: &[Key] = &[
         "how large the buffer may grow before writes are answered 503",
     ),
     key("storage.series_max", COUNT, "5000000", "series per tenant; writes of more are answered 429"),
+    key(
+        "storage.series_bytes_max",
+        Kind::Bytes,
+        "1GiB",
+        "memory of the series of all tenants; writes of more are answered 503, known series are taken",
+    ),
     key(
         "storage.free_bytes_min",
         Kind::Bytes,

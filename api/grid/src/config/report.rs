@@ -13,6 +13,8 @@ pub(crate) enum Origin {
     Environment(String),
     /// A flag of the command line.
     Flag(String),
+    /// A share of another setting.
+    ShareOf(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -22,6 +24,7 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{path}:{line}"),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
+            Self::ShareOf(path) => write!(f, "a share of {path}"),
         }
     }
 }

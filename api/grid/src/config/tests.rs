@@ -225,6 +225,33 @@ fn rules_between_settings() {
 }
 
 #[test]
+fn memory_is_shared_out_unless_a_part_is_set() {
+    let config =
+        Config::load(&sources("[memory]\nlimit = \"1GiB\"\n[query]\nmemory_bytes = \"300MiB\"\n", &[], &[])).unwrap();
+    assert_eq!(config.number("query.memory_bytes"), 300 << 20);
+    assert_eq!(config.number("storage.buffer_bytes_max"), 32 << 20);
+    assert_eq!(config.origin("storage.buffer_bytes_max"), "a share of memory.limit");
+    // The defaults are the shares of the default.
+    let default = Config::load(&Sources::default()).unwrap();
+    for (path, parts) in keys::MEMORY_SHARES {
+        assert_eq!(default.number(path), default.number("memory.limit") / parts, "{path}");
+    }
+    check(
+        "[memory]\nlimit = \"1MiB\"\n",
+        &[],
+        expect![[r#"
+        error: `memory.limit` is less than 256 MiB
+         --> grid.toml:2:1
+          |
+        2 | limit = "1MiB"
+          | ^^^^^ give the server at least 256 MiB
+
+        1 mistake in the configuration; nothing was started
+    "#]],
+    );
+}
+
+#[test]
 fn the_packaged_example_is_readable_and_says_the_defaults() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/grid.toml");
     let text = std::fs::read_to_string(path).unwrap();

@@ -11,6 +11,12 @@ use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
 use super::THREADS;
 
+/// The raw files of samples, under the view that restores their numbers.
+const AT_REST: &str = "samples_at_rest";
+/// The view of docs/formats/parquet.md, "Numbers".
+const VALUE: &str = "coalesce(value, CASE WHEN value_scale < 1 THEN value_mantissa * value_scale \
+                     ELSE value_mantissa / value_scale END)";
+
 /// A session with a table per table of Grid's.
 pub(crate) struct Bare {
     session: SessionContext,
@@ -25,8 +31,12 @@ impl Bare {
             let options = options.to_listing_options(&session.copied_config(), session.copied_table_options());
             let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
             let config = config.infer_schema(&session.state()).await?;
-            session.register_table(table.as_str(), Arc::new(ListingTable::try_new(config)?))?;
+            let name = if table == "samples" { AT_REST } else { table.as_str() };
+            session.register_table(name, Arc::new(ListingTable::try_new(config)?))?;
         }
+        session
+            .sql(&format!("CREATE VIEW samples AS SELECT metric, series_id, time, {VALUE} AS value FROM {AT_REST}"))
+            .await?;
         Ok(Self { session })
     }
 
