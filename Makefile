@@ -13,9 +13,10 @@ FIGURES := $(CARGO_TARGET_DIR)/figures.jsonl
 FUZZ_DIR := fuzz
 FUZZ_TARGETS = $(basename $(notdir $(wildcard $(FUZZ_DIR)/fuzz_targets/*.rs)))
 SECONDS_PER_TARGET ?= 300
-KILL_CYCLES ?= 200
+KILL_CYCLES ?= 500
+POWERCUT_SEEDS ?= 1000
 # Suites that note figures; the others of `make test` only hold rules.
-SUITES := otel_sdk prometheus loki_client captured kill visibility bills duckdb demo tenants s3 docs
+SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs
 
 .PHONY: help demo build test peers bench fuzz scorecard fmt lint licences rust
 
@@ -46,9 +47,10 @@ fuzz: rust ## fuzz every decoder for SECONDS_PER_TARGET (300) seconds each; the 
 	        -max_total_time=$(SECONDS_PER_TARGET) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 || exit 1; \
 	done
 
-scorecard: build peers ## every bar with its figure: 200 kill cycles, the demo in release, all suites (about an hour)
+scorecard: build peers ## every bar with its figure: kills, power cuts, the demo in release, all suites, the bench (about an hour)
 	@rm -f "$(FIGURES)"
-	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" GRID_KILL_CYCLES=$(KILL_CYCLES) GRID_TENANT_CASES=2000 \
+	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" GRID_KILL_CYCLES=$(KILL_CYCLES) \
+	GRID_POWERCUT_SEEDS=$(POWERCUT_SEEDS) GRID_TENANT_CASES=2000 \
 	    cargo test --locked --workspace --no-fail-fast $(SUITES:%=--test %)
 	cargo build --locked --workspace --release --bin grid --bin bench
 	-GRID_FIGURES="$(FIGURES)" GRID_BIN="$(CARGO_TARGET_DIR)/release/grid" \

@@ -31,7 +31,18 @@ pub(super) async fn check(client: &Client, now: Timestamp, findings: &mut Findin
     findings.ok("server", format!("{} answers ({})", client.base(), answer.status()));
     skew(answer.headers(), now, findings);
     match client.send_any(client.request(Method::GET, "/readyz")).await {
-        Ok(ready) if ready.status().is_success() => findings.ok("server", "ready: WAL replayed, catalog open"),
+        Ok(ready) if ready.status().is_success() => {
+            let answer: Value = ready.json().await.unwrap_or_default();
+            let failing = answer["checks"].as_array().into_iter().flatten().find(|check| check["ok"] == false);
+            match failing {
+                None => findings.ok("server", "ready: WAL replayed, catalog open"),
+                Some(check) => findings.warn(
+                    "server",
+                    format!("degraded: {}", check["detail"].as_str().unwrap_or("no detail")),
+                    "it is tried again by itself; look at the server's log and disk if it lasts",
+                ),
+            }
+        }
         Ok(ready) => {
             let why = ready.text().await.unwrap_or_default();
             findings.error(
