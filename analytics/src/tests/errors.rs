@@ -131,7 +131,7 @@ async fn errors_say_where_and_what_was_meant() {
         (
             "SELECT body + 1 FROM logs",
             expect![[r#"
-            GRID-0405: Cannot coerce arithmetic expression Utf8 + Int64 to valid types
+            GRID-0405: Cannot coerce arithmetic expression Utf8View + Int64 to valid types
             at: line 1, column 8
         "#]],
         ),

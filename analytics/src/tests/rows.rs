@@ -267,11 +267,11 @@ async fn one_session_knows_its_tables() {
         "SHOW COLUMNS FROM metadata",
         expect![[r#"
         table_catalog,table_schema,table_name,column_name,data_type,is_nullable
-        grid,public,metadata,metric,Utf8,NO
+        grid,public,metadata,metric,Utf8View,NO
         grid,public,metadata,time,"Timestamp(ns, ""UTC"")",NO
-        grid,public,metadata,type,Utf8,NO
-        grid,public,metadata,help,Utf8,YES
-        grid,public,metadata,unit,Utf8,YES
+        grid,public,metadata,type,Utf8View,NO
+        grid,public,metadata,help,Utf8View,YES
+        grid,public,metadata,unit,Utf8View,YES
     "#]],
     )
     .await;

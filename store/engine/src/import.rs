@@ -182,11 +182,17 @@ impl ImportSession {
         let shared = Arc::clone(&self.shared);
         let _one_at_a_time = shared.maintenance.lock().await;
         let mut tx = shared.catalog.begin().await?;
-        let hidden = imports::enter(&mut tx, &self.tenant, &record, &replaced, &rejects).await?;
-        let (added, generation) = commit_in(&mut tx, commit).await?;
-        // From here on the files may be visible even if the answer is an error: only the next start may judge them.
-        self.written.clear();
-        tx.commit().await?;
+        let done = async {
+            let hidden = imports::enter(&mut tx, &self.tenant, &record, &replaced, &rejects).await?;
+            let (added, generation) = commit_in(&mut tx, commit).await?;
+            Ok((hidden, added, generation))
+        }
+        .await;
+        if done.is_ok() {
+            // From here on the files may be visible even if the answer is an error: only the next start may judge them.
+            self.written.clear();
+        }
+        let (hidden, added, generation) = tx.end(done).await?;
         shared.publish_import(&self.tenant, added, &hidden, generation);
         Ok(ImportReport { id: record.id, existed: false, rows: self.rows, files, bytes, replaced: hidden, generation })
     }

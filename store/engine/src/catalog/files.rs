@@ -79,9 +79,8 @@ impl Catalog {
     /// Applies a commit; answers the new entries and the new generation.
     pub async fn commit(&self, commit: Commit) -> Result<(Vec<FileEntry>, u64), StoreError> {
         let mut tx = self.begin().await?;
-        let answer = commit_in(&mut tx, commit).await?;
-        tx.commit().await?;
-        Ok(answer)
+        let done = commit_in(&mut tx, commit).await;
+        tx.end(done).await
     }
 }
 

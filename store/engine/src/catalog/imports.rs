@@ -162,30 +162,13 @@ impl HiddenCharges {
 impl Catalog {
     /// The imports of a tenant, oldest first.
     pub async fn imports(&self, tenant: &TenantId) -> Result<Vec<ImportRecord>, StoreError> {
-        let mut tx = self.begin().await?;
-        let rows = sqlx::query("SELECT * FROM imports WHERE tenant = ? ORDER BY rowid").bind(tenant.as_str());
-        let rows = rows.fetch_all(&mut *tx).await?;
-        let mut imports = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
-        let position: HashMap<String, usize> = imports.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
-        let files = sqlx::query("SELECT * FROM import_files WHERE tenant = ? ORDER BY rowid").bind(tenant.as_str());
-        for row in files.fetch_all(&mut *tx).await? {
-            if let Some(i) = position.get(&row.try_get::<String, _>("import_id")?) {
-                imports[*i].files.push(ImportFile { name: row.try_get("name")?, sha256: row.try_get("sha256")? });
-            }
-        }
-        let periods = sqlx::query("SELECT * FROM import_periods WHERE tenant = ? ORDER BY account, period_start")
-            .bind(tenant.as_str());
-        for row in periods.fetch_all(&mut *tx).await? {
-            if let Some(i) = position.get(&row.try_get::<String, _>("import_id")?) {
-                imports[*i].periods.push(ImportPeriod {
-                    account: row.try_get("account")?,
-                    start: Timestamp(row.try_get("period_start")?),
-                    superseded_by: row.try_get("superseded_by")?,
-                });
-            }
-        }
-        tx.commit().await?;
-        Ok(imports)
+        let (this, tenant) = (self.clone(), tenant.clone());
+        let task = tokio::spawn(async move {
+            let mut tx = this.begin().await?;
+            let done = imports_in(&mut tx, &tenant).await;
+            tx.end(done).await
+        });
+        task.await.map_err(|_| StoreError::Closed)?
     }
 
     /// One import.
@@ -213,6 +196,35 @@ impl Catalog {
         }
         Ok(hidden.into_iter().map(|(t, h)| (t, Arc::new(h))).collect())
     }
+}
+
+/// The imports of a tenant, oldest first, as one transaction sees them.
+async fn imports_in(
+    connection: &mut sqlx::SqliteConnection,
+    tenant: &TenantId,
+) -> Result<Vec<ImportRecord>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM imports WHERE tenant = ? ORDER BY rowid").bind(tenant.as_str());
+    let rows = rows.fetch_all(&mut *connection).await?;
+    let mut imports = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+    let position: HashMap<String, usize> = imports.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
+    let files = sqlx::query("SELECT * FROM import_files WHERE tenant = ? ORDER BY rowid").bind(tenant.as_str());
+    for row in files.fetch_all(&mut *connection).await? {
+        if let Some(i) = position.get(&row.try_get::<String, _>("import_id")?) {
+            imports[*i].files.push(ImportFile { name: row.try_get("name")?, sha256: row.try_get("sha256")? });
+        }
+    }
+    let periods = sqlx::query("SELECT * FROM import_periods WHERE tenant = ? ORDER BY account, period_start")
+        .bind(tenant.as_str());
+    for row in periods.fetch_all(&mut *connection).await? {
+        if let Some(i) = position.get(&row.try_get::<String, _>("import_id")?) {
+            imports[*i].periods.push(ImportPeriod {
+                account: row.try_get("account")?,
+                start: Timestamp(row.try_get("period_start")?),
+                superseded_by: row.try_get("superseded_by")?,
+            });
+        }
+    }
+    Ok(imports)
 }
 
 /// Enters an import with its rejects and hides what it replaces; answers the periods now hidden. Part of the transaction

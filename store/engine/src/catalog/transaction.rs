@@ -1,8 +1,11 @@
 //! A transaction on the catalog, begun and ended by SQL of our own.
 //!
 //! sqlx counts the nesting of its transactions, and the count goes wrong once a COMMIT fails: what follows is a savepoint within a
-//! transaction that nobody commits, so that later commits "succeed" and write nothing (`tests/tests/faults.rs` shows it on a failing disk).
-//! So a connection on which a transaction did not end well is closed and never used again; SQLite rolls back what was open on it.
+//! transaction that nobody commits, so that later commits "succeed" and write nothing. And a connection must not be closed after a
+//! failed COMMIT either: its pages may stand in SQLite's log, and whoever opens that log anew takes them for committed. So the same
+//! connection rolls back and goes on, and writes over them. `tests/tests/faults.rs` shows both on a failing disk.
+//!
+//! Nobody may drop a transaction half way: its users run on tasks of their own, which no caller can cancel.
 
 use std::ops::{Deref, DerefMut};
 
@@ -12,48 +15,47 @@ use sqlx::pool::PoolConnection;
 use super::Catalog;
 use crate::error::StoreError;
 
-/// An open transaction; dropped without [`Transaction::commit`] it is rolled back.
-pub(crate) struct Transaction {
-    connection: PoolConnection<Sqlite>,
-    is_over: bool,
-}
+/// An open transaction, to be ended by [`Transaction::end`].
+pub(crate) struct Transaction(PoolConnection<Sqlite>);
 
 impl Catalog {
     /// Begins a transaction. Others wait until it has ended.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        let connection = self.pool().acquire().await?;
-        let mut transaction = Transaction { connection, is_over: false };
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *transaction.connection).await?;
-        Ok(transaction)
+        let mut connection = self.pool().acquire().await?;
+        if sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await.is_err() {
+            // Perhaps an earlier rollback failed too.
+            let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
+            sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+        }
+        Ok(Transaction(connection))
     }
 }
 
 impl Transaction {
-    /// Makes it durable. After an error nothing of it is, as far as this process will ever see.
-    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        sqlx::raw_sql("COMMIT").execute(&mut *self.connection).await?;
-        self.is_over = true;
-        Ok(())
+    /// Makes everything durable if all went well so far, else undoes it. After an error nothing of it is, as far as this process
+    /// will ever see.
+    pub(crate) async fn end<T>(mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        let done = match done {
+            Ok(value) => sqlx::raw_sql("COMMIT").execute(&mut *self.0).await.map(|_| value).map_err(StoreError::from),
+            Err(e) => Err(e),
+        };
+        if done.is_err() {
+            // SQLite may have rolled back by itself; then this fails, which is no news.
+            let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *self.0).await;
+        }
+        done
     }
 }
 
 impl Deref for Transaction {
     type Target = sqlx::SqliteConnection;
     fn deref(&self) -> &Self::Target {
-        &self.connection
+        &self.0
     }
 }
 
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.connection
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.connection.close_on_drop();
-        }
+        &mut self.0
     }
 }
