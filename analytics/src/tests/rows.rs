@@ -281,20 +281,20 @@ async fn one_session_knows_its_tables() {
         column_name,data_type,is_nullable
         time,"Timestamp(ns, ""UTC"")",NO
         observed_time,"Timestamp(ns, ""UTC"")",YES
-        severity,Utf8,YES
+        severity,Utf8View,YES
         severity_number,Int32,NO
-        service,Utf8,YES
-        body,Utf8,YES
+        service,Utf8View,YES
+        body,Utf8View,YES
         body_structured,Boolean,NO
         stream_id,UInt64,NO
         labels,"Map(""entries"": non-null Struct(""key"": non-null Utf8, ""value"": Utf8), unsorted)",NO
-        trace_id,Utf8,YES
-        span_id,Utf8,YES
+        trace_id,Utf8View,YES
+        span_id,Utf8View,YES
         flags,UInt32,NO
-        event_name,Utf8,YES
+        event_name,Utf8View,YES
         resource,"Map(""entries"": non-null Struct(""key"": non-null Utf8, ""value"": Utf8), unsorted)",NO
-        scope_name,Utf8,YES
-        scope_version,Utf8,YES
+        scope_name,Utf8View,YES
+        scope_version,Utf8View,YES
         scope_attributes,"Map(""entries"": non-null Struct(""key"": non-null Utf8, ""value"": Utf8), unsorted)",NO
         attributes,"Map(""entries"": non-null Struct(""key"": non-null Utf8, ""value"": Utf8), unsorted)",NO
         dropped_attributes_count,UInt32,NO
