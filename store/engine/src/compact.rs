@@ -134,13 +134,11 @@ fn jobs(sets: &[Set], table: Table, closed: bool) -> Vec<Job> {
 }
 
 fn jobs_of_part(sets: &[Set], table: Table, closed: bool) -> Vec<Job> {
-    let Some(largest) = sets.iter().map(|s| s.bytes).max() else { return Vec::new() };
-    let others = sets.iter().map(|s| s.bytes).sum::<u64>() - largest;
-    let whole = closed
-        && match sets.len() {
-            1 => sets[0].is_raw(table),
-            _ => others.saturating_mul(WHOLE_SHARE) >= largest,
-        };
+    let Some(largest) = sets.iter().max_by_key(|s| s.bytes) else { return Vec::new() };
+    let others = sets.iter().map(|s| s.bytes).sum::<u64>() - largest.bytes;
+    // What is raw is written again anyway, and takes the others along.
+    let worth_it = sets.len() > 1 && others.saturating_mul(WHOLE_SHARE) >= largest.bytes;
+    let whole = closed && (largest.is_raw(table) || worth_it);
     if whole {
         return bounded(sets, table);
     }
@@ -404,6 +402,8 @@ mod tests {
         check(&[big(), old(2, 10)], &[]);
         check(&[big(), old(2, 10), old(3, 10), old(4, 10)], &[]);
         check(&[big(), old(2, 125)], &[&[1, 2]]);
+        // A large raw one does not wait for anything.
+        check(&[old(1, 1000), old(2, 10)], &[&[1, 2]]);
         // Too many: the young ones become one; the big one rests.
         check(&[big(), old(2, 10), old(3, 10), old(4, 10), old(5, 10)], &[&[2, 3, 4, 5]]);
         check(&[big(), old(2, 80), old(3, 10), old(4, 10), old(5, 10)], &[&[3, 4, 5]]);
