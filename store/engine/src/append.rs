@@ -75,7 +75,7 @@ pub enum AppendError {
         /// Its size.
         bytes: usize,
     },
-    /// The store takes no writes for now.
+    /// The store is read-only; see [`crate::Store::health`].
     #[error("the store is read-only: {reason}")]
     ReadOnly {
         /// Why.
@@ -297,7 +297,7 @@ impl Writer {
 struct Log {
     shared: Arc<Shared>,
     dir: PathBuf,
-    /// `None` until one could be created.
+    /// `None` until one could be created, and after a failed write.
     segment: Option<Segment>,
     /// Number of the last segment that was begun.
     number: u64,
@@ -391,7 +391,14 @@ impl Log {
             self.begin_segment().map_err(|e| self.fail(&e))?;
         }
         let Some(segment) = &mut self.segment else { return Err("the log has no segment".to_owned()) };
-        segment.append_synced(bytes).map_err(|(e, _)| self.fail(&e))
+        match segment.append_synced(bytes) {
+            Ok(()) => Ok(()),
+            Err((e, _)) => {
+                // What stands at its end is unknown: nothing may ever be written behind it.
+                self.segment = None;
+                Err(self.fail(&e))
+            }
+        }
     }
 
     /// The old segment stays the current one if the new one cannot be made.

@@ -70,31 +70,37 @@ impl Store {
     /// Looks whether the cause of a read-only state came or went: room on the disk, a log that can be written. Cheap; meant to be
     /// called every second or two.
     pub async fn heal(&self) {
-        let shared = &self.shared;
-        let room = shared.disk_room();
-        let cause = shared.read_only.read().clone();
-        match (cause, room) {
-            (None, Err(reason)) => {
-                tracing::error!(reason, "the disk is nearly full; the store is read-only");
-                *shared.read_only.write() = Some(ReadOnly::Disk(reason));
-            }
-            (Some(ReadOnly::Disk(_)), Ok(())) => {
-                *shared.read_only.write() = None;
-                tracing::info!("the disk has room again; writes are taken");
-            }
-            // The figure in the reason is kept fresh.
-            (Some(ReadOnly::Disk(_)), Err(reason)) => *shared.read_only.write() = Some(ReadOnly::Disk(reason)),
-            (Some(ReadOnly::Log(_)), Ok(())) => {
-                if let Err(e) = self.writer.reopen().await {
-                    tracing::warn!(error = %e, "the log still cannot be written");
-                }
-            }
-            (Some(ReadOnly::Log(_)), Err(_)) | (None, Ok(())) => {}
+        if self.shared.look_at_disk()
+            && let Err(e) = self.writer.reopen().await
+        {
+            tracing::warn!(error = %e, "the log still cannot be written");
         }
     }
 }
 
 impl Shared {
+    /// Lets writes stop or come back with the room on the disk. Whether there is room and the log waits to be written again.
+    fn look_at_disk(&self) -> bool {
+        // Held throughout: a log that fails meanwhile must not be forgotten.
+        let mut cause = self.read_only.write();
+        let room = self.disk_room(matches!(*cause, Some(ReadOnly::Disk(_))));
+        match (&*cause, room) {
+            (None, Err(reason)) => {
+                tracing::error!(reason, "the disk is nearly full; the store is read-only");
+                *cause = Some(ReadOnly::Disk(reason));
+            }
+            (Some(ReadOnly::Disk(_)), Ok(())) => {
+                *cause = None;
+                tracing::info!("the disk has room again; writes are taken");
+            }
+            // The figure in the reason is kept fresh.
+            (Some(ReadOnly::Disk(_)), Err(reason)) => *cause = Some(ReadOnly::Disk(reason)),
+            (Some(ReadOnly::Log(_)), room) => return room.is_ok(),
+            (None, Ok(())) => {}
+        }
+        false
+    }
+
     /// Free bytes of the disk that holds the data directory; `None` where the system does not say.
     pub(crate) fn free_bytes(&self) -> Option<u64> {
         let stat = rustix::fs::statvfs(&self.options.data_dir).ok()?;
@@ -103,12 +109,11 @@ impl Shared {
 
     /// `Err` with the reason if the disk has less room than the store needs to keep working. Once it was too full it must have a
     /// quarter more than that, so that the state does not flutter.
-    fn disk_room(&self) -> Result<(), String> {
+    fn disk_room(&self, was_full: bool) -> Result<(), String> {
         let Some(free) = self.free_bytes() else { return Ok(()) };
         self.free_bytes_seen.store(free, Ordering::Relaxed);
         let wanted = self.options.limits.free_bytes_min;
-        let full = matches!(*self.read_only.read(), Some(ReadOnly::Disk(_)));
-        if free >= if full { wanted.saturating_add(wanted / 4) } else { wanted } {
+        if free >= if was_full { wanted.saturating_add(wanted / 4) } else { wanted } {
             return Ok(());
         }
         Err(format!(

@@ -41,8 +41,6 @@ pub struct Segment {
     file: File,
     /// Where it is.
     pub path: PathBuf,
-    /// Its number.
-    pub number: SegmentNumber,
     /// Bytes that are written and synced.
     pub bytes: u64,
 }
@@ -59,7 +57,7 @@ impl Segment {
             OpenOptions::new().write(true).create_new(true).open(&path).map_err(StoreError::io("create", &path))?;
         file.write_all(MAGIC).and_then(|()| file.sync_all()).map_err(StoreError::io("write", &path))?;
         sync_dir(dir)?;
-        Ok(Self { file, path, number, bytes: MAGIC.len() as u64 })
+        Ok(Self { file, path, bytes: MAGIC.len() as u64 })
     }
 
     /// Appends bytes and syncs them. On an error nothing of them counts as written: the segment is cut back to its last synced
