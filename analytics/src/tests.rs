@@ -7,6 +7,5 @@ mod isolation;
 mod limits;
 mod metrics;
 mod money;
-mod pace;
 mod rows;
 mod samples;

@@ -24,14 +24,6 @@ fn raw_tokens(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty())
 }
 
-/// The tokens of a text with the byte ranges where they stand, for an index.
-pub fn tokens_at(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, Cow<'_, str>)> {
-    raw_tokens(text).map(move |t| {
-        let from = t.as_ptr() as usize - text.as_ptr() as usize;
-        (from..from + t.len(), fold(t))
-    })
-}
-
 fn fold(token: &str) -> Cow<'_, str> {
     if token.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
         Cow::Borrowed(token)
@@ -306,9 +298,6 @@ mod tests {
     fn tokens_are_runs_of_letters_and_digits() {
         let t: Vec<_> = tokens("GET /api/v1?user=42 Ärger-ß ok_1").collect();
         assert_eq!(t, ["get", "api", "v1", "user", "42", "ärger", "ß", "ok", "1"]);
-        let text = "a, Bc";
-        let at: Vec<_> = tokens_at(text).map(|(r, t)| (text[r].to_owned(), t.into_owned())).collect();
-        assert_eq!(at, [("a".to_owned(), "a".to_owned()), ("Bc".to_owned(), "bc".to_owned())]);
     }
 
     #[test]
