@@ -1,0 +1,256 @@
+//! A series' labels, packed into one allocation: what an evaluation holds a million of.
+//!
+//! The bytes are those of [`grid_model::series::write_label_key`]: a count, then name and value of each label, sorted by name, each with its
+//! length before it. Equal labels are equal bytes.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use grid_model::labels::METRIC_NAME;
+use grid_model::series::write_label_key;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The labels that say what a metric is, and that go when a result is no longer that metric (Prometheus, `schema/labels.go`).
+pub const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+
+/// Labels sorted by name, without empty values. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Labels(Arc<[u8]>);
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self::from_sorted(&[])
+    }
+}
+
+impl Hash for Labels {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(xxh3_64(&self.0));
+    }
+}
+
+impl Labels {
+    /// From pairs in any order; the last of equal names wins, empty values are left out.
+    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut all: Vec<(&str, &str)> = pairs.into_iter().collect();
+        all.sort_by(|a, b| a.0.cmp(b.0));
+        let mut kept: Vec<(&str, &str)> = Vec::with_capacity(all.len());
+        for pair in all {
+            match kept.last_mut() {
+                Some(last) if last.0 == pair.0 => *last = pair,
+                _ => kept.push(pair),
+            }
+        }
+        kept.retain(|(_, value)| !value.is_empty());
+        Self::from_sorted(&kept)
+    }
+
+    fn from_sorted(pairs: &[(&str, &str)]) -> Self {
+        let bytes = pairs.iter().map(|(k, v)| 8 + k.len() + v.len()).sum::<usize>();
+        let mut out = Vec::with_capacity(4 + bytes);
+        write_label_key(&mut out, pairs.len(), pairs.iter().copied());
+        Self(Arc::from(out))
+    }
+
+    /// The labels at the head of a series' canonical key ([`grid_model::SeriesDef::key`]); `None` if the bytes are not one.
+    pub fn of_series_key(key: &[u8]) -> Option<Self> {
+        let mut at = key;
+        let count = take_len(&mut at)?;
+        for _ in 0..2 * count {
+            std::str::from_utf8(take_bytes(&mut at)?).ok()?;
+        }
+        Some(Self(Arc::from(&key[..key.len() - at.len()])))
+    }
+
+    /// All pairs, sorted by name.
+    pub fn iter(&self) -> Pairs<'_> {
+        let mut rest: &[u8] = &self.0;
+        let left = take_len(&mut rest).unwrap_or(0);
+        Pairs { rest, left }
+    }
+
+    /// A label's value, empty if it is not there.
+    pub fn get(&self, name: &str) -> &str {
+        for (k, v) in self.iter() {
+            match k.cmp(name) {
+                Ordering::Equal => return v,
+                Ordering::Greater => break,
+                Ordering::Less => {}
+            }
+        }
+        ""
+    }
+
+    /// How many labels.
+    pub fn len(&self) -> usize {
+        self.iter().left
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The metric's name, empty if there is none.
+    pub fn metric(&self) -> &str {
+        self.get(METRIC_NAME)
+    }
+
+    /// Without the labels that say which metric it is: [`METADATA_LABELS`].
+    pub fn without_metadata(&self) -> Self {
+        if METADATA_LABELS.iter().all(|l| self.get(l).is_empty()) {
+            return self.clone();
+        }
+        self.filter(|name| !METADATA_LABELS.contains(&name))
+    }
+
+    /// Only the labels whose names pass.
+    pub fn filter(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+        let kept: Vec<_> = self.iter().filter(|(k, _)| keep(k)).collect();
+        if kept.len() == self.len() {
+            return self.clone();
+        }
+        Self::from_sorted(&kept)
+    }
+
+    /// With one label set, or taken away if the value is empty.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        Self::new(self.iter().chain([(name, value)]))
+    }
+
+    /// The bytes of the labels that `by` or `without` leaves: what groups are told apart by. `names` are sorted.
+    pub(crate) fn group_key(&self, names: &[String], without: bool, out: &mut Vec<u8>) {
+        out.clear();
+        for (k, v) in self.iter() {
+            let listed = names.binary_search_by(|n| n.as_str().cmp(k)).is_ok();
+            if listed != without && !(without && METADATA_LABELS.contains(&k)) {
+                out.extend_from_slice(&(k.len() as u32).to_le_bytes());
+                out.extend_from_slice(k.as_bytes());
+                out.extend_from_slice(&(v.len() as u32).to_le_bytes());
+                out.extend_from_slice(v.as_bytes());
+            }
+        }
+    }
+
+    /// The labels that `by` or `without` leaves. `names` are sorted.
+    pub(crate) fn grouped(&self, names: &[String], without: bool) -> Self {
+        self.filter(|k| {
+            let listed = names.binary_search_by(|n| n.as_str().cmp(k)).is_ok();
+            listed != without && !(without && METADATA_LABELS.contains(&k))
+        })
+    }
+
+    /// A hash of the content.
+    pub fn hash64(&self) -> u64 {
+        xxh3_64(&self.0)
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.0.len() + 16
+    }
+
+    /// As the nouns of the store.
+    pub fn to_model(&self) -> grid_model::Labels {
+        let pairs = self.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        grid_model::Labels::new(pairs).unwrap_or_default()
+    }
+}
+
+impl From<&grid_model::Labels> for Labels {
+    fn from(labels: &grid_model::Labels) -> Self {
+        Self::new(labels.iter())
+    }
+}
+
+/// The pairs of [`Labels`].
+#[derive(Debug, Clone)]
+pub struct Pairs<'a> {
+    rest: &'a [u8],
+    left: usize,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
+        Some((take_str(&mut self.rest), take_str(&mut self.rest)))
+    }
+}
+
+fn take_len(at: &mut &[u8]) -> Option<usize> {
+    let (head, rest) = at.split_first_chunk::<4>()?;
+    *at = rest;
+    Some(u32::from_le_bytes(*head) as usize)
+}
+
+fn take_bytes<'a>(at: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let n = take_len(at)?;
+    let (head, rest) = at.split_at_checked(n)?;
+    *at = rest;
+    Some(head)
+}
+
+fn take_str<'a>(at: &mut &'a [u8]) -> &'a str {
+    // Both ways in (`from_sorted`, `of_series_key`) store whole UTF-8.
+    take_bytes(at).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or("")
+}
+
+impl Ord for Labels {
+    /// By names and values in turn, as Prometheus orders series.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Labels {
+    /// `{__name__="up", job="a"}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (i, (k, v)) in self.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            match grid_promql_syntax::matcher::is_plain_label(k) {
+                true => write!(f, "{comma}{k}={v:?}")?,
+                false => write!(f, "{comma}{k:?}={v:?}")?,
+            }
+        }
+        f.write_str("}")
+    }
+}
+
+impl fmt::Debug for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_sorted_and_read_back() {
+        let labels = Labels::new([("job", "a"), ("__name__", "up"), ("x", ""), ("job", "b")]);
+        assert_eq!(labels.to_string(), r#"{__name__="up", job="b"}"#);
+        assert_eq!((labels.get("job"), labels.get("y"), labels.metric(), labels.len()), ("b", "", "up", 2));
+        assert_eq!(labels.without_metadata(), Labels::new([("job", "b")]));
+        assert_eq!(labels.with("job", ""), Labels::new([("__name__", "up")]));
+        assert_eq!(Labels::from(&labels.to_model()), labels);
+        let key = grid_model::SeriesDef::of_labels(labels.to_model()).key();
+        assert_eq!(Labels::of_series_key(&key), Some(labels));
+        assert_eq!(Labels::of_series_key(&key[..key.len() - 1]), None);
+        assert!(Labels::new([("a", "2")]) > Labels::new([("a", "1"), ("b", "1")]));
+    }
+}
