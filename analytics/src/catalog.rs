@@ -45,6 +45,11 @@ impl TenantCatalog {
         Self { source }
     }
 
+    /// What its tables read from.
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
     /// Names as one would type them, for "did you mean".
     pub(crate) fn names(&self) -> Vec<String> {
         use crate::error::quoted;

@@ -103,7 +103,7 @@ pub(crate) struct Shared {
     pub sessions: Sessions,
     pub runtime: QueryRuntime,
     turns: Arc<Semaphore>,
-    registry: Arc<Registry>,
+    pub registry: Arc<Registry>,
     metrics: Arc<MetricCache>,
 }
 
@@ -170,7 +170,7 @@ impl Engine {
         let limits = &shared.limits;
         let timeout = request.timeout.unwrap_or(limits.timeout).min(limits.timeout_max);
         let deadline = Instant::now() + timeout;
-        let permit = self.turn(&handle, deadline, timeout).await.inspect_err(|e| handle.fail(e))?;
+        let permit = shared.turn(&handle, deadline, timeout).await.inspect_err(|e| handle.fail(e))?;
         handle.set(QueryState::Running);
         let query_id = handle.id();
         // Time is watched here too: query threads that are all busy would not see it pass.
@@ -204,27 +204,28 @@ impl Engine {
         answer.late = Some(late);
         Ok(SqlAnswer { schema, stream: Box::pin(answer), query_id })
     }
+}
 
-    async fn turn(
+impl Shared {
+    /// Waits for this query's turn.
+    pub(crate) async fn turn(
         &self,
         handle: &QueryHandle,
         deadline: Instant,
         timeout: Duration,
     ) -> Result<OwnedSemaphorePermit, QueryError> {
         let token = handle.token();
-        let waiting = Arc::clone(&self.shared.turns).acquire_owned();
-        let patience = deadline.min(Instant::now() + self.shared.limits.wait_max);
+        let waiting = Arc::clone(&self.turns).acquire_owned();
+        let patience = deadline.min(Instant::now() + self.limits.wait_max);
         tokio::select! {
             permit = waiting => permit.map_err(|_| QueryError::Internal("the engine has ended".into())),
             () = token.cancelled() => Err(QueryError::Cancelled),
             () = tokio::time::sleep_until(patience) => {
-                Err(if patience == deadline { QueryError::Timeout(timeout) } else { QueryError::Busy(self.shared.limits.concurrent) })
+                Err(if patience == deadline { QueryError::Timeout(timeout) } else { QueryError::Busy(self.limits.concurrent) })
             }
         }
     }
-}
 
-impl Shared {
     pub(crate) fn source(&self, scope: &Scope) -> Arc<Source> {
         Arc::new(Source {
             snapshot: self.store.snapshot(&scope.tenant),

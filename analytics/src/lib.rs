@@ -14,6 +14,8 @@
 //! - Everything is bounded: memory, disk, time, rows, concurrency; going over is a [`QueryError`] with a code and a hint.
 //! - Queries run on threads of their own; dropping an answer ends its query.
 //! - No DataFusion type leaves this crate.
+//!
+//! PromQL comes in by [`promql`], over the same snapshots and scans.
 
 pub mod engine;
 mod guard;
@@ -22,6 +24,7 @@ mod catalog;
 mod exact;
 mod table;
 mod function;
+pub mod promql;
 mod delete;
 mod registry;
 mod runtime;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::promql::PromqlSettings;
+
 /// Bytes of one statement's text.
 pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
 /// Parameters of one statement.
@@ -51,6 +53,8 @@ pub struct QueryLimits {
     pub threads: usize,
     /// Queries that take longer are remembered as slow.
     pub slow: Duration,
+    /// What of PromQL is on.
+    pub promql: PromqlSettings,
 }
 
 impl Default for QueryLimits {
@@ -68,6 +72,7 @@ impl Default for QueryLimits {
             wait_max: Duration::from_secs(10),
             threads: 0,
             slow: Duration::from_secs(1),
+            promql: PromqlSettings::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The DataFusion session of one query. What all sessions share (functions, rules, settings) is made once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::common::config::Dialect;
 use datafusion::common::{DataFusionError, Result};
@@ -22,6 +23,8 @@ use crate::function::attr::{Attr, AttrPlanner};
 use crate::interrupt::Interrupt;
 use crate::limits::{BATCH_ROWS, QueryLimits};
 use crate::memory::{Budget, QueryPool};
+use crate::promql::PromqlSettings;
+use crate::promql::function::PromqlFunction;
 
 /// Under this URL DataFusion finds the store's files. It is in no statement's reach: nothing there takes a URL.
 pub(crate) const FILES_URL: &str = "grid-data://files/";
@@ -34,6 +37,8 @@ pub(crate) struct Sessions {
     runtime: Arc<RuntimeEnv>,
     budget: Arc<Budget>,
     query_memory_bytes: usize,
+    promql: PromqlSettings,
+    timeout_max: Duration,
     pub url: ObjectStoreUrl,
 }
 
@@ -56,6 +61,8 @@ impl Sessions {
             runtime,
             budget: Budget::new(limits.memory_bytes),
             query_memory_bytes: limits.query_memory_bytes.min(limits.memory_bytes),
+            promql: limits.promql.clone(),
+            timeout_max: limits.timeout_max,
             url,
         })
     }
@@ -75,10 +82,17 @@ impl Sessions {
         let pool = Arc::new(QueryPool::new(self.query_memory_bytes, Arc::clone(&self.budget)));
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(pool).build_arc()?;
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
-            .with_catalog_list(catalog)
+            .with_catalog_list(Arc::clone(&catalog) as _)
             .with_runtime_env(runtime)
             .with_physical_optimizer_rule(Arc::new(Interrupt { token }))
             .build();
+        let promql = PromqlFunction {
+            source: Arc::clone(catalog.source()),
+            settings: self.promql.clone(),
+            memory_bytes: self.query_memory_bytes,
+            timeout: self.timeout_max,
+        };
+        state.register_udtf("promql", Arc::new(promql));
         let config = Arc::clone(state.config_options());
         let props = state.execution_props_mut();
         props.query_execution_start_time = Some(chrono::DateTime::from_timestamp_nanos(now.0));

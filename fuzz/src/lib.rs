@@ -46,8 +46,32 @@ pub fn check_decoded(decoded: &Decoded) {
     }
 }
 
+/// Checks a protobuf page with and without native histograms.
+pub fn check_protobuf_page(data: &[u8]) {
+    for (native_histograms, classic_histograms) in [(true, true), (true, false), (false, false)] {
+        let options = exposition::protobuf::ProtobufOptions { native_histograms, classic_histograms };
+        let page = exposition::protobuf::decode_page(data, options, &context());
+        check_page(&page);
+    }
+}
+
+/// Checks a page; its keys may hold labels without a value, so they are no canonical keys.
+fn check_page(page: &exposition::Page) {
+    let rows: u64 =
+        page.decoded.write.batches.iter().filter(|(t, _)| *t == Table::Samples).map(|(_, b)| b.num_rows() as u64).sum();
+    assert_eq!(rows, page.decoded.counts.samples + page.decoded.counts.histograms, "samples");
+    if let Some(malformed) = &page.malformed {
+        assert!(!malformed.reason.is_empty() && malformed.reason.len() < 8192, "{malformed:?}");
+    }
+    for (_, key) in page.decoded.write.series.iter() {
+        let pairs = grid_model::series::label_pairs_of_key(key).expect("a key that was written reads back");
+        assert!(pairs.is_sorted_by(|a, b| a.0 < b.0), "{pairs:?}");
+    }
+}
+
 /// Checks a text, and that cutting it into chunks changes nothing.
 pub fn check_exposition(data: &[u8], format: Format) {
+    check_page(&exposition::decode_page(data, format, &context()));
     let whole = exposition::decode(data, format, &context());
     let mut stream = Exposition::new(format);
     let mut totals = (0, 0);

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::files::FileImporter;
 use crate::metadata_seen::MetadataSeen;
 use crate::metrics::{IngestMetrics, Protocol};
+use crate::replicas::{ReplicaOptions, Replicas};
 use crate::reply::Refusal;
 
 /// What is small enough to decode on the thread that serves the socket.
@@ -33,6 +34,8 @@ pub struct IngestOptions {
     pub limits: Limits,
     /// The translation of OTLP.
     pub otlp: OtlpOptions,
+    /// Whether and how one of several replicas of a Prometheus is chosen; `None` = all are taken.
+    pub replicas: Option<ReplicaOptions>,
 }
 
 /// What the listeners share. Cheap to clone; clones share.
@@ -46,6 +49,7 @@ struct Inner {
     clock: Clock,
     metrics: IngestMetrics,
     metadata_seen: MetadataSeen,
+    replicas: Option<Replicas>,
     /// As many large requests are decoded at once as there are cores.
     decoding: Semaphore,
 }
@@ -66,6 +70,7 @@ impl Ingest {
         Self(Arc::new(Inner {
             store,
             guard,
+            replicas: options.replicas.clone().map(Replicas::new),
             options,
             clock,
             metrics: IngestMetrics::default(),
@@ -89,6 +94,21 @@ impl Ingest {
         &self.0.options.otlp
     }
 
+    /// The bounds on items.
+    pub fn limits(&self) -> &Limits {
+        &self.0.options.limits
+    }
+
+    /// The clock by which requests are taken.
+    pub(crate) fn clock(&self) -> Clock {
+        Arc::clone(&self.0.clock)
+    }
+
+    /// What chooses among replicas, if anything does.
+    pub fn replicas(&self) -> Option<&Replicas> {
+        self.0.replicas.as_ref()
+    }
+
     /// An importer of files into the same store with the same settings.
     pub fn importer(&self) -> FileImporter {
         FileImporter::new(self.0.store.clone(), self.0.options.clone(), Arc::clone(&self.0.clock))
@@ -105,7 +125,22 @@ impl Ingest {
         let bytes = body.len();
         // A tenant over its quota shall not cost the work of decoding either.
         self.0.guard.check_quota(caller, 0, 0).map_err(|e| Refusal::from(e.problem()))?;
-        let decoded = self.decode(body, decode).await?;
+        let mut decoded = self.decode(body, decode).await?;
+        if let (Some(replicas), Protocol::RemoteWrite1 | Protocol::RemoteWrite2) = (&self.0.replicas, protocol) {
+            let now = (self.0.clock)();
+            replicas.choose(&caller.tenant, now, &self.0.options.limits, &mut decoded);
+        }
+        self.take(protocol, caller, bytes, decoded).await
+    }
+
+    /// Writes what was decoded from `bytes` bytes, within the tenant's quota.
+    pub(crate) async fn take(
+        &self,
+        protocol: Protocol,
+        caller: &Caller,
+        bytes: usize,
+        decoded: Decoded,
+    ) -> Result<Accepted, Refusal> {
         self.0.guard.check_quota(caller, decoded.write.rows(), bytes).map_err(|e| Refusal::from(e.problem()))?;
         let accepted = self.append(&caller.tenant, decoded).await.map_err(|e| Refusal::from(append_problem(&e)))?;
         self.0.metrics.accepted(protocol, bytes, &accepted);

@@ -20,11 +20,14 @@ pub enum Protocol {
     RemoteWrite2,
     /// Loki's push.
     Loki,
+    /// Pages that the scraper fetched.
+    Scrape,
 }
 
 impl Protocol {
     /// Every protocol.
-    pub const ALL: [Self; 5] = [Self::OtlpHttp, Self::OtlpGrpc, Self::RemoteWrite1, Self::RemoteWrite2, Self::Loki];
+    pub const ALL: [Self; 6] =
+        [Self::OtlpHttp, Self::OtlpGrpc, Self::RemoteWrite1, Self::RemoteWrite2, Self::Loki, Self::Scrape];
 
     /// The value of the label `protocol`.
     pub fn as_str(self) -> &'static str {
@@ -34,6 +37,7 @@ impl Protocol {
             Self::RemoteWrite1 => "remote_write_1",
             Self::RemoteWrite2 => "remote_write_2",
             Self::Loki => "loki",
+            Self::Scrape => "scrape",
         }
     }
 }

@@ -26,8 +26,9 @@ for argument in sys.argv[2:]:
     quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files.split(","))
     # The view of docs/formats/parquet.md, "Numbers".
     columns = (
-        "* REPLACE (coalesce(value, CASE WHEN value_scale < 1 THEN value_mantissa * value_scale "
-        "ELSE value_mantissa / value_scale END) AS value)"
+        "* REPLACE (coalesce(value, CASE WHEN value_scale < 1 "
+        "THEN (value_mantissa + coalesce(value_base, 0)) * abs(value_scale) "
+        "ELSE (value_mantissa + coalesce(value_base, 0)) / value_scale END) AS value)"
         if name == "samples"
         else "*"
     )

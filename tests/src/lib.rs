@@ -1,7 +1,8 @@
 //! The harness of the suites in `tests/tests`: a real `grid` binary in a folder of its own, spoken to as a user would.
 //!
 //! Reading order: [`server`] (start, kill, restart, ask), [`answer`] (SQL answers as comparable values), [`wire`]
-//! (bodies that clients send), [`otlp`] (what a payload must read back as), [`peers`] (real clients and readers),
+//! (bodies that clients send), [`otlp`] (what a payload must read back as), [`peers`] (real clients and readers), [`targets`] (something to
+//! scrape),
 //! [`figures`] (what the scorecard prints), [`powercut`] (a disk that forgets and fails, beneath the real binary).
 //!
 //! Architecture invariants:
@@ -14,6 +15,7 @@ pub mod answer;
 pub mod wire;
 pub mod otlp;
 pub mod peers;
+pub mod targets;
 pub mod figures;
 pub mod powercut;
 

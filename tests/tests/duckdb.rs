@@ -21,7 +21,8 @@ const QUERIES: [(&str, &str, &str); 5] = [
         "samples",
         "SELECT s.metric, s.labels, x.time, x.value FROM samples x JOIN series s ON x.series_id = s.series_id",
         "SELECT s.metric, s.labels, epoch_ns(x.time) AS time, coalesce(x.value, CASE WHEN x.value_scale < 1 \
-         THEN x.value_mantissa * x.value_scale ELSE x.value_mantissa / x.value_scale END) AS value \
+         THEN (x.value_mantissa + coalesce(x.value_base, 0)) * abs(x.value_scale) \
+         ELSE (x.value_mantissa + coalesce(x.value_base, 0)) / x.value_scale END) AS value \
          FROM samples x JOIN series s USING (series_id)",
     ),
     (

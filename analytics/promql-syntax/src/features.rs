@@ -17,6 +17,8 @@ pub struct Features {
     pub per_step_stats: bool,
     /// `type-and-unit-labels`: a metric's type and unit are labels. The parser does not look at it.
     pub type_and_unit_labels: bool,
+    /// `use-start-timestamps`: counters count from zero where their samples say that they started. The parser does not look at it.
+    pub start_timestamps: bool,
 }
 
 impl Features {
@@ -29,6 +31,7 @@ impl Features {
         delayed_name_removal: true,
         per_step_stats: true,
         type_and_unit_labels: true,
+        start_timestamps: true,
     };
 
     /// Features by the words of Prometheus' `--enable-feature`, each possibly a list with commas; and the words that name none.
@@ -45,6 +48,7 @@ impl Features {
                 "promql-delayed-name-removal" => features.delayed_name_removal = true,
                 "promql-per-step-stats" => features.per_step_stats = true,
                 "type-and-unit-labels" => features.type_and_unit_labels = true,
+                "use-start-timestamps" => features.start_timestamps = true,
                 other => unknown.push(other),
             }
         }

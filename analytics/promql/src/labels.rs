@@ -15,6 +15,10 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The labels that say what a metric is, and that go when a result is no longer that metric (Prometheus, `schema/labels.go`).
 pub const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
 
+fn is_metadata(name: &[u8]) -> bool {
+    METADATA_LABELS.iter().any(|l| l.as_bytes() == name)
+}
+
 /// Labels sorted by name, without empty values. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Labels(Arc<[u8]>);
@@ -54,33 +58,52 @@ impl Labels {
         Self(Arc::from(out))
     }
 
-    /// The labels at the head of a series' canonical key ([`grid_model::SeriesDef::key`]); `None` if the bytes are not one.
+    /// The labels at the head of a series' canonical key ([`grid_model::SeriesDef::key`]); `None` if the bytes are not one. What is not
+    /// UTF-8 in it reads as empty.
     pub fn of_series_key(key: &[u8]) -> Option<Self> {
         let mut at = key;
         let count = take_len(&mut at)?;
         for _ in 0..2 * count {
-            std::str::from_utf8(take_bytes(&mut at)?).ok()?;
+            take_bytes(&mut at)?;
         }
         Some(Self(Arc::from(&key[..key.len() - at.len()])))
     }
 
     /// All pairs, sorted by name.
     pub fn iter(&self) -> Pairs<'_> {
-        let mut rest: &[u8] = &self.0;
+        Self::pairs_of_key(&self.0)
+    }
+
+    /// The pairs of the labels at the head of a series' canonical key, without a copy of them.
+    pub fn pairs_of_key(key: &[u8]) -> Pairs<'_> {
+        let mut rest = key;
         let left = take_len(&mut rest).unwrap_or(0);
         Pairs { rest, left }
     }
 
     /// A label's value, empty if it is not there.
     pub fn get(&self, name: &str) -> &str {
-        for (k, v) in self.iter() {
-            match k.cmp(name) {
-                Ordering::Equal => return v,
+        Self::value_in_key(&self.0, name)
+    }
+
+    /// A label's value in a series' canonical key, empty if it is not there.
+    pub fn value_in_key<'k>(key: &'k [u8], name: &str) -> &'k str {
+        for (k, v, _) in RawPairs::of(key) {
+            match k.cmp(name.as_bytes()) {
+                Ordering::Equal => return std::str::from_utf8(v).unwrap_or(""),
                 Ordering::Greater => break,
                 Ordering::Less => {}
             }
         }
         ""
+    }
+
+    /// The names of the labels in a series' canonical key, each with its length before it: equal for series with the same names.
+    pub fn names_of_key(key: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        for (name, _, whole) in RawPairs::of(key) {
+            out.extend_from_slice(&whole[..4 + name.len()]);
+        }
     }
 
     /// How many labels.
@@ -123,13 +146,15 @@ impl Labels {
     /// The bytes of the labels that `by` or `without` leaves: what groups are told apart by. `names` are sorted.
     pub(crate) fn group_key(&self, names: &[String], without: bool, out: &mut Vec<u8>) {
         out.clear();
-        for (k, v) in self.iter() {
-            let listed = names.binary_search_by(|n| n.as_str().cmp(k)).is_ok();
-            if listed != without && !(without && METADATA_LABELS.contains(&k)) {
-                out.extend_from_slice(&(k.len() as u32).to_le_bytes());
-                out.extend_from_slice(k.as_bytes());
-                out.extend_from_slice(&(v.len() as u32).to_le_bytes());
-                out.extend_from_slice(v.as_bytes());
+        // Both are sorted, so one walk finds what is listed.
+        let mut names = names.iter().map(String::as_bytes).peekable();
+        for (k, _, whole) in RawPairs::of(&self.0) {
+            while names.peek().is_some_and(|n| *n < k) {
+                names.next();
+            }
+            let listed = names.peek() == Some(&k);
+            if listed != without && !(without && is_metadata(k)) {
+                out.extend_from_slice(whole);
             }
         }
     }
@@ -145,6 +170,11 @@ impl Labels {
     /// A hash of the content.
     pub fn hash64(&self) -> u64 {
         xxh3_64(&self.0)
+    }
+
+    /// Bytes of a canonical key that they take.
+    pub fn key_bytes(&self) -> usize {
+        self.0.len()
     }
 
     /// Bytes that they take.
@@ -184,12 +214,43 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
+/// The pairs of a canonical key as bytes: what compares and copies labels need not look at their letters.
+#[derive(Debug, Clone)]
+struct RawPairs<'a> {
+    rest: &'a [u8],
+    left: usize,
+}
+
+impl<'a> RawPairs<'a> {
+    fn of(key: &'a [u8]) -> Self {
+        let mut rest = key;
+        let left = take_len(&mut rest).unwrap_or(0);
+        Self { rest, left }
+    }
+}
+
+impl<'a> Iterator for RawPairs<'a> {
+    /// Name, value, and the bytes of both with their lengths.
+    type Item = (&'a [u8], &'a [u8], &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let whole = self.rest;
+        let name = take_bytes(&mut self.rest)?;
+        let value = take_bytes(&mut self.rest)?;
+        Some((name, value, &whole[..8 + name.len() + value.len()]))
+    }
+}
+
+#[inline]
 fn take_len(at: &mut &[u8]) -> Option<usize> {
     let (head, rest) = at.split_first_chunk::<4>()?;
     *at = rest;
     Some(u32::from_le_bytes(*head) as usize)
 }
 
+#[inline]
 fn take_bytes<'a>(at: &mut &'a [u8]) -> Option<&'a [u8]> {
     let n = take_len(at)?;
     let (head, rest) = at.split_at_checked(n)?;
@@ -198,7 +259,7 @@ fn take_bytes<'a>(at: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn take_str<'a>(at: &mut &'a [u8]) -> &'a str {
-    // Both ways in (`from_sorted`, `of_series_key`) store whole UTF-8.
+    // Keys are made of texts, so this is checked for the sake of safety alone.
     take_bytes(at).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or("")
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::DataType;
 use arrow::datatypes::{Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
@@ -10,6 +9,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use grid_store::text::Query;
+use grid_store::text_scan;
 
 /// See the module.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -59,20 +59,9 @@ impl ScalarUDFImpl for Match {
         };
         let query = query_of(query)?;
         let texts = text.to_array(args.number_rows)?;
-        Ok(ColumnarValue::Array(Arc::new(matches(&query, &texts)?)))
+        match text_scan::matches(&query, &texts) {
+            Some(found) => Ok(ColumnarValue::Array(Arc::new(found))),
+            None => exec_err!("match searches text, not {}", texts.data_type()),
+        }
     }
-}
-
-fn matches(query: &Query, texts: &ArrayRef) -> Result<BooleanArray> {
-    fn all<'a>(query: &Query, texts: impl Iterator<Item = Option<&'a str>>) -> BooleanArray {
-        let mut scratch = Vec::new();
-        texts.map(|t| t.map(|t| query.matches_with(t, &mut scratch))).collect()
-    }
-    Ok(match texts.data_type() {
-        DataType::Utf8 => all(query, texts.as_string::<i32>().iter()),
-        DataType::LargeUtf8 => all(query, texts.as_string::<i64>().iter()),
-        DataType::Utf8View => all(query, texts.as_string_view().iter()),
-        DataType::Null => BooleanArray::new_null(texts.len()),
-        other => return exec_err!("match searches text, not {other}"),
-    })
 }

@@ -13,6 +13,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, Statistics, internal_datafusion_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::{DataSourceExec, MemorySourceConfig};
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::parquet::{CachedParquetFileReaderFactory, ParquetRowSelection};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
@@ -216,14 +217,7 @@ impl Source {
 
     /// A file as DataFusion names it, with the time range that the catalog knows.
     pub(crate) fn partitioned(&self, table: Table, schema: &Schema, file: &FileEntry, exact: bool) -> PartitionedFile {
-        let meta = ObjectMeta {
-            location: self.store.objects().object_path(&file.path),
-            // Files never change, so any fixed time will do for the cache of their footers.
-            last_modified: chrono::DateTime::UNIX_EPOCH,
-            size: file.bytes,
-            e_tag: None,
-            version: None,
-        };
+        let meta = self.object_meta(file);
         let mut statistics = Statistics::new_unknown(schema);
         let known = |rows: u64| usize::try_from(rows).map_or(Precision::Absent, Precision::Exact);
         statistics.num_rows = if exact { known(file.rows) } else { known(file.rows).to_inexact() };
@@ -236,6 +230,30 @@ impl Source {
             statistics.column_statistics[time].max_value = bound(file.max_time);
         }
         PartitionedFile::new_from_meta(meta).with_statistics(Arc::new(statistics))
+    }
+
+    /// The footer of a file, from memory if any query has read it before.
+    pub(crate) async fn file_metadata(
+        &self,
+        state: &dyn Session,
+        file: &FileEntry,
+    ) -> Result<Arc<parquet::file::metadata::ParquetMetaData>> {
+        let runtime = state.runtime_env();
+        let store = runtime.object_store(&self.url)?;
+        let meta = self.object_meta(file);
+        let cache = runtime.cache_manager.get_file_metadata_cache();
+        DFParquetMetadata::new(store.as_ref(), &meta).with_file_metadata_cache(Some(cache)).fetch_metadata().await
+    }
+
+    fn object_meta(&self, file: &FileEntry) -> ObjectMeta {
+        ObjectMeta {
+            location: self.store.objects().object_path(&file.path),
+            // Files never change, so any fixed time will do for the cache of their footers.
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: file.bytes,
+            e_tag: None,
+            version: None,
+        }
     }
 
     /// Reads groups of Parquet files; `schema` is what files may hold, columns that one lacks are null.

@@ -22,7 +22,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use grid_model::table::samples::{self, MANTISSA, METRIC, SCALE, SERIES_ID, TIME, VALUE};
+use grid_model::table::samples::{self, BASE, MANTISSA, METRIC, SCALE, SERIES_ID, TIME, VALUE};
 use grid_model::{SeriesId, Table, Timestamp};
 use grid_store::FileEntry;
 
@@ -180,6 +180,21 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The given columns of one file, sorted as it rests: by metric, series and time. Values are restored.
+    pub(crate) fn read_sample_file(
+        &self,
+        state: &dyn Session,
+        file: &FileEntry,
+        columns: &[usize],
+        options: ReadOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let reader = Reader { source: self, state, choice: None, key_predicate: None };
+        let part = self.partitioned(Table::Samples, &samples::file_schema(), file, false);
+        reader.read(vec![FileGroup::new(vec![part])], columns, options)
+    }
+}
+
 struct Reader<'a> {
     source: &'a Source,
     state: &'a dyn Session,
@@ -196,7 +211,7 @@ impl Reader<'_> {
             return self.source.read_files(self.state, schema, groups, columns, options);
         }
         let mut stored = columns.to_vec();
-        for name in [MANTISSA, SCALE] {
+        for name in [MANTISSA, BASE, SCALE] {
             stored.push(schema.index_of(name)?);
         }
         let plan = self.source.read_files(self.state, Arc::clone(&schema), groups, &stored, options)?;
@@ -207,7 +222,7 @@ impl Reader<'_> {
         for at in columns {
             let name = schema.field(*at).name();
             let expr = if *at == value {
-                let arguments = vec![column(VALUE)?, column(MANTISSA)?, column(SCALE)?];
+                let arguments = vec![column(VALUE)?, column(MANTISSA)?, column(BASE)?, column(SCALE)?];
                 let config = Arc::new(self.state.config_options().clone());
                 Arc::new(ScalarFunctionExpr::try_new(restore_value_udf(), arguments, &below, config)?)
             } else {

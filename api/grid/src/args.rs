@@ -74,6 +74,9 @@ pub(crate) struct ServeArgs {
     /// OTLP over HTTP at its usual port, or `off` [default: 127.0.0.1:4318]
     #[arg(long, value_name = "ADDR")]
     pub(crate) otlp_http: Option<String>,
+    /// Scrape what a prometheus.yml says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scrape: Option<String>,
     /// Serve beyond loopback without tokens
     #[arg(long)]
     pub(crate) allow_anonymous: bool,
@@ -94,6 +97,7 @@ impl ServeArgs {
             text("server.http", "--listen", &self.listen),
             text("server.otlp_grpc", "--otlp-grpc", &self.otlp_grpc),
             text("server.otlp_http", "--otlp-http", &self.otlp_http),
+            text("scrape.config_file", "--scrape", &self.scrape),
             yes("auth.allow_anonymous", "--allow-anonymous", self.allow_anonymous),
             self.require_auth.then(|| FlagSetting {
                 path: "auth.mode",

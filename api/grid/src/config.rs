@@ -184,6 +184,14 @@ impl Config {
         if own.into_iter().any(|own| own == telemetry.trim_end_matches('/')) {
             refuse("telemetry.to", format!("`telemetry.to`: {telemetry} is this server"), "write \"self\"");
         }
+        if let Err(e) = grid_model::TenantId::parse(self.text("scrape.tenant")) {
+            refuse("scrape.tenant", format!("`scrape.tenant`: {e}"), "write the tenant's name, or leave it out");
+        }
+        for path in ["ingest.ha_cluster_label", "ingest.ha_replica_label"] {
+            if self.text(path).is_empty() {
+                refuse(path, format!("`{path}` is empty"), "write the label's name, or leave it out");
+            }
+        }
         let url = self.text("storage.object_url");
         if !url.is_empty() && !url.starts_with("s3://") {
             refuse(

@@ -15,6 +15,7 @@ mod wire;
 mod listen;
 mod bills;
 mod loops;
+mod scraping;
 mod shutdown;
 mod telemetry;
 mod log;

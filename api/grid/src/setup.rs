@@ -8,6 +8,7 @@ use grid_decode::otlp::{NameTranslation, OtlpOptions};
 use grid_guard::body::Budget;
 use grid_guard::load::Concurrency;
 use grid_guard::{BodyLimits, Guard, GuardConfig, Quota};
+use grid_ingest::ReplicaOptions;
 use grid_store::{OpenError, Store, StoreOptions};
 
 use crate::clock;
@@ -110,6 +111,16 @@ pub(crate) fn decode_limits(config: &Config) -> grid_decode::Limits {
         future_ns_max: i64::try_from(config.duration("ingest.future_max").as_nanos()).unwrap_or(i64::MAX),
         ..grid_decode::Limits::default()
     }
+}
+
+/// How one of several replicas of a Prometheus is chosen, if that is asked for.
+pub(crate) fn replicas(config: &Config) -> Option<ReplicaOptions> {
+    config.flag("ingest.ha_dedup").then(|| ReplicaOptions {
+        cluster_label: config.text("ingest.ha_cluster_label").to_owned(),
+        replica_label: config.text("ingest.ha_replica_label").to_owned(),
+        failover: config.duration("ingest.ha_failover"),
+        ..ReplicaOptions::default()
+    })
 }
 
 /// How OTLP becomes rows.

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::bills::Bills;
 use crate::config::Config;
+use crate::scraping::Scraping;
 use crate::shutdown::{Group, Signals};
 use crate::telemetry::{self, Incoming, Telemetry};
 use crate::{clock, listen, loops, out, setup};
@@ -132,6 +133,7 @@ pub(crate) struct Rooms {
     pub(crate) engine: Arc<Engine>,
     guard: Guard,
     ingest: Ingest,
+    scraping: Option<Scraping>,
 }
 
 impl Rooms {
@@ -144,9 +146,14 @@ impl Rooms {
         let _ = std::fs::remove_dir_all(data_dir.join(UPLOADS));
         let engine = Arc::new(setup::engine(config, &store)?);
         let guard = setup::guard(config, &store);
-        let options = IngestOptions { limits: setup::decode_limits(config), otlp: setup::otlp_options(config) };
+        let options = IngestOptions {
+            limits: setup::decode_limits(config),
+            otlp: setup::otlp_options(config),
+            replicas: setup::replicas(config),
+        };
         let ingest = Ingest::new(store.clone(), guard.clone(), options, clock::system());
-        Ok(Self { store, engine, guard, ingest })
+        let scraping = Scraping::prepare(config, &ingest)?;
+        Ok(Self { store, engine, guard, ingest, scraping })
     }
 
     /// What the API needs to know.
@@ -164,7 +171,10 @@ impl Rooms {
             },
             clock: clock::system(),
             importer: Arc::new(Bills::new(self.store.clone())),
-            metrics: vec![Arc::new(telemetry::Received(self.ingest.clone()))],
+            metrics: vec![Arc::new(telemetry::Received {
+                ingest: self.ingest.clone(),
+                scraping: self.scraping.as_ref().map(Scraping::status),
+            })],
             upload_dir: data_dir.join(UPLOADS),
             backup_dir: data_dir.join("backups"),
             limits: ApiLimits::default(),
@@ -197,7 +207,7 @@ fn tell_recovery(store: &Store) {
 /// Serves until a signal comes or a listener fails, then stops in order.
 pub(crate) async fn serve(
     config: &Config,
-    rooms: Rooms,
+    mut rooms: Rooms,
     sockets: Sockets,
     observed: Observed,
     mut signals: Signals,
@@ -216,6 +226,9 @@ pub(crate) async fn serve(
 
     let mut listeners = Group::new("listeners");
     let state = rooms.api_state(sockets.endpoints()?);
+    if let Some(scraping) = rooms.scraping.take() {
+        background.spawn("scraper", move |token| scraping.run(token));
+    }
     let router = rooms.router(state.clone());
     let http = |listener: TcpListener, router: Router| {
         move |token: CancellationToken| listen::serve(listener, router, listen::Limits::default(), token)

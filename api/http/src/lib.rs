@@ -1,10 +1,11 @@
-//! The native HTTP API under `/api/v1`, its OpenAPI document, health and metrics, and the page at `/`.
+//! The native HTTP API under `/api/v1`, Prometheus' under `/prometheus`, their OpenAPI document, health and metrics, and the page at `/`.
 //!
 //! Entry point: [`router`]. Reading order: [`state`] (what handlers need), [`route`] (one file per subject: its handlers and
 //! the shapes it speaks), [`error`] and [`codes`] (how it fails), [`openapi`] (what it promises), [`web`] (the pages).
 //!
 //! Architecture invariants:
-//! - Every answer that is an error is `application/problem+json` with a code that [`codes`] explains.
+//! - Every answer that is an error is `application/problem+json` with a code that [`codes`] explains, but under `/prometheus`, where errors
+//!   are Prometheus'.
 //! - Every route is in the OpenAPI document, and the document names no other; within v1 it only grows.
 //! - A handler reads and writes for [`grid_guard::Caller::tenant`] only; what spans tenants needs a token for all of them.
 //! - The pages load nothing from anywhere else.
@@ -59,8 +60,8 @@ pub(crate) struct Group {
 }
 
 /// Every route, by what it needs.
-pub(crate) fn groups() -> [Group; 4] {
-    use route::{admin, delete, health, imports, metrics, queries, retention, sql, status, tokens};
+pub(crate) fn groups() -> [Group; 5] {
+    use route::{admin, delete, health, imports, metrics, prometheus, queries, retention, sql, status, tokens};
     [
         Group {
             needs: None,
@@ -82,6 +83,7 @@ pub(crate) fn groups() -> [Group; 4] {
                 .get("/api/v1/status", status::get)
                 .get("/metrics", metrics::get),
         },
+        Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {
             needs: Some(Scope::Ingest),
             routes: Routes::new()

@@ -13,6 +13,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Content, OpenApi, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _, ToSchema};
 
+use crate::route::prometheus::{self, Documented};
 use crate::route::{admin, delete, health, imports, metrics, queries, retention, sql, status, tokens};
 use crate::web;
 
@@ -46,6 +47,7 @@ pub(crate) struct ProblemDocument {
         license(name = "Apache-2.0", identifier = "Apache-2.0")),
     tags(
         (name = "sql", description = "Queries. Need the scope query."),
+        (name = "prometheus", description = "Prometheus' own API, as version 3.5 of it defines. Needs the scope query."),
         (name = "status", description = "What has arrived. Needs the scope query."),
         (name = "imports", description = "Bills. Need the scope ingest."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
@@ -87,6 +89,10 @@ impl Modify for Finish {
         for (path, what) in INGEST {
             doc.paths.paths.insert((*path).to_owned(), ingest(what));
         }
+        for route in prometheus::ROUTES {
+            doc.paths.paths.insert(route.path.to_owned(), of_prometheus(route));
+        }
+        doc.paths.paths.insert(prometheus::REMOTE_READ.to_owned(), remote_read());
         let open = ["/healthz", "/readyz", "/api/v1/openapi.json", "/docs", "/", "/assets/{file}"];
         for (path, item) in &mut doc.paths.paths {
             let operations = [
@@ -174,6 +180,53 @@ fn ingest(what: &str) -> PathItem {
             ResponseBuilder::new().description("Refused, in the protocol's own words; 429 is a tenant's quota alone."),
         )
         .response("503", ResponseBuilder::new().description("Overloaded; try again after Retry-After."));
+    PathItem::new(HttpMethod::Post, operation)
+}
+
+/// A route that speaks Prometheus' JSON (or, of a few, its text).
+fn of_prometheus(route: &Documented) -> PathItem {
+    let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    let operation = |form: bool| {
+        let kind = if route.path.starts_with("/prometheus/api/") { "application/json" } else { "text/plain" };
+        let mut operation = OperationBuilder::new()
+            .tag("prometheus")
+            .summary(Some(route.about))
+            .response("200", ResponseBuilder::new().description("As Prometheus answers.").content(kind, Content::default()))
+            .response("default", ResponseBuilder::new().description("An error in Prometheus' words."));
+        if route.path.contains("{name}") {
+            let name = ParameterBuilder::new().name("name").parameter_in(ParameterIn::Path).required(Required::True);
+            let about = "The label; UTF-8 names also in the form `U__...`.";
+            operation = operation.parameter(name.description(Some(about)).schema(Some(text())));
+        }
+        if form {
+            let body = RequestBodyBuilder::new()
+                .description(Some("The parameters as a form; they go before those of the URL."))
+                .content("application/x-www-form-urlencoded", Content::default());
+            operation = operation.request_body(Some(body.build()));
+        }
+        for name in route.parameters {
+            let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Query);
+            let parameter = parameter.required(Required::False).schema(Some(text()));
+            operation = operation.parameter(parameter);
+        }
+        operation.build()
+    };
+    let mut item = PathItem::new(HttpMethod::Get, operation(false));
+    item.post = route.form.then(|| operation(true));
+    item
+}
+
+fn remote_read() -> PathItem {
+    let body = RequestBodyBuilder::new()
+        .description(Some("A prometheus.ReadRequest, snappy."))
+        .content("application/x-protobuf", Content::default())
+        .required(Some(Required::True));
+    let operation = OperationBuilder::new()
+        .tag("prometheus")
+        .summary(Some("Remote read: raw samples, in one message or streamed as XOR chunks."))
+        .request_body(Some(body.build()))
+        .response("200", ResponseBuilder::new().description("As the protocol defines it."))
+        .response("default", ResponseBuilder::new().description("An error as text."));
     PathItem::new(HttpMethod::Post, operation)
 }
 

@@ -1,6 +1,7 @@
 //! The routes, one file per subject: its handlers and the shapes it speaks.
 
 pub mod sql;
+pub mod prometheus;
 pub mod queries;
 pub mod imports;
 pub mod status;

@@ -13,7 +13,7 @@ use grid_store::{Clock, Store};
 
 use crate::exposition::Exposition;
 use crate::importer::BillImporter;
-use crate::route::sql::QueryMetrics;
+use crate::route::sql::{Language, QueryMetrics};
 
 /// Something with counters of its own, for `/metrics`.
 pub trait MetricsSource: Send + Sync {
@@ -90,14 +90,14 @@ pub struct ApiState(Arc<Shared>);
 pub struct Shared {
     parts: ApiParts,
     draining: AtomicBool,
-    /// Counts and times queries.
-    pub queries: QueryMetrics,
+    /// Counts and times queries, by language.
+    pub queries: [QueryMetrics; Language::ALL.len()],
 }
 
 impl ApiState {
     /// Puts the parts together.
     pub fn new(parts: ApiParts) -> Self {
-        Self(Arc::new(Shared { parts, draining: AtomicBool::new(false), queries: QueryMetrics::default() }))
+        Self(Arc::new(Shared { parts, draining: AtomicBool::new(false), queries: Default::default() }))
     }
 
     /// Tells `/readyz` that the server is going down, so that balancers stop sending.
@@ -109,8 +109,8 @@ impl ApiState {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn query_metrics(&self) -> &QueryMetrics {
-        &self.0.queries
+    pub(crate) fn query_metrics(&self, language: Language) -> &QueryMetrics {
+        &self.0.queries[language as usize]
     }
 }
 

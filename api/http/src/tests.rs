@@ -4,6 +4,7 @@
 mod answers;
 mod documents;
 mod isolation;
+mod prometheus;
 mod sql;
 mod uploads;
 

@@ -7,21 +7,26 @@
 //! In OpenMetrics the line `NAME_created` gives the start time of the metric that it belongs to and is not a sample; one that
 //! belongs to no sample stays a sample. The Prometheus format has no such rule.
 //!
+//! A scraper takes a page as Prometheus does, whole or not at all: [`decode_page`], and [`protobuf`] for the third format.
+//!
 //! The crate `prometheus-parse` reads neither OpenMetrics nor exemplars nor quoted names; it serves as a second opinion in
 //! tests.
 
 mod line;
+mod float_text;
+pub mod protobuf;
 
 use std::collections::HashMap;
 
 use grid_model::labels::METRIC_NAME;
+use grid_model::reject::Reject;
 use grid_model::series::{SeriesId, id_of_key, write_label_key};
 use grid_model::table::exemplars::ExemplarsBuilder;
 use grid_model::table::metadata::{self, MetadataRow};
 use grid_model::table::samples::SamplesBuilder;
 use grid_model::{Table, Timestamp};
 
-use crate::label_pairs::{Pairs, canonicalize};
+use crate::label_pairs::{Pairs, canonicalize, clip, sort_and_check};
 use crate::remote_write::exemplar_row;
 use crate::split_lines::LineSplitter;
 use crate::{DecodeContext, DecodeError, Decoded};
@@ -83,9 +88,52 @@ pub fn decode(text: &[u8], format: Format, ctx: &DecodeContext<'_>) -> Result<De
     }
 }
 
+/// A page as a scraper takes it.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// What was read; if the page is malformed, what stands before the bad place. Labels without a value are kept in the keys of
+    /// its series, since to a scraper they say that a target's label of that name shall not be added: its keys are
+    /// not canonical. What only Grid's own bounds refuse is among the rejects.
+    pub decoded: Decoded,
+    /// Where Prometheus' own parser would refuse the whole page, and why.
+    pub malformed: Option<Reject>,
+    /// How many samples were met up to there; all, if the page is good.
+    pub scraped: u64,
+}
+
+impl Page {
+    fn new(out: Out, malformed: Option<Reject>, ctx: &DecodeContext<'_>) -> Self {
+        let nameless = out.nameless;
+        let decoded = out.finish(ctx);
+        Self { scraped: decoded.counts.samples + decoded.counts.histograms + nameless, decoded, malformed }
+    }
+}
+
+/// Decodes a whole page for a scraper.
+pub fn decode_page(text: &[u8], format: Format, ctx: &DecodeContext<'_>) -> Page {
+    let mut exposition = Exposition { is_page: true, ..Exposition::new(format) };
+    let mut out = Out::default();
+    exposition.feed_into(text, ctx, &mut out);
+    exposition.finish_into(ctx, &mut out);
+    let malformed = out.malformed.take();
+    Page::new(out, malformed, ctx)
+}
+
+/// Why a line is not taken.
+enum Fault {
+    /// It is not of the format.
+    Syntax(String),
+    /// A bound of Grid's own.
+    Bound(String),
+}
+
 /// Decodes a text chunk by chunk; the chunks' borders do not matter.
 pub struct Exposition {
     format: Format,
+    /// Whether a scraper takes the text; see [`Page`].
+    is_page: bool,
+    /// The type that was said last, whatever samples followed.
+    last_type: &'static str,
     lines: LineSplitter,
     family: Family,
     waiting: Waiting,
@@ -155,6 +203,8 @@ impl Exposition {
     pub fn new(format: Format) -> Self {
         Self {
             format,
+            is_page: false,
+            last_type: "",
             lines: LineSplitter::new(LINE_BYTES_MAX),
             family: Family::default(),
             waiting: Waiting::default(),
@@ -189,33 +239,49 @@ impl Exposition {
         lines.finish(|number, line| self.take_line(number, line.ok(), ctx, out));
         self.end_family(ctx, out);
         if self.format == Format::OpenMetrics && self.eof == Eof::Ahead {
-            out.decoded.rejects.push(lines.lines() + 1, "text does not end with # EOF, so part of it may be missing");
+            let reason = "text does not end with # EOF, so part of it may be missing";
+            self.refuse(lines.lines() + 1, Fault::Syntax(reason.to_owned()), out);
         }
     }
 
     fn take_line(&mut self, number: u64, line: Option<&[u8]>, ctx: &DecodeContext<'_>, out: &mut Out) {
+        if self.is_page && out.malformed.is_some() {
+            return;
+        }
         if self.eof != Eof::Ahead {
             if self.eof == Eof::Read {
-                out.decoded.rejects.push(number, "text goes on after # EOF");
+                self.refuse(number, Fault::Syntax("text goes on after # EOF".to_owned()), out);
             }
             self.eof = Eof::Passed;
             return;
         }
         let taken = match line {
-            None => Err(format!("line has more than {LINE_BYTES_MAX} bytes")),
+            None => Err(Fault::Syntax(format!("line has more than {LINE_BYTES_MAX} bytes"))),
             Some(line) => self.take_text(line, ctx, out),
         };
-        if let Err(reason) = taken {
-            out.decoded.rejects.push(number, reason);
+        if let Err(fault) = taken {
+            self.refuse(number, fault, out);
         }
     }
 
-    fn take_text(&mut self, line: &[u8], ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), String> {
-        if let Some(rest) = self.repeat_of_previous(line) {
-            let sample = line::parse_rest(rest, self.format)?;
-            return push_sample(&self.previous, &sample, &mut self.waiting, ctx, out);
+    fn refuse(&self, position: u64, fault: Fault, out: &mut Out) {
+        match fault {
+            Fault::Syntax(reason) if self.is_page => {
+                out.malformed.get_or_insert(Reject { position, reason });
+            }
+            Fault::Syntax(reason) | Fault::Bound(reason) => out.decoded.rejects.push(position, reason),
         }
-        match line::parse(line, self.format)? {
+    }
+
+    fn take_text(&mut self, line: &[u8], ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), Fault> {
+        if self.is_page && self.format == Format::Prometheus && line::is_of_windows(line) {
+            return Err(Fault::Syntax("the line ends with a carriage return".to_owned()));
+        }
+        if let Some(rest) = self.repeat_of_previous(line) {
+            let sample = line::parse_rest(rest, self.format).map_err(Fault::Syntax)?;
+            return push_sample(&self.previous, &sample, &mut self.waiting, ctx, out).map_err(Fault::Bound);
+        }
+        match line::parse(line, self.format).map_err(Fault::Syntax)? {
             Line::Nothing => Ok(()),
             Line::Eof => {
                 self.eof = Eof::Read;
@@ -224,19 +290,36 @@ impl Exposition {
             Line::Meta(meta) => self.take_meta(meta, ctx, out),
             Line::Sample(series, sample) => {
                 self.take_series(&series, ctx, out)?;
-                push_sample(&self.previous, &sample, &mut self.waiting, ctx, out)
+                push_sample(&self.previous, &sample, &mut self.waiting, ctx, out).map_err(Fault::Bound)
             }
         }
     }
 
     /// Makes a line's series the previous one.
-    fn take_series(&mut self, series: &Series<'_>, ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), String> {
+    fn take_series(&mut self, series: &Series<'_>, ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), Fault> {
         let mut pairs: Pairs<'_> = series.labels.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
+        let bound = match self.last_type {
+            "histogram" => "le",
+            "summary" => "quantile",
+            _ => "",
+        };
+        let normal = pairs.iter().find(|(name, _)| *name == bound).and_then(|(_, text)| float_text::normalized(text));
+        if let Some(normal) = &normal {
+            pairs.iter_mut().filter(|(name, _)| *name == bound).for_each(|(_, text)| *text = normal);
+        }
         pairs.push((METRIC_NAME, series.name.as_ref()));
-        // The same pair twice says nothing new; two values of one label are refused.
         pairs.sort_unstable();
-        pairs.dedup();
-        canonicalize(&mut pairs, ctx.limits)?;
+        if self.is_page {
+            if let Some(twice) = pairs.windows(2).find(|w| w[0].0 == w[1].0) {
+                out.nameless += 1;
+                return Err(Fault::Syntax(format!("label {:?} occurs twice", clip(twice[0].0))));
+            }
+            sort_and_check(&mut pairs, ctx.limits).map_err(Fault::Bound)?;
+        } else {
+            // The same pair twice says nothing new; two values of one label are refused.
+            pairs.dedup();
+            canonicalize(&mut pairs, ctx.limits).map_err(Fault::Bound)?;
+        }
         let role = match self.family.role_of(&series.name, self.format) {
             Some(role) => role,
             None => {
@@ -265,14 +348,17 @@ impl Exposition {
         std::str::from_utf8(line.strip_prefix(self.previous.text.as_bytes())?).ok()
     }
 
-    fn take_meta(&mut self, meta: Meta<'_>, ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), String> {
+    fn take_meta(&mut self, meta: Meta<'_>, ctx: &DecodeContext<'_>, out: &mut Out) -> Result<(), Fault> {
         self.previous.text.clear();
+        if let Meta::Type(_, kind) = meta {
+            self.last_type = kind;
+        }
         if meta.name().is_empty() {
-            return Err("metadata without a metric's name".to_owned());
+            return Err(Fault::Syntax("metadata without a metric's name".to_owned()));
         }
         let max = ctx.limits.attribute_value_bytes_max;
         if meta.name().len() > max || meta.text().len() > max {
-            return Err(format!("metadata text has more than {max} bytes"));
+            return Err(Fault::Bound(format!("metadata text has more than {max} bytes")));
         }
         if meta.name() != self.family.name {
             self.end_family(ctx, out);
@@ -430,6 +516,10 @@ struct Out {
     samples: SamplesBuilder,
     exemplars: ExemplarsBuilder,
     metadata: Vec<MetadataRow>,
+    /// Where a page stopped to be one.
+    malformed: Option<Reject>,
+    /// Samples whose labels cannot be, which Prometheus reads all the same before it refuses the page.
+    nameless: u64,
     /// Scratch.
     key: Vec<u8>,
 }

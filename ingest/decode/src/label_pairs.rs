@@ -13,6 +13,21 @@ pub(crate) type Pairs<'a> = Vec<(&'a str, &'a str)>;
 /// Sorts and checks pairs, drops empty values (to Prometheus an empty value is an absent label).
 pub(crate) fn canonicalize(pairs: &mut Pairs<'_>, limits: &Limits) -> Result<(), String> {
     pairs.retain(|(_, value)| !value.is_empty());
+    sort_and_check(pairs, limits)
+}
+
+/// The canonical key of a series, from pairs in any order. The error says which bound does not hold.
+pub fn canonical_key<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, limits: &Limits) -> Result<Vec<u8>, String> {
+    let mut pairs: Pairs<'_> = pairs.collect();
+    canonicalize(&mut pairs, limits)?;
+    metric_name(&pairs)?;
+    let mut key = Vec::with_capacity(4 + pairs.iter().map(|(k, v)| k.len() + v.len() + 8).sum::<usize>());
+    write_label_key(&mut key, pairs.len(), pairs.iter().copied());
+    Ok(key)
+}
+
+/// Sorts and checks pairs.
+pub(crate) fn sort_and_check(pairs: &mut Pairs<'_>, limits: &Limits) -> Result<(), String> {
     if pairs.len() > limits.labels_max {
         return Err(format!("series has {} labels, more than {}", pairs.len(), limits.labels_max));
     }

@@ -35,4 +35,5 @@ mod wire;
 mod testing;
 
 pub use decoded::{DecodeContext, DecodeError, Decoded};
+pub use label_pairs::canonical_key;
 pub use limits::Limits;

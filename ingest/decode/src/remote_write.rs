@@ -10,7 +10,7 @@
 //! `created_timestamp`, up to Prometheus 3.5) to the sample (3) and the histogram (17); both are read.
 
 mod encode;
-mod histogram;
+pub(crate) mod histogram;
 
 use std::collections::HashSet;
 

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use grid_decode::bill::{BillFormat, BillOptions, BillReader};
+use grid_decode::exposition::protobuf::ProtobufOptions;
 use grid_decode::exposition::{self, Format};
 use grid_decode::loki::{self, PushEntry, PushStream};
 use grid_decode::otlp::OtlpOptions;
@@ -42,6 +43,14 @@ const TARGETS: &[(&str, Decoder, Seeds)] = &[
     ("loki_proto", |b, c| drop(loki::decode_proto(b, c)), loki_proto),
     ("exposition_prometheus", |b, c| drop(exposition::decode(b, Format::Prometheus, c)), exposition_prometheus),
     ("exposition_openmetrics", |b, c| drop(exposition::decode(b, Format::OpenMetrics, c)), exposition_openmetrics),
+    (
+        "exposition_protobuf",
+        |b, c| {
+            let options = ProtobufOptions { native_histograms: true, classic_histograms: true };
+            drop(exposition::protobuf::decode_page(b, options, c));
+        },
+        exposition_protobuf,
+    ),
     ("log_lines", |b, c| drop(lines::decode(b, &LogOrigin::default(), c)), log_lines),
     (
         "otlp_metrics_proto",
@@ -242,6 +251,32 @@ fn exposition_prometheus() -> Vec<Vec<u8>> {
         "# HELP up Whether\\nup.\n# TYPE up untyped\nup { job = \"a\\\"b\" , } 1 1767225600001\n\n# comment\nup NaN\n",
         "# TYPE h histogram\nh_bucket{le=\"0.5\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum -1e-3\nh_count 2\n{\"a.b\",\"c d\"=\"e\"} +Inf 0\r\n",
     ])
+}
+
+/// A counter with an exemplar, and a histogram with a classic and a native part.
+fn exposition_protobuf() -> Vec<Vec<u8>> {
+    let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
+    let double = |number: u8, value: f64| [&[number << 3 | 1], &value.to_le_bytes()[..]].concat();
+    let label = |name: &str, value: &str| [field(1, name.as_bytes()), field(2, value.as_bytes())].concat();
+    let exemplar = [field(1, &label("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736")), double(2, 0.5)].concat();
+    let counter = [double(1, 7.0), field(2, &exemplar), field(3, &[8, 100])].concat();
+    let counter = [field(1, &label("a", "b")), field(3, &counter), vec![48, 1]].concat();
+    let bucket = [vec![8, 2], double(2, 1.0)].concat();
+    let histogram = [
+        vec![8, 6],
+        double(2, 3.25),
+        field(3, &bucket),
+        vec![40, 6],
+        double(6, 0.001),
+        vec![56, 1],
+        field(12, &[8, 1, 16, 2]),
+        field(13, &[4, 2]),
+    ];
+    let family = |name: &str, kind: u8, metric: &[u8]| {
+        let message = [field(1, name.as_bytes()), vec![24, kind], field(4, metric)].concat();
+        [&[message.len() as u8][..], &message].concat()
+    };
+    vec![family("c_total", 0, &counter), family("h", 4, &field(7, &histogram.concat()))]
 }
 
 fn exposition_openmetrics() -> Vec<Vec<u8>> {

@@ -192,6 +192,15 @@ impl SeriesIndex {
         }
     }
 
+    /// Calls `f` for every series of a metric with its canonical key ([`SeriesDef::key`]), in order of first sight. The index is locked
+    /// for writers meanwhile.
+    pub fn for_each_key_of(&self, metric: &str, mut f: impl FnMut(SeriesId, &[u8])) {
+        let maps = self.maps.read();
+        for n in maps.by_metric.get(metric).map_or(&[][..], |(_, list)| list.as_slice()) {
+            f(SeriesId(maps.ids[*n as usize]), maps.key(*n as usize));
+        }
+    }
+
     /// How many series.
     pub fn len(&self) -> usize {
         self.maps.read().ids.len()

@@ -37,6 +37,7 @@ pub mod expire;
 pub mod rewrite;
 pub mod import;
 pub mod text;
+pub mod text_scan;
 pub mod text_index;
 pub mod backup;
 pub mod lock;

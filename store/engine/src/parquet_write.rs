@@ -13,7 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-use crate::decimals;
+use crate::decimals::{self, Mantissas};
 
 /// Rows of a row group: the unit that a scan skips or reads.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -54,21 +54,26 @@ pub struct ParquetWriter<W: Write + Send> {
     inner: ArrowWriter<W>,
     table: Table,
     rest: Rest,
+    mantissas: Mantissas,
 }
 
 impl<W: Write + Send> ParquetWriter<W> {
     /// A file of about `rows` rows that begins with the rows of `first`, which are still to be written.
     pub fn new(table: Table, first: &RecordBatch, rows: usize, rest: Rest, sink: W) -> Result<Self, ParquetError> {
-        let first = stored(table, rest, first)?;
+        let (mantissas, encoding) = match (table, rest) {
+            (Table::Samples, Rest::Long) => mantissas_of(first)?,
+            _ => (Mantissas::Plain, Encoding::PLAIN),
+        };
+        let first = stored(table, rest, mantissas, first)?;
         let options = ArrowWriterOptions::new()
-            .with_properties(properties(table, &first, rows, rest)?)
+            .with_properties(properties(table, &first, rows, rest, encoding)?)
             .with_skip_arrow_metadata(true);
-        Ok(Self { inner: ArrowWriter::try_new_with_options(sink, first.schema(), options)?, table, rest })
+        Ok(Self { inner: ArrowWriter::try_new_with_options(sink, first.schema(), options)?, table, rest, mantissas })
     }
 
     /// Appends rows that sort behind those before.
     pub fn write(&mut self, sorted: &RecordBatch) -> Result<(), ParquetError> {
-        self.inner.write(&stored(self.table, self.rest, sorted)?)
+        self.inner.write(&stored(self.table, self.rest, self.mantissas, sorted)?)
     }
 
     /// Bytes that wait in memory for the end of their row group.
@@ -88,9 +93,9 @@ impl<W: Write + Send> ParquetWriter<W> {
 }
 
 /// Rows in the columns of their file.
-fn stored(table: Table, rest: Rest, rows: &RecordBatch) -> Result<RecordBatch, ParquetError> {
+fn stored(table: Table, rest: Rest, mantissas: Mantissas, rows: &RecordBatch) -> Result<RecordBatch, ParquetError> {
     Ok(match (table, rest) {
-        (Table::Samples, Rest::Long) => decimals::split(rows)?,
+        (Table::Samples, Rest::Long) => decimals::split(rows, mantissas)?,
         (Table::Samples, Rest::Short) => decimals::unsplit(rows)?,
         _ => rows.clone(),
     })
@@ -106,33 +111,72 @@ fn without_absent(batch: &RecordBatch) -> Result<RecordBatch, ParquetError> {
     Ok(batch.project(&(0..batch.num_columns()).filter(present).collect::<Vec<_>>())?)
 }
 
-/// Of some encodings of a column the one that takes the fewest bytes on the first row group's rows.
-fn smallest(batch: &RecordBatch, name: &str, encodings: [Encoding; 2]) -> Result<Encoding, ParquetError> {
-    let Some(column) = batch.column_by_name(name) else { return Ok(encodings[0]) };
-    let head = column.slice(0, column.len().min(ROW_GROUP_ROWS));
-    let mut sizes = Vec::with_capacity(encodings.len());
-    for encoding in encodings {
-        sizes.push((encoded_bytes(&head, encoding)?, encoding));
+/// How mantissas take the fewest bytes, with their bases, on the first row group's rows. Series of many rows want the chain; of few
+/// rows each base is too dear, and bytes of a kind compress well with those of the series before.
+fn mantissas_of(first: &RecordBatch) -> Result<(Mantissas, Encoding), ParquetError> {
+    let head = first.slice(0, first.num_rows().min(ROW_GROUP_ROWS));
+    let mut best: Option<(usize, Mantissas, Encoding)> = None;
+    for (form, encodings) in [
+        (Mantissas::Plain, &[Encoding::BYTE_STREAM_SPLIT, Encoding::DELTA_BINARY_PACKED][..]),
+        (Mantissas::Chained, &[Encoding::DELTA_BINARY_PACKED][..]),
+    ] {
+        let rows = decimals::split(&head, form)?;
+        let (Some(mantissas), Some(bases)) =
+            (rows.column_by_name(samples::MANTISSA), rows.column_by_name(samples::BASE))
+        else {
+            break;
+        };
+        let of_bases = if form == Mantissas::Chained { encoded_bytes(bases, None)? } else { 0 };
+        for encoding in encodings {
+            let bytes = encoded_bytes(mantissas, Some(*encoding))? + of_bases;
+            if best.is_none_or(|(least, ..)| bytes < least) {
+                best = Some((bytes, form, *encoding));
+            }
+        }
     }
-    Ok(sizes.into_iter().min_by_key(|(bytes, _)| *bytes).map_or(encodings[0], |(_, encoding)| encoding))
+    Ok(best.map_or((Mantissas::Plain, Encoding::DELTA_BINARY_PACKED), |(_, form, encoding)| (form, encoding)))
 }
 
-fn encoded_bytes(column: &ArrayRef, encoding: Encoding) -> Result<usize, ParquetError> {
+/// Of some encodings of a column, `None` being a dictionary, the one that takes the fewest bytes on the first row group's rows.
+fn smallest<const N: usize>(
+    batch: &RecordBatch,
+    name: &str,
+    encodings: [Option<Encoding>; N],
+) -> Result<Option<Encoding>, ParquetError> {
+    let Some(column) = batch.column_by_name(name) else { return Ok(Some(Encoding::PLAIN)) };
+    let head = column.slice(0, column.len().min(ROW_GROUP_ROWS));
+    let mut best: Option<(usize, Option<Encoding>)> = None;
+    for encoding in encodings {
+        let bytes = encoded_bytes(&head, encoding)?;
+        if best.is_none_or(|(least, _)| bytes < least) {
+            best = Some((bytes, encoding));
+        }
+    }
+    Ok(best.map_or(Some(Encoding::PLAIN), |(_, encoding)| encoding))
+}
+
+/// Bytes of a column in an encoding, or in a dictionary.
+fn encoded_bytes(column: &ArrayRef, encoding: Option<Encoding>) -> Result<usize, ParquetError> {
     let schema = Schema::new(vec![Field::new("x", column.data_type().clone(), true)]);
     let batch = RecordBatch::try_new(schema.into(), vec![ArrayRef::clone(column)])?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
-        .set_dictionary_enabled(false)
-        .set_encoding(encoding)
+        .set_dictionary_enabled(encoding.is_none())
         .set_data_page_row_count_limit(ROW_GROUP_ROWS)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .build();
+        .set_statistics_enabled(EnabledStatistics::None);
+    let properties = encoding.into_iter().fold(properties, WriterPropertiesBuilder::set_encoding).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
     writer.write(&batch)?;
     Ok(writer.into_inner()?.len())
 }
 
-fn properties(table: Table, first: &RecordBatch, rows: usize, rest: Rest) -> Result<WriterProperties, ParquetError> {
+fn properties(
+    table: Table,
+    first: &RecordBatch,
+    rows: usize,
+    rest: Rest,
+    mantissas: Encoding,
+) -> Result<WriterProperties, ParquetError> {
     let column = |name: &str| ColumnPath::from(name);
     let level = match (table, rest) {
         (Table::Samples, Rest::Long) => 12,
@@ -165,12 +209,17 @@ fn properties(table: Table, first: &RecordBatch, rows: usize, rest: Rest) -> Res
             // Ids are hashes in runs: zstd copies what a delta only shortens.
             b = plain(b, samples::SERIES_ID, Encoding::PLAIN);
             if rest == Rest::Long {
-                // Measured, not guessed: counters want deltas, gauges streams; a common clock wants copies, a ragged one deltas.
-                let mantissa =
-                    smallest(first, samples::MANTISSA, [Encoding::DELTA_BINARY_PACKED, Encoding::BYTE_STREAM_SPLIT])?;
-                b = plain(b, samples::MANTISSA, mantissa);
-                let time = smallest(first, samples::TIME, [Encoding::DELTA_BINARY_PACKED, Encoding::PLAIN])?;
-                b = plain(b, samples::TIME, time);
+                let measured = |b: WriterPropertiesBuilder, name: &str, encoding: Option<Encoding>| match encoding {
+                    Some(encoding) => plain(b, name, encoding),
+                    None => b.set_column_dictionary_enabled(column(name), true),
+                };
+                b = plain(b, samples::MANTISSA, mantissas);
+                // Measured, not guessed: a common clock wants copies, a ragged one deltas.
+                let (deltas, copies) = (Encoding::DELTA_BINARY_PACKED, Encoding::PLAIN);
+                let time = [Some(deltas), Some(copies), Some(Encoding::BYTE_STREAM_SPLIT)];
+                b = measured(b, samples::TIME, smallest(first, samples::TIME, time)?);
+                // Long runs want a dictionary, short ones are copied.
+                b = measured(b, samples::SERIES_ID, smallest(first, samples::SERIES_ID, [None, Some(copies)])?);
                 // A page of a sorted column with few values is tiny; its header is not.
                 b = b.set_data_page_row_count_limit(ROW_GROUP_ROWS);
             }

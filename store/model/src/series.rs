@@ -202,6 +202,18 @@ pub fn def_of_key(key: &[u8]) -> Option<SeriesDef> {
     at.is_empty().then_some(SeriesDef { labels, otlp: Some(o) })
 }
 
+/// The label pairs of a key, as written: unlike [`def_of_key`] it keeps pairs without a value, which only keys that are not yet
+/// canonical have. What follows the labels (an OTLP identity) is not read. `None` if the bytes are not a key.
+pub fn label_pairs_of_key(key: &[u8]) -> Option<Vec<(&str, &str)>> {
+    let mut at = key;
+    let count = take_len(&mut at)?;
+    let mut pairs = Vec::with_capacity(count.min(1024));
+    for _ in 0..count {
+        pairs.push((take_str(&mut at)?, take_str(&mut at)?));
+    }
+    Some(pairs)
+}
+
 fn push_len(out: &mut Vec<u8>, n: usize) {
     out.extend_from_slice(&(n as u32).to_le_bytes());
 }
@@ -272,6 +284,8 @@ mod tests {
         let mut key = Vec::new();
         write_label_key(&mut key, 2, labels.iter());
         assert_eq!(key, all[0].key());
+        assert_eq!(label_pairs_of_key(&key), Some(vec![("__name__", "up"), ("job", "a")]));
+        assert_eq!(label_pairs_of_key(&key[..key.len() - 1]), None);
         assert_eq!(def_of_key(&key[..key.len() - 1]), None);
     }
 }

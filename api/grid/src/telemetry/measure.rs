@@ -80,7 +80,11 @@ pub(crate) fn measure(meter: &Meter, store: &Store, engine: &Arc<Engine>, guard:
 }
 
 /// What the listeners count, for `/metrics`. They write text, the page wants families, so that each has its HELP once.
-pub(crate) struct Received(pub(crate) grid_ingest::Ingest);
+pub(crate) struct Received {
+    pub(crate) ingest: grid_ingest::Ingest,
+    /// What the scraper counts, if there is one.
+    pub(crate) scraping: Option<grid_ingest::ScrapeStatus>,
+}
 
 /// The families of the listeners.
 const RECEIVED: [(&str, &str); 5] = [
@@ -94,7 +98,18 @@ const RECEIVED: [(&str, &str); 5] = [
 impl grid_api::MetricsSource for Received {
     fn write(&self, out: &mut grid_api::Exposition) {
         let mut text = String::new();
-        self.0.metrics().render_prometheus(&mut text);
+        self.ingest.metrics().render_prometheus(&mut text);
+        if let Some(status) = &self.scraping {
+            for (state, n) in status.targets_by_state() {
+                out.gauge("grid_scrape_targets", "Targets of the scraper, by state.", &[("state", state)], n as f64);
+            }
+            status.counters_now().into_iter().for_each(|(name, help, n)| out.counter(name, help, &[], n as f64));
+        }
+        if let Some(replicas) = self.ingest.replicas() {
+            let help = "Clusters of replicas that are followed.";
+            out.gauge("grid_ingest_replica_clusters", help, &[], replicas.clusters() as f64);
+            replicas.counters().into_iter().for_each(|(name, help, n)| out.counter(name, help, &[], n as f64));
+        }
         let Ok(scrape) = prometheus_parse::Scrape::parse(text.lines().map(|l| Ok(l.to_owned()))) else { return };
         for sample in &scrape.samples {
             let Some((name, help)) = RECEIVED.iter().find(|(name, _)| *name == sample.metric) else { continue };

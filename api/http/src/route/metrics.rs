@@ -6,6 +6,7 @@ use grid_store::Health;
 use http::header;
 
 use crate::exposition::Exposition;
+use crate::route::sql::Language;
 use crate::state::ApiState;
 
 /// The format that Prometheus asks for.
@@ -19,7 +20,9 @@ pub(crate) async fn get(State(state): State<ApiState>) -> Response {
     process(&mut out, &state);
     store(&mut out, &state);
     guard(&mut out, &state);
-    state.query_metrics().write(&mut out);
+    for language in Language::ALL {
+        state.query_metrics(language).write(language, &mut out);
+    }
     out.gauge("grid_query_running", "Queries that are running.", &[], state.engine.running().len() as f64);
     for source in &state.metrics {
         source.write(&mut out);

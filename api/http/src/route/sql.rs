@@ -27,7 +27,7 @@ use crate::state::ApiState;
 /// The types of answers, for messages.
 const GIVES: &str = "application/json, application/x-ndjson, text/csv, text/plain, application/vnd.apache.arrow.stream, application/vnd.apache.parquet";
 /// The header that names the query, by which it can be ended.
-const QUERY_ID: HeaderName = HeaderName::from_static("x-grid-query-id");
+pub(crate) const QUERY_ID: HeaderName = HeaderName::from_static("x-grid-query-id");
 
 /// A statement with its bounds.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -178,18 +178,12 @@ fn format_of(word: Option<&str>, headers: &HeaderMap) -> Result<Format, ApiError
 }
 
 async fn answer(state: &ApiState, caller: &Caller, asked: Asked, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let began = Instant::now();
+    let timer = Timer::start(state, Language::Sql);
     let mut request = SqlRequest::new(caller.tenant.clone(), asked.body.query);
     request.params = asked.body.params;
     request.timeout = asked.body.timeout_ms.map(Duration::from_millis);
     request.max_rows = asked.body.max_rows;
-    let agent =
-        headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(|a| a.chars().take(100).collect::<String>());
-    request.client = Some(match agent {
-        Some(agent) => format!("{} {agent}", caller.subject),
-        None => caller.subject.clone(),
-    });
-    let timer = Timer { state: state.clone(), began, outcome: Outcome::Abandoned };
+    request.client = Some(client(caller, headers));
     let (answer, first, timer) = start(state, request, timer).await?;
     let renderer = Renderer::new(asked.format, answer.schema)?;
     let rows = Rows { renderer, first, stream: answer.stream, stage: Stage::Head, format: asked.format, timer };
@@ -201,6 +195,15 @@ async fn answer(state: &ApiState, caller: &Caller, asked: Asked, headers: &Heade
         response.headers_mut().insert(QUERY_ID, id);
     }
     Ok(response)
+}
+
+/// Who asks, for the list of queries.
+pub(crate) fn client(caller: &Caller, headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok());
+    match agent {
+        Some(agent) => format!("{} {}", caller.subject, agent.chars().take(100).collect::<String>()),
+        None => caller.subject.clone(),
+    }
 }
 
 type First = Option<Result<RecordBatch, QueryError>>;
@@ -312,24 +315,55 @@ impl Rows {
     }
 }
 
+/// In what a query is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    Sql,
+    Promql,
+}
+
+impl Language {
+    pub(crate) const ALL: [Self; 2] = [Self::Sql, Self::Promql];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Sql => "sql",
+            Self::Promql => "promql",
+        }
+    }
+}
+
 /// How a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(crate) enum Outcome {
     Done,
     Failed,
     Abandoned,
 }
 
 /// Notes a query's end when dropped, whichever way it ends.
-struct Timer {
+pub(crate) struct Timer {
     state: ApiState,
+    language: Language,
     began: Instant,
     outcome: Outcome,
 }
 
+impl Timer {
+    /// Begins to count; the query is abandoned unless it is said to have ended otherwise.
+    pub(crate) fn start(state: &ApiState, language: Language) -> Self {
+        Self { state: state.clone(), language, began: Instant::now(), outcome: Outcome::Abandoned }
+    }
+
+    /// Says how it ended.
+    pub(crate) fn ended(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.state.query_metrics().note(self.outcome, self.began.elapsed());
+        self.state.query_metrics(self.language).note(self.outcome, self.began.elapsed());
     }
 }
 
@@ -354,15 +388,16 @@ impl QueryMetrics {
         self.sum_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub(crate) fn write(&self, out: &mut Exposition) {
+    pub(crate) fn write(&self, language: Language, out: &mut Exposition) {
+        let language = language.as_str();
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         for (outcome, n) in ["done", "failed", "abandoned"].into_iter().zip(&self.outcomes) {
-            let help = "SQL queries over HTTP by how they ended.";
-            out.counter("grid_query_total", help, &[("language", "sql"), ("outcome", outcome)], get(n) as f64);
+            let help = "Queries over HTTP by how they ended.";
+            out.counter("grid_query_total", help, &[("language", language), ("outcome", outcome)], get(n) as f64);
         }
         let buckets: Vec<(f64, u64)> = BOUNDS.iter().zip(&self.buckets).map(|(b, n)| (*b, get(n))).collect();
-        let help = "Time from a SQL query's arrival over HTTP to its last byte.";
+        let help = "Time from a query's arrival over HTTP to its last byte.";
         let sum = get(&self.sum_us) as f64 / 1e6;
-        out.histogram("grid_query_duration_seconds", help, &[("language", "sql")], &buckets, get(&self.above), sum);
+        out.histogram("grid_query_duration_seconds", help, &[("language", language)], &buckets, get(&self.above), sum);
     }
 }

@@ -90,6 +90,19 @@ pub(super) fn parse(line: &[u8], format: Format) -> Result<Line<'_>, String> {
     }
 }
 
+/// Whether a line of the Prometheus format has blanks that are none to Prometheus: files are read all the same, pages of targets as
+/// Prometheus reads them.
+pub(super) fn is_of_windows(line: &[u8]) -> bool {
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let start = line.iter().position(|b| !blank(b)).unwrap_or(line.len());
+    let end = line.iter().rposition(|b| !blank(b)).map_or(start, |last| last + 1);
+    let text = line.get(start..end).unwrap_or_default();
+    match text {
+        [b'#', rest @ ..] => rest.trim_ascii_start().starts_with(b"TYPE") && text.ends_with(b"\r"),
+        _ => text.trim_ascii().len() != text.len(),
+    }
+}
+
 /// Reads what follows the series.
 pub(super) fn parse_rest(rest: &str, format: Format) -> Result<Sample<'_>, String> {
     let rest = if format == Format::Prometheus { rest.trim_end_matches([' ', '\t', '\r']) } else { rest };

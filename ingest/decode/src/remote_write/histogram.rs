@@ -21,74 +21,96 @@ pub(super) struct Read {
 
 /// One side's buckets as sent.
 #[derive(Default)]
-struct Side {
-    spans: Vec<Span>,
+pub(crate) struct Side {
+    pub(crate) spans: Vec<Span>,
     /// Zigzag-encoded deltas of a histogram with whole counts.
-    deltas: Vec<u64>,
-    counts: Vec<f64>,
+    pub(crate) deltas: Vec<u64>,
+    pub(crate) counts: Vec<f64>,
+}
+
+/// A native histogram as a message gave it, not yet checked.
+#[derive(Default)]
+pub(crate) struct Draft {
+    /// All but the buckets; `zero_count` and `zero_count_float` as sent.
+    pub(crate) h: Histogram,
+    pub(crate) schema: i64,
+    pub(crate) positive: Side,
+    pub(crate) negative: Side,
+    /// Whether the total count was sent as a fraction.
+    pub(crate) is_float: Option<bool>,
+    /// Whether something was left out because there was too much of it.
+    pub(crate) overflows: bool,
 }
 
 /// Reads and checks one histogram. What is refused here is what Prometheus refuses.
 pub(super) fn read(message: &[u8], limits: &Limits) -> Result<Read, Fault> {
     let max = limits.histogram_buckets_max;
-    let mut h = Histogram { kind: HistogramKind::Native, ..Histogram::default() };
-    let (mut positive, mut negative) = (Side::default(), Side::default());
-    let mut schema = 0;
+    let mut d = Draft::default();
     let (mut time_ms, mut start_ms) = (0, 0);
-    let mut is_float = None;
     let mut fits = true;
     let mut reader = Reader::new(message);
     while let Some((field, value)) = reader.next()? {
         match field {
-            1 => (h.count, h.count_float, is_float) = (value.uint(field)?, None, Some(false)),
-            2 => (h.count, h.count_float, is_float) = (0, Some(value.double(field)?), Some(true)),
-            3 => h.sum = Some(value.double(field)?),
-            4 => schema = value.sint(field)?,
-            5 => h.zero_threshold = Some(value.double(field)?),
-            6 => (h.zero_count, h.zero_count_float) = (value.uint(field)?, None),
-            7 => (h.zero_count, h.zero_count_float) = (0, Some(value.double(field)?)),
-            8 => fits &= push_span(value, field, max, &mut negative.spans)?,
-            9 => fits &= value.uints(field, max, &mut negative.deltas)?,
-            10 => fits &= value.doubles(field, max, &mut negative.counts)?,
-            11 => fits &= push_span(value, field, max, &mut positive.spans)?,
-            12 => fits &= value.uints(field, max, &mut positive.deltas)?,
-            13 => fits &= value.doubles(field, max, &mut positive.counts)?,
-            14 => h.reset_hint = i32::try_from(value.uint(field)?).ok().filter(|hint| *hint <= 3).unwrap_or(0),
+            1 => (d.h.count, d.h.count_float, d.is_float) = (value.uint(field)?, None, Some(false)),
+            2 => (d.h.count, d.h.count_float, d.is_float) = (0, Some(value.double(field)?), Some(true)),
+            3 => d.h.sum = Some(value.double(field)?),
+            4 => d.schema = value.sint(field)?,
+            5 => d.h.zero_threshold = Some(value.double(field)?),
+            6 => (d.h.zero_count, d.h.zero_count_float) = (value.uint(field)?, None),
+            7 => (d.h.zero_count, d.h.zero_count_float) = (0, Some(value.double(field)?)),
+            8 => fits &= push_span(value, field, max, &mut d.negative.spans)?,
+            9 => fits &= value.uints(field, max, &mut d.negative.deltas)?,
+            10 => fits &= value.doubles(field, max, &mut d.negative.counts)?,
+            11 => fits &= push_span(value, field, max, &mut d.positive.spans)?,
+            12 => fits &= value.uints(field, max, &mut d.positive.deltas)?,
+            13 => fits &= value.doubles(field, max, &mut d.positive.counts)?,
+            14 => d.h.reset_hint = i32::try_from(value.uint(field)?).ok().filter(|hint| *hint <= 3).unwrap_or(0),
             15 => time_ms = value.int(field)?,
-            16 => fits &= value.doubles(field, max, &mut h.bounds)?,
+            16 => fits &= value.doubles(field, max, &mut d.h.bounds)?,
             17 => start_ms = value.int(field)?,
             _ => {}
         }
     }
-    if !fits {
-        return Err(Fault::Item(format!("histogram has more than {max} buckets, spans or bounds on one side")));
-    }
-    // Proto3 leaves zeros out, but a sum or width of zero is still known.
-    h.sum.get_or_insert(0.0);
-    h.zero_threshold.get_or_insert(0.0);
-    h.schema = i32::try_from(schema).ok();
-    if schema != i64::from(CUSTOM_SCHEMA) && !EXPONENTIAL_SCHEMAS.contains(&schema) {
-        return Err(Fault::Item(format!("histogram has unknown schema {schema}")));
-    }
-    let is_float =
-        is_float.unwrap_or(h.zero_count_float.is_some() || !(positive.counts.is_empty() && negative.counts.is_empty()));
-    if is_float {
-        h.count_float.get_or_insert(0.0);
-        let whole = std::mem::take(&mut h.zero_count);
-        h.zero_count_float.get_or_insert(whole as f64);
-    } else if let Some(zero) = h.zero_count_float.take() {
-        return Err(Fault::Item(format!("histogram has a whole count and a fractional zero count {zero}")));
-    }
-    (h.positive_spans, h.positive_counts) = positive.finish(is_float, max)?;
-    (h.negative_spans, h.negative_counts) = negative.finish(is_float, max)?;
-    if schema == i64::from(CUSTOM_SCHEMA) {
-        check_custom(&h)?;
-    }
-    check_counts(&h)?;
-    Ok(Read { histogram: h, time_ms, start_ms })
+    d.overflows = !fits;
+    Ok(Read { histogram: d.finish(limits)?, time_ms, start_ms })
 }
 
-fn push_span(value: Value<'_>, field: u32, max: usize, out: &mut Vec<Span>) -> Result<bool, WireError> {
+impl Draft {
+    /// The histogram, if it makes sense.
+    pub(crate) fn finish(self, limits: &Limits) -> Result<Histogram, String> {
+        let max = limits.histogram_buckets_max;
+        let Self { mut h, schema, positive, negative, is_float, overflows } = self;
+        if overflows {
+            return Err(format!("histogram has more than {max} buckets, spans or bounds on one side"));
+        }
+        h.kind = HistogramKind::Native;
+        // Proto3 leaves zeros out, but a sum or width of zero is still known.
+        h.sum.get_or_insert(0.0);
+        h.zero_threshold.get_or_insert(0.0);
+        h.schema = i32::try_from(schema).ok();
+        if schema != i64::from(CUSTOM_SCHEMA) && !EXPONENTIAL_SCHEMAS.contains(&schema) {
+            return Err(format!("histogram has unknown schema {schema}"));
+        }
+        let is_float = is_float
+            .unwrap_or(h.zero_count_float.is_some() || !(positive.counts.is_empty() && negative.counts.is_empty()));
+        if is_float {
+            h.count_float.get_or_insert(0.0);
+            let whole = std::mem::take(&mut h.zero_count);
+            h.zero_count_float.get_or_insert(whole as f64);
+        } else if let Some(zero) = h.zero_count_float.take() {
+            return Err(format!("histogram has a whole count and a fractional zero count {zero}"));
+        }
+        (h.positive_spans, h.positive_counts) = positive.finish(is_float, max)?;
+        (h.negative_spans, h.negative_counts) = negative.finish(is_float, max)?;
+        if schema == i64::from(CUSTOM_SCHEMA) {
+            check_custom(&h)?;
+        }
+        check_counts(&h)?;
+        Ok(h)
+    }
+}
+
+pub(crate) fn push_span(value: Value<'_>, field: u32, max: usize, out: &mut Vec<Span>) -> Result<bool, WireError> {
     let (mut offset, mut length) = (0, 0);
     let mut reader = Reader::new(value.bytes(field)?);
     while let Some((field, value)) = reader.next()? {

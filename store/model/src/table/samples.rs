@@ -3,7 +3,7 @@
 //! A batch or file without any distribution leaves the column [`HISTOGRAM`] out ([`number_schema`]): its nineteen null
 //! children would cost more than the numbers. Readers fill it with nulls.
 //!
-//! A compacted file stores most numbers as decimals, [`MANTISSA`] and [`SCALE`] ([`crate::decimal_float`]); [`restore`] gives
+//! A compacted file stores most numbers as decimals, [`MANTISSA`], [`BASE`] and [`SCALE`] ([`crate::decimal_float`]); [`restore`] gives
 //! back the same bits. As appended, and to every reader of Grid, a number is one column, [`VALUE`].
 
 use std::sync::{Arc, LazyLock};
@@ -39,7 +39,10 @@ pub const VALUE: &str = "value";
 pub const VALUE_INT: &str = "value_int";
 /// Only in files: the whole number of a value stored as a decimal; null where [`VALUE`] holds the value itself.
 pub const MANTISSA: &str = "value_mantissa";
-/// Only in files: what makes the value out of [`MANTISSA`]: divide by it if it is 1 or more, else multiply.
+/// Only in files: what is to be added to [`MANTISSA`] first; null for nothing. The same for neighbouring rows of a series.
+pub const BASE: &str = "value_base";
+/// Only in files: what makes the value out of [`MANTISSA`] and [`BASE`]: divide by it if it is 1 or more, else multiply by it without
+/// its sign.
 pub const SCALE: &str = "value_scale";
 /// The distribution; null for a number. See [`Histogram`].
 pub const HISTOGRAM: &str = "histogram";
@@ -93,19 +96,41 @@ pub fn number_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-/// The schema in files: [`METRIC`] in front, [`MANTISSA`] and [`SCALE`] behind [`VALUE`].
+/// The schema in files: [`METRIC`] in front, [`MANTISSA`], [`BASE`] and [`SCALE`] behind [`VALUE`]. Files of former versions lack
+/// [`BASE`], which is as if it were null.
 pub fn file_schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields(true, true))));
     Arc::clone(&SCHEMA)
 }
 
 /// The values of rows as they rest in a file: where `value` is null and there is a mantissa, the decimal that it stands for.
-/// All three columns have the same length.
-pub fn restore(value: &Float64Array, mantissa: &Int64Array, scale: &Float64Array) -> Float64Array {
+/// All columns have the same length. `base` is null where there is none; `None` if the file has no such column.
+pub fn restore(
+    value: &Float64Array,
+    mantissa: &Int64Array,
+    base: Option<&Int64Array>,
+    scale: &Float64Array,
+) -> Float64Array {
     if mantissa.null_count() == mantissa.len() {
         return value.clone();
     }
-    let decimals = mantissa.values().iter().zip(scale.values()).map(|(m, s)| decimal_float::restore(*m, *s));
+    let scaled = mantissa.values().iter().zip(scale.values());
+    match base.filter(|base| base.null_count() < base.len()) {
+        None => merged(value, mantissa, scaled.map(|(m, s)| decimal_float::restore(*m, *s))),
+        // Bases are only where mantissas are, so as many nulls are the same nulls, and what lies under them does not matter.
+        Some(base) if base.null_count() == mantissa.null_count() => {
+            let based = scaled.zip(base.values());
+            merged(value, mantissa, based.map(|((m, s), b)| decimal_float::restore(m.wrapping_add(*b), *s)))
+        }
+        Some(base) => {
+            let based = scaled.zip(base.iter());
+            merged(value, mantissa, based.map(|((m, s), b)| decimal_float::restore(m.wrapping_add(b.unwrap_or(0)), *s)))
+        }
+    }
+}
+
+/// The decimals where there is a mantissa, the values elsewhere.
+fn merged(value: &Float64Array, mantissa: &Int64Array, decimals: impl Iterator<Item = f64>) -> Float64Array {
     if value.null_count() == value.len() {
         return Float64Array::new(decimals.collect(), mantissa.nulls().cloned());
     }
@@ -126,6 +151,7 @@ fn fields(files: bool, histogram: bool) -> Vec<Field> {
         fields.insert(0, text(METRIC, false));
         let at = fields.iter().position(|f| f.name() == VALUE_INT).unwrap_or(fields.len());
         fields.insert(at, Field::new(SCALE, DataType::Float64, true));
+        fields.insert(at, Field::new(BASE, DataType::Int64, true));
         fields.insert(at, Field::new(MANTISSA, DataType::Int64, true));
     }
     if histogram {

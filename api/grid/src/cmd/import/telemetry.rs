@@ -110,7 +110,11 @@ pub(super) async fn run(
     if args.format != "auto" {
         bail!("the format of {} is found in the files themselves; leave --format away", kind.name());
     }
-    let options = IngestOptions { limits: setup::decode_limits(&config), otlp: setup::otlp_options(&config) };
+    let options = IngestOptions {
+        limits: setup::decode_limits(&config),
+        otlp: setup::otlp_options(&config),
+        ..IngestOptions::default()
+    };
     let sink = if args.check {
         Sink::Nowhere
     } else {

@@ -14,8 +14,8 @@ use super::THREADS;
 /// The raw files of samples, under the view that restores their numbers.
 const AT_REST: &str = "samples_at_rest";
 /// The view of docs/formats/parquet.md, "Numbers".
-const VALUE: &str = "coalesce(value, CASE WHEN value_scale < 1 THEN value_mantissa * value_scale \
-                     ELSE value_mantissa / value_scale END)";
+const VALUE: &str = "coalesce(value, CASE WHEN value_scale < 1 THEN (value_mantissa + coalesce(value_base, 0)) * abs(value_scale) \
+                     ELSE (value_mantissa + coalesce(value_base, 0)) / value_scale END)";
 
 /// A session with a table per table of Grid's.
 pub(crate) struct Bare {

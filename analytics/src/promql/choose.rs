@@ -1,0 +1,102 @@
+//! Which series a selector means, decided on labels alone, before any sample is read.
+
+use std::collections::HashMap;
+
+use grid_model::SeriesId;
+use grid_model::labels::METRIC_NAME;
+use grid_promql::Labels;
+use grid_promql_syntax::Matcher;
+use grid_promql_syntax::matcher::MatchOp;
+use grid_store::SeriesIndex;
+
+use crate::table::series_exec::ById;
+
+/// The series of a selector, ranked in the order in which files hold them: by metric, then by id.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// Rank of each id.
+    pub ranks: ById<u32>,
+    /// Ids and labels by rank.
+    pub series: Vec<(SeriesId, Labels)>,
+    /// The metrics with the rank of their first series, ascending.
+    pub metrics: Vec<(String, u32)>,
+    /// How many series the metrics have in all.
+    pub of: usize,
+    /// Ranks of series whose labels another one has too (OTLP tells series apart by more than labels).
+    pub alike: Vec<u32>,
+}
+
+/// The metrics whose names satisfy the matchers of the name.
+pub(super) fn metrics(index: &SeriesIndex, matchers: &[Matcher]) -> Vec<String> {
+    let names: Vec<&Matcher> = matchers.iter().filter(|m| m.name == METRIC_NAME).collect();
+    if let Some(exact) = names.iter().find(|m| m.op == MatchOp::Equal && !m.value.is_empty()) {
+        let fits = names.iter().all(|m| m.matches(&exact.value)) && index.count_of(&exact.value) > 0;
+        return if fits { vec![exact.value.clone()] } else { Vec::new() };
+    }
+    let all = index.metrics().into_iter().map(|(name, _)| name);
+    all.filter(|name| names.iter().all(|m| m.matches(name))).map(|name| name.to_string()).collect()
+}
+
+/// Calls `found` for every series that satisfies all matchers.
+pub(super) fn for_each(index: &SeriesIndex, matchers: &[Matcher], mut found: impl FnMut(&str, SeriesId, &[u8])) {
+    let others: Vec<&Matcher> = matchers.iter().filter(|m| m.name != METRIC_NAME).collect();
+    for metric in metrics(index, matchers) {
+        index.for_each_key_of(&metric, |id, key| {
+            if others.iter().all(|m| m.matches(Labels::value_in_key(key, &m.name))) {
+                found(&metric, id, key);
+            }
+        });
+    }
+}
+
+impl Chosen {
+    pub(super) fn of(index: &SeriesIndex, matchers: &[Matcher]) -> Self {
+        let mut found: Vec<(String, Vec<(SeriesId, Labels)>)> = Vec::new();
+        // What is known by its labels alone has labels of its own.
+        let mut more_than_labels = false;
+        for_each(index, matchers, |metric, id, key| {
+            let Some(labels) = Labels::of_series_key(key) else { return };
+            more_than_labels |= labels.key_bytes() < key.len();
+            match found.last_mut() {
+                Some((last, list)) if last == metric => list.push((id, labels)),
+                _ => found.push((metric.to_owned(), vec![(id, labels)])),
+            }
+        });
+        let mut chosen = Self::default();
+        chosen.series.reserve(found.iter().map(|f| f.1.len()).sum());
+        for (metric, mut list) in found {
+            chosen.of += index.count_of(&metric);
+            chosen.metrics.push((metric, chosen.series.len() as u32));
+            list.sort_unstable_by_key(|(id, _)| *id);
+            chosen.series.extend(list);
+        }
+        chosen.ranks.reserve(chosen.series.len());
+        chosen.ranks.extend(chosen.series.iter().enumerate().map(|(rank, (id, _))| (id.0, rank as u32)));
+        if more_than_labels {
+            chosen.find_alike();
+        }
+        chosen
+    }
+
+    fn find_alike(&mut self) {
+        let mut by_labels: HashMap<&Labels, u32> = HashMap::with_capacity(self.series.len());
+        for (rank, (_, labels)) in self.series.iter().enumerate() {
+            if let Some(other) = by_labels.insert(labels, rank as u32) {
+                self.alike.extend([other, rank as u32]);
+            }
+        }
+        self.alike.sort_unstable();
+        self.alike.dedup();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// The metrics of ranks `from..to`.
+    pub(super) fn metrics_of(&self, from: u32, to: u32) -> &[(String, u32)] {
+        let first = self.metrics.partition_point(|(_, start)| *start <= from).saturating_sub(1);
+        let last = self.metrics.partition_point(|(_, start)| *start < to);
+        &self.metrics[first..last]
+    }
+}

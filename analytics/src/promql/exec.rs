@@ -1,0 +1,292 @@
+//! Running a query: its scans on the engine's threads, the evaluator on one that may block.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use datafusion::catalog::Session;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::StreamExt as _;
+use grid_model::Scope;
+use grid_promql::plan::Plan;
+use grid_promql::points::Grid;
+use grid_promql::Labels;
+use grid_promql::query::{self, Options};
+use grid_promql::samples::{Leaf, Samples, Source as _};
+use grid_promql_syntax::Expr;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::metadata::Selection;
+use super::plan::{LeafScan, Wanted, scan};
+use super::reader::{LeafRead, Leaves};
+use super::{PromqlAnswer, PromqlError, PromqlRequest};
+use crate::catalog::TenantCatalog;
+use crate::engine::Shared;
+use crate::error::QueryError;
+use crate::registry::{QueryHandle, QueryState, Watch};
+use crate::table::Source;
+
+/// Batches of one part that wait for the evaluator.
+const BATCHES_WAITING: usize = 2;
+
+/// Ends the query when nobody waits for its answer any more.
+struct Leave(Watch);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+pub(super) async fn run(shared: Arc<Shared>, request: PromqlRequest) -> Result<PromqlAnswer, PromqlError> {
+    let limits = &shared.limits;
+    let expr = grid_promql_syntax::parse(&request.query, &limits.promql.features).map_err(PromqlError::Parse)?;
+    let now = shared.store.now();
+    let handle = shared.registry.enter(&request.tenant, request.client.clone(), &request.query, now);
+    let timeout = request.timeout.unwrap_or(limits.timeout).min(limits.timeout_max);
+    let started = Instant::now();
+    let deadline = started + timeout;
+    let permit = shared.turn(&handle, deadline, timeout).await.inspect_err(|e| handle.fail(e))?;
+    handle.set(QueryState::Running);
+    let leave = Leave(handle.watch());
+    let query_id = handle.id();
+    let task = {
+        let shared = Arc::clone(&shared);
+        async move {
+            let _permit = permit;
+            let result = evaluate(&shared, &request, &expr, &handle, deadline).await;
+            match &result {
+                Ok(_) => handle.set(QueryState::Done),
+                Err(PromqlError::Engine(e)) => handle.fail(e),
+                Err(e) => handle.fail(&QueryError::Data(e.to_string())),
+            }
+            result
+        }
+    };
+    let ended = || PromqlError::Engine(QueryError::Internal("the query's task ended unexpectedly".into()));
+    let running = shared.runtime.spawn(task).ok_or_else(ended)?;
+    let mut answer = running.await.map_err(|_| ended())??;
+    drop(leave);
+    answer.elapsed = started.elapsed();
+    answer.query_id = query_id;
+    Ok(answer)
+}
+
+/// The evaluator's options for a request.
+fn options(shared: &Shared, request: &PromqlRequest) -> Options {
+    let settings = &shared.limits.promql;
+    Options {
+        lookback: request.lookback.unwrap_or(settings.lookback),
+        subquery_step: settings.subquery_step,
+        delayed_name_removal: settings.features.delayed_name_removal,
+        start_timestamps: settings.features.start_timestamps,
+        memory_bytes: shared.limits.query_memory_bytes,
+    }
+}
+
+async fn evaluate(
+    shared: &Arc<Shared>,
+    request: &PromqlRequest,
+    expr: &Expr,
+    handle: &QueryHandle,
+    deadline: Instant,
+) -> Result<PromqlAnswer, PromqlError> {
+    let token = handle.token();
+    let source = shared.source(&Scope::all(request.tenant.clone()));
+    let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
+    let failed = |e: datafusion::common::DataFusionError| PromqlError::from(QueryError::from_datafusion(&e));
+    let state = shared.sessions.open(catalog, shared.store.now(), token.clone()).map_err(failed)?;
+    let query = Query { text: request.query.clone(), expr: expr.clone(), grid: request.grid, options: options(shared, request) };
+    let planned = Planned::new(&source, &state, query).await?;
+    let answer = planned.evaluate(&state.task_ctx(), &token, deadline).await?;
+    handle.add_rows(usize::try_from(answer.samples_read).unwrap_or(usize::MAX));
+    Ok(answer)
+}
+
+/// An expression, and at which steps.
+#[derive(Debug, Clone)]
+pub(super) struct Query {
+    pub text: String,
+    pub expr: Expr,
+    pub grid: Grid,
+    pub options: Options,
+}
+
+/// A query with the scans of its selectors.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub query: Arc<Query>,
+    pub plan: Arc<Plan>,
+    pub scans: Vec<LeafScan>,
+}
+
+impl Planned {
+    pub(super) async fn new(source: &Arc<Source>, state: &dyn Session, query: Query) -> Result<Self, PromqlError> {
+        let plan = Plan::new(&query.expr, query.grid, &query.options)?;
+        let wanted = Wanted { starts: query.options.start_timestamps };
+        let mut scans = Vec::with_capacity(plan.leaves.len());
+        for leaf in &plan.leaves {
+            let scan = scan(source, state, leaf, wanted).await;
+            scans.push(scan.map_err(|e| PromqlError::from(QueryError::from_datafusion(&e)))?);
+        }
+        Ok(Self { query: Arc::new(query), plan: Arc::new(plan), scans })
+    }
+
+    /// Runs the scans, and the evaluator on a thread that may block. The scans end with the token.
+    pub(super) async fn evaluate(
+        &self,
+        context: &Arc<TaskContext>,
+        token: &CancellationToken,
+        deadline: Instant,
+    ) -> Result<PromqlAnswer, PromqlError> {
+        let scans = self.scans.iter().map(|scan| start(scan, context, token, deadline));
+        let leaves = Arc::new(Leaves(scans.collect()));
+        let (query, plan, read, late) = (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves), token.clone());
+        let evaluated = tokio::task::spawn_blocking(move || {
+            let interrupt = || {
+                if late.is_cancelled() {
+                    Err(grid_promql::Error::Cancelled)
+                } else if Instant::now() >= deadline {
+                    Err(grid_promql::Error::Timeout)
+                } else {
+                    Ok(())
+                }
+            };
+            query::run(&query.text, &query.expr, &plan, &query.options, read.as_ref(), &interrupt)
+        });
+        let ended = || PromqlError::Engine(QueryError::Internal("the evaluator ended unexpectedly".into()));
+        let answer = evaluated.await.map_err(|_| ended()).and_then(|answer| Ok(answer?));
+        // Scans that nobody reads any more end.
+        let answer = answer.inspect_err(|_| token.cancel())?;
+        let (samples_read, samples_peak) = leaves.samples();
+        Ok(PromqlAnswer { answer, samples_read, samples_peak, elapsed: Duration::ZERO, query_id: String::new() })
+    }
+}
+
+/// The samples of selected series, without an expression.
+pub(super) async fn raw(shared: Arc<Shared>, selection: Selection) -> Result<Vec<(Labels, Samples)>, PromqlError> {
+    let now = shared.store.now();
+    let handle = shared.registry.enter(&selection.tenant, None, "remote read", now);
+    let timeout = shared.limits.timeout;
+    let deadline = Instant::now() + timeout;
+    let permit = shared.turn(&handle, deadline, timeout).await?;
+    handle.set(QueryState::Running);
+    let leave = Leave(handle.watch());
+    let ended = || PromqlError::Engine(QueryError::Internal("the read ended unexpectedly".into()));
+    let runner = Arc::clone(&shared);
+    let task = async move {
+        let _permit = permit;
+        let read = read_raw(&runner, &selection, &handle, deadline).await;
+        handle.set(QueryState::Done);
+        read
+    };
+    let running = shared.runtime.spawn(task).ok_or_else(ended)?;
+    let read = running.await.map_err(|_| ended())?;
+    drop(leave);
+    read
+}
+
+async fn read_raw(
+    shared: &Arc<Shared>,
+    selection: &Selection,
+    handle: &QueryHandle,
+    deadline: Instant,
+) -> Result<Vec<(Labels, Samples)>, PromqlError> {
+    let token = handle.token();
+    let source = shared.source(&Scope::all(selection.tenant.clone()));
+    let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
+    let failed = |e: datafusion::common::DataFusionError| PromqlError::from(QueryError::from_datafusion(&e));
+    let state = shared.sessions.open(catalog, shared.store.now(), token.clone()).map_err(failed)?;
+    let (from, until) = selection.range;
+    let mut all = Vec::new();
+    let limit = shared.limits.query_memory_bytes;
+    let mut bytes = 0;
+    for set in &selection.sets {
+        let leaf = Leaf { matchers: set.clone(), after: from.saturating_sub(1), until, counts_only: false };
+        let scan = scan(&source, &state, &leaf, Wanted { starts: false }).await.map_err(failed)?;
+        let leaves = Leaves(vec![start(&scan, &state.task_ctx(), &token, deadline)]);
+        let read = tokio::task::spawn_blocking(move || {
+            let mut found = Vec::new();
+            for mut part in leaves.select(0, &leaf)? {
+                let mut samples = Samples::default();
+                while let Some(labels) = part.next(&mut samples)? {
+                    bytes += samples.len() * 16 + labels.bytes();
+                    if bytes > limit {
+                        return Err(grid_promql::Error::TooMuchMemory(limit));
+                    }
+                    found.push((labels, std::mem::take(&mut samples)));
+                }
+            }
+            Ok((found, bytes))
+        });
+        let read = read.await;
+        let read = read.map_err(|_| PromqlError::Engine(QueryError::Internal("the read ended unexpectedly".into())))?;
+        let (found, so_far) = read?;
+        bytes = so_far;
+        all.extend(found);
+    }
+    all.sort_by(|a: &(Labels, Samples), b| a.0.cmp(&b.0));
+    all.dedup_by(|a, b| a.0 == b.0);
+    Ok(all)
+}
+
+/// Starts the scans of a selector; they wait until the evaluator reads them.
+fn start(
+    scan: &LeafScan,
+    context: &Arc<TaskContext>,
+    token: &CancellationToken,
+    deadline: Instant,
+) -> LeafRead {
+    let mut parts = Vec::with_capacity(scan.parts.len());
+    for plan in &scan.parts {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+        tokio::spawn(pump(Arc::clone(plan), Arc::clone(context), sender, token.clone(), deadline));
+        parts.push(receiver);
+    }
+    LeafRead { chosen: Arc::clone(&scan.chosen), parts: Mutex::new(parts), samples: AtomicU64::new(0) }
+}
+
+type Sender = mpsc::Sender<Result<arrow::array::RecordBatch, grid_promql::Error>>;
+
+async fn pump(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    sender: Sender,
+    token: CancellationToken,
+    deadline: Instant,
+) {
+    let storage = |e: datafusion::common::DataFusionError| match QueryError::from_datafusion(&e) {
+        QueryError::Cancelled => grid_promql::Error::Cancelled,
+        e @ QueryError::Memory(_) => grid_promql::Error::Execution(e.to_string()),
+        e => grid_promql::Error::Storage(e.to_string()),
+    };
+    // A reader that is there has made room for one batch before anything is read.
+    let mut stream = match plan.execute(0, context) {
+        Ok(stream) => stream,
+        Err(e) => {
+            let _ = sender.send(Err(storage(e))).await;
+            return;
+        }
+    };
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = sender.closed() => return,
+            () = token.cancelled() => Err(grid_promql::Error::Cancelled),
+            () = tokio::time::sleep_until(deadline) => Err(grid_promql::Error::Timeout),
+            batch = stream.next() => match batch {
+                None => return,
+                Some(batch) => batch.map_err(storage),
+            },
+        };
+        let end = next.is_err();
+        if sender.send(next).await.is_err() || end {
+            return;
+        }
+    }
+}
+
