@@ -294,7 +294,8 @@ fn custom_buckets(series: &[(Labels, Samples)]) -> Vec<(Labels, Samples)> {
     for (labels, samples) in series {
         let name = labels.metric();
         let le = labels.get("le").parse::<f64>().ok();
-        let (base, part) = match (name.strip_suffix("_bucket"), name.strip_suffix("_count"), name.strip_suffix("_sum")) {
+        let (base, part) = match (name.strip_suffix("_bucket"), name.strip_suffix("_count"), name.strip_suffix("_sum"))
+        {
             (Some(base), _, _) if le.is_some() => (base, 0),
             (_, Some(base), _) => (base, 1),
             (_, _, Some(base)) => (base, 2),

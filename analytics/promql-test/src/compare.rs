@@ -113,7 +113,9 @@ pub fn answer(eval: &Eval, answer: &Answer) -> Result<(), String> {
                 series(labels, items, |step| all[i].points.get(step), steps)?;
             }
             match left.iter().next() {
-                Some((labels, i)) => Err(format!("{labels} {} was not expected", say(all[*i].points.iter().next().map(|p| p.1)))),
+                Some((labels, i)) => {
+                    Err(format!("{labels} {} was not expected", say(all[*i].points.iter().next().map(|p| p.1))))
+                }
                 None => Ok(()),
             }
         }

@@ -267,7 +267,10 @@ mod tests {
         }
         assert_eq!(items("_x2 stale").map(|i| i.len()), Ok(3));
         assert_eq!(items("{{sum:1 count:1}}+{{sum:1 count:1}}x2").map(|i| i.len()), Ok(3));
-        assert_eq!(starts("_ -30s-1mx2 -1m"), Ok(vec![None, Some(-30_000), Some(-90_000), Some(-150_000), Some(-60_000)]));
+        assert_eq!(
+            starts("_ -30s-1mx2 -1m"),
+            Ok(vec![None, Some(-30_000), Some(-90_000), Some(-150_000), Some(-60_000)])
+        );
         for bad in ["1x", "x3", "{{sum:1", "1+", "_y", "1x1000000000"] {
             assert!(items(bad).is_err(), "{bad}");
         }

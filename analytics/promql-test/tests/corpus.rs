@@ -17,7 +17,8 @@ fn of_folder(folder: &Path) -> (usize, usize, Vec<String>) {
             Ok(report) => {
                 passed += report.passed;
                 all += report.passed + report.failures.len();
-                failures.extend(report.failures.iter().map(|f| format!("{name}:{}: {}: {}", f.line, f.query, f.reason)));
+                failures
+                    .extend(report.failures.iter().map(|f| format!("{name}:{}: {}: {}", f.line, f.query, f.reason)));
             }
         }
     }

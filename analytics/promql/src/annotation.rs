@@ -1,9 +1,9 @@
 //! Warnings and hints beside an answer (Prometheus, `util/annotations`).
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use grid_promql_syntax::ast::Span;
+use parking_lot::Mutex;
 
 /// Different texts that are kept of each kind.
 const KEPT_MAX: usize = 1000;
@@ -32,22 +32,17 @@ pub struct Notes {
 impl Annotations {
     /// Something is probably wrong.
     pub fn warn(&self, span: Span, text: impl Into<String>) {
-        add(&mut self.lock().warnings, span, text.into());
+        add(&mut self.inner.lock().warnings, span, text.into());
     }
 
     /// Something may be wrong.
     pub fn info(&self, span: Span, text: impl Into<String>) {
-        add(&mut self.lock().infos, span, text.into());
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        // Nothing panics while the lock is held; the texts would be whole even then.
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        add(&mut self.inner.lock().infos, span, text.into());
     }
 
     /// In words, with the places in the query's text.
     pub fn notes(&self, query: &str) -> Notes {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let say = |kind: &str, all: &BTreeMap<(usize, String), ()>| {
             all.keys()
                 .map(|(at, text)| {

@@ -7,7 +7,9 @@ pub enum Error {
     #[error("{0}")]
     Execution(String),
     /// More memory than one query may take.
-    #[error("query processing would load too much data into memory: more than {0} bytes; narrow its selectors or its range")]
+    #[error(
+        "query processing would load too much data into memory: more than {0} bytes; narrow its selectors or its range"
+    )]
     TooMuchMemory(usize),
     /// The query ran longer than it may.
     #[error("query timed out in expression evaluation")]

@@ -20,12 +20,13 @@ mod info;
 mod calendar;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use grid_model::labels::METRIC_NAME;
 use grid_promql_syntax::ast::AggregateOp;
 use grid_promql_syntax::function::Function;
 use grid_promql_syntax::matcher::MatchOp;
+use parking_lot::Mutex;
 
 use crate::annotation::Annotations;
 use crate::error::Error;
@@ -190,7 +191,11 @@ impl<'a> Context<'a> {
     }
 
     /// Changes each series on its way; what answers false is left out.
-    fn map(&'a self, parts: Parts<'a>, change: impl Fn(&mut Series) -> Result<bool, Error> + Sync + Send + 'a) -> Parts<'a> {
+    fn map(
+        &'a self,
+        parts: Parts<'a>,
+        change: impl Fn(&mut Series) -> Result<bool, Error> + Sync + Send + 'a,
+    ) -> Parts<'a> {
         let change: Arc<Change<'a>> = Arc::new(change);
         parts
             .into_iter()
@@ -304,7 +309,7 @@ struct Distinct<'a> {
 impl Stream for Distinct<'_> {
     fn next(&mut self) -> Result<Option<Series>, Error> {
         let Some(series) = self.input.next()? else { return Ok(None) };
-        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         match seen.entry(series.labels.clone()) {
             std::collections::hash_map::Entry::Vacant(slot) => {
                 slot.insert(series.points.present.clone());
@@ -393,7 +398,9 @@ pub(crate) fn side_by_side<'a, T: Send>(
         let read = &read;
         let running: Vec<_> = parts.iter_mut().map(|p| scope.spawn(move || read(p.as_mut()))).collect();
         let join = |handle: std::thread::ScopedJoinHandle<'_, Result<T, Error>>| {
-            handle.join().unwrap_or_else(|_| Err(Error::execution("a part of the evaluation failed; please report this query")))
+            handle
+                .join()
+                .unwrap_or_else(|_| Err(Error::execution("a part of the evaluation failed; please report this query")))
         };
         running.into_iter().map(join).collect()
     })

@@ -163,7 +163,9 @@ impl Planner<'_> {
             ExprKind::Call(call) => {
                 let before = self.counts_only;
                 match call.function {
-                    Function::HistogramCount | Function::HistogramSum | Function::HistogramAvg => self.counts_only = true,
+                    Function::HistogramCount | Function::HistogramSum | Function::HistogramAvg => {
+                        self.counts_only = true
+                    }
                     Function::HistogramQuantile | Function::HistogramQuantiles | Function::HistogramFraction => {
                         self.counts_only = false;
                     }
@@ -238,7 +240,8 @@ impl Planner<'_> {
             written.iter().cloned().partition(|m| m.name == METRIC_NAME);
         if !names.iter().any(|m| matches!(m.op, MatchOp::Equal | MatchOp::Regex)) {
             // With `!=` and `!~` alone: of all that are called like info metrics.
-            let (op, value) = if names.is_empty() { (MatchOp::Equal, "target_info") } else { (MatchOp::Regex, ".+_info") };
+            let (op, value) =
+                if names.is_empty() { (MatchOp::Equal, "target_info") } else { (MatchOp::Regex, ".+_info") };
             names.extend(Matcher::new(METRIC_NAME, op, value));
         }
         let leaf = self.leaves.len();

@@ -9,9 +9,9 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt as _;
 use grid_model::Scope;
+use grid_promql::Labels;
 use grid_promql::plan::Plan;
 use grid_promql::points::Grid;
-use grid_promql::Labels;
 use grid_promql::query::{self, Options};
 use grid_promql::samples::{Leaf, Samples, Source as _};
 use grid_promql_syntax::Expr;
@@ -100,7 +100,12 @@ async fn evaluate(
     let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
     let failed = |e: datafusion::common::DataFusionError| PromqlError::from(QueryError::from_datafusion(&e));
     let state = shared.sessions.open(catalog, shared.store.now(), token.clone()).map_err(failed)?;
-    let query = Query { text: request.query.clone(), expr: expr.clone(), grid: request.grid, options: options(shared, request) };
+    let query = Query {
+        text: request.query.clone(),
+        expr: expr.clone(),
+        grid: request.grid,
+        options: options(shared, request),
+    };
     let planned = Planned::new(&source, &state, query).await?;
     let answer = planned.evaluate(&state.task_ctx(), &token, deadline).await?;
     handle.add_rows(usize::try_from(answer.samples_read).unwrap_or(usize::MAX));
@@ -145,7 +150,8 @@ impl Planned {
     ) -> Result<PromqlAnswer, PromqlError> {
         let scans = self.scans.iter().map(|scan| start(scan, context, token, deadline));
         let leaves = Arc::new(Leaves(scans.collect()));
-        let (query, plan, read, late) = (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves), token.clone());
+        let (query, plan, read, late) =
+            (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves), token.clone());
         let evaluated = tokio::task::spawn_blocking(move || {
             let interrupt = || {
                 if late.is_cancelled() {
@@ -235,12 +241,7 @@ async fn read_raw(
 }
 
 /// Starts the scans of a selector; they wait until the evaluator reads them.
-fn start(
-    scan: &LeafScan,
-    context: &Arc<TaskContext>,
-    token: &CancellationToken,
-    deadline: Instant,
-) -> LeafRead {
+fn start(scan: &LeafScan, context: &Arc<TaskContext>, token: &CancellationToken, deadline: Instant) -> LeafRead {
     let mut parts = Vec::with_capacity(scan.parts.len());
     for plan in &scan.parts {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
@@ -289,4 +290,3 @@ async fn pump(
         }
     }
 }
-

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use datafusion::physical_expr::expressions::Column;
 use grid_promql::plan::STEPS_MAX;
 use grid_promql::points::Grid;
 use grid_promql::query::Options;
@@ -52,7 +52,10 @@ impl TableFunctionImpl for PromqlFunction {
             return plan_err!("promql() ends before it starts");
         }
         if grid.len() > STEPS_MAX {
-            return plan_err!("promql() has {} steps, at most {STEPS_MAX} are possible; take a longer step", grid.len());
+            return plan_err!(
+                "promql() has {} steps, at most {STEPS_MAX} are possible; take a longer step",
+                grid.len()
+            );
         }
         let features = &self.settings.features;
         let expr = grid_promql_syntax::parse(text, features).map_err(|e| external(PromqlError::Parse(e)))?;
@@ -79,7 +82,8 @@ fn millis(expr: &Expr, what: &str) -> Result<i64> {
             _ => plan_err!("promql() wants {what} as a time"),
         },
         other => {
-            let time = arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, Some("UTC".into()));
+            let time =
+                arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, Some("UTC".into()));
             match other.cast_to(&time) {
                 Ok(ScalarValue::TimestampMillisecond(Some(ms), _)) => Ok(ms),
                 _ => plan_err!("promql() wants {what} as a timestamp, RFC 3339 or seconds since 1970, not {other}"),

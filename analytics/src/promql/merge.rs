@@ -7,11 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, Float64Array, Int64Array, MutableArrayData, RecordBatch, UInt32Array, make_array,
+    Array as _, ArrayRef, AsArray as _, Float64Array, Int64Array, MutableArrayData, RecordBatch, UInt32Array,
+    make_array,
 };
-use arrow::datatypes::{
-    DataType, Field, Float64Type, Schema, SchemaRef, TimestampNanosecondType, UInt64Type,
-};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimestampNanosecondType, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -62,8 +61,11 @@ impl SeriesMajorExec {
     ) -> Result<Self> {
         let Some(first) = inputs.first() else { return internal_err!("no source to merge") };
         let below = first.schema();
-        let mut fields =
-            vec![Field::new(RANK, DataType::UInt32, false), Field::new(TIME, DataType::Int64, false), Field::new(VALUE, DataType::Float64, true)];
+        let mut fields = vec![
+            Field::new(RANK, DataType::UInt32, false),
+            Field::new(TIME, DataType::Int64, false),
+            Field::new(VALUE, DataType::Float64, true),
+        ];
         if below.index_of(START_TIME).is_ok() {
             fields.push(Field::new(START_TIME, DataType::Int64, false));
         }
@@ -141,9 +143,11 @@ impl ExecutionPlan for SeriesMajorExec {
             started: false,
             rows,
         };
-        let batches = stream::try_unfold(merge, |mut merge| async move {
-            Ok(merge.next_batch().await?.map(|batch| (batch, merge)))
-        });
+        let batches =
+            stream::try_unfold(
+                merge,
+                |mut merge| async move { Ok(merge.next_batch().await?.map(|batch| (batch, merge))) },
+            );
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches)))
     }
 
@@ -226,7 +230,12 @@ impl Source {
     }
 
     /// Takes all rows of the series at which it stands, and goes on to the next.
-    async fn take(&mut self, ranks: &ById<u32>, within: (u32, u32), out: &mut Vec<(Batch, usize, usize)>) -> Result<()> {
+    async fn take(
+        &mut self,
+        ranks: &ById<u32>,
+        within: (u32, u32),
+        out: &mut Vec<(Batch, usize, usize)>,
+    ) -> Result<()> {
         let Some(rank) = self.rank else { return Ok(()) };
         while self.rank == Some(rank) {
             let Some(batch) = &self.batch else { break };
@@ -318,9 +327,8 @@ impl Out {
 
     /// Adds all rows of a series; runs of younger sources come later.
     fn series(&mut self, rank: u32, mut runs: Vec<(Batch, usize, usize)>) {
-        let apart = |runs: &[(Batch, usize, usize)]| {
-            runs.windows(2).all(|w| w[0].0.times[w[0].2 - 1] < w[1].0.times[w[1].1])
-        };
+        let apart =
+            |runs: &[(Batch, usize, usize)]| runs.windows(2).all(|w| w[0].0.times[w[0].2 - 1] < w[1].0.times[w[1].1]);
         if !apart(&runs) {
             // By time they may still be: a file of late samples is younger and lies before.
             let mut sorted = runs.clone();

@@ -188,9 +188,10 @@ impl Rows {
         let schema = schema();
         let column = |field: &Arc<arrow::datatypes::Field>| match field.name().as_str() {
             LABELS => Arc::clone(&labels),
-            name => samples.column_by_name(name).cloned().unwrap_or_else(|| {
-                arrow::array::new_null_array(field.data_type(), self.rows)
-            }),
+            name => samples
+                .column_by_name(name)
+                .cloned()
+                .unwrap_or_else(|| arrow::array::new_null_array(field.data_type(), self.rows)),
         };
         let columns = schema.fields().iter().map(column).collect();
         self.batches.push(RecordBatch::try_new(Arc::clone(&schema), columns).map_err(Into::into));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch, RecordBatchOptions};
 use arrow::compute::interleave;
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType, UInt64Type};
-use datafusion::common::{Result, ScalarValue};
 use datafusion::catalog::Session;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal, in_list};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
@@ -216,7 +216,8 @@ impl<'a> BufferRows<'a> {
             placed[*at] = (time, n, row);
             *at += 1;
         }
-        let mut this = Self { batches, rows: Vec::with_capacity(placed.len()), ends: Vec::with_capacity(series), histograms };
+        let mut this =
+            Self { batches, rows: Vec::with_capacity(placed.len()), ends: Vec::with_capacity(series), histograms };
         let mut from = 0;
         for until in starts {
             let own = &mut placed[from..until];

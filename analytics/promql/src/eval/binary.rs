@@ -60,13 +60,7 @@ fn compare(op: BinaryOp, l: f64, r: f64) -> bool {
 pub(super) fn drops_name(op: BinaryOp) -> bool {
     matches!(
         op,
-        BinaryOp::Add
-            | BinaryOp::Sub
-            | BinaryOp::Mul
-            | BinaryOp::Div
-            | BinaryOp::Mod
-            | BinaryOp::Pow
-            | BinaryOp::Atan2
+        BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Pow | BinaryOp::Atan2
     )
 }
 
@@ -112,8 +106,7 @@ fn scaled(h: &FloatHistogram, scale: impl FnOnce(&mut FloatHistogram) -> &mut Fl
 
 fn combined(context: &Context<'_>, span: Span, op: BinaryOp, l: &FloatHistogram, r: &FloatHistogram) -> Made {
     let mut out = l.clone();
-    let (name, flags) =
-        if op == BinaryOp::Add { ("addition", out.add(r)) } else { ("subtraction", out.sub(r)) };
+    let (name, flags) = if op == BinaryOp::Add { ("addition", out.add(r)) } else { ("subtraction", out.sub(r)) };
     let Ok(flags) = flags else {
         let text = format!("incompatible bucket layout encountered for binary operator {}", op.as_str());
         context.annotations.warn(span, text);
@@ -154,11 +147,8 @@ pub(super) fn with_scalar<'a>(
             for (step, s) in scalar.iter().enumerate() {
                 let Some(point) = points.get(step) else { continue };
                 let s = Point::Float(*s);
-                let made = if scalar_left {
-                    apply(context, span, op, s, point)
-                } else {
-                    apply(context, span, op, point, s)
-                };
+                let made =
+                    if scalar_left { apply(context, span, op, s, point) } else { apply(context, span, op, point, s) };
                 match made {
                     Made::Nothing => points.unset(step),
                     Made::Compared(is) if binary.return_bool => points.set(step, f64::from(u8::from(is))),

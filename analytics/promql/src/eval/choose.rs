@@ -180,9 +180,7 @@ pub(super) fn sort<'a>(
             Function::Sort | Function::SortDesc => {
                 all.series.retain(|s| matches!(s.points.get(0), Some(Point::Float(_))));
                 let descending = function == Function::SortDesc;
-                all.series.sort_by(|a, b| {
-                    order(value(a), value(b), descending).then_with(|| a.labels.cmp(&b.labels))
-                });
+                all.series.sort_by(|a, b| order(value(a), value(b), descending).then_with(|| a.labels.cmp(&b.labels)));
             }
             _ => {
                 let by_labels = |a: &Series, b: &Series| {

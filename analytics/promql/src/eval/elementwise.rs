@@ -99,7 +99,15 @@ fn for_numbers(points: &mut Points, function: Function, params: &[Vec<f64>]) -> 
         F::Rad => each(|v| v * std::f64::consts::PI / 180.0),
         F::Deg => each(|v| v * 180.0 / std::f64::consts::PI),
         // NaN and both zeros stay what they are.
-        F::Sgn => each(|v| if v > 0.0 { 1.0 } else if v < 0.0 { -1.0 } else { v }),
+        F::Sgn => each(|v| {
+            if v > 0.0 {
+                1.0
+            } else if v < 0.0 {
+                -1.0
+            } else {
+                v
+            }
+        }),
         F::Clamp => {
             let (low, high) = (&params[0], &params[1]);
             for (i, v) in values.iter_mut().enumerate() {

@@ -81,13 +81,7 @@ impl Value for Arc<FloatHistogram> {
 }
 
 /// The value at `time` between samples `i` and `i + 1`. A counter that was reset between them counted up from zero.
-fn interpolate<V: Value>(
-    times: &[i64],
-    values: &[V],
-    i: usize,
-    time: i64,
-    is_counter: bool,
-) -> Result<V, Mixed> {
+fn interpolate<V: Value>(times: &[i64], values: &[V], i: usize, time: i64, is_counter: bool) -> Result<V, Mixed> {
     let share = (time - times[i]) as f64 / (times[i + 1] - times[i]) as f64;
     let reset = is_counter && V::was_reset(&values[i], &values[i + 1]);
     V::between((!reset).then_some(&values[i]), &values[i + 1], share)
@@ -148,7 +142,8 @@ fn rate(caller: &Caller<'_>, window: &Window<'_>, how: Extended) -> Option<Out> 
     if is_counter && all.iter().any(gauge) {
         not_a_counter(caller);
     }
-    if !is_counter && !(all.first().is_some_and(gauge) && all.last().is_some_and(gauge)) {
+    let gauges = all.first().is_some_and(gauge) && all.last().is_some_and(gauge);
+    if !is_counter && !gauges {
         not_a_gauge(caller);
     }
     let custom = all[0].uses_custom_buckets();
@@ -253,7 +248,11 @@ pub(super) fn smoothed(
         if f.0 < f.1 {
             let i = f.1 - 1;
             let exact = f.1 == f.2 || samples.times[i] == time;
-            let value = if exact { Ok(samples.values[i]) } else { interpolate(&samples.times, &samples.values, i, time, false) };
+            let value = if exact {
+                Ok(samples.values[i])
+            } else {
+                interpolate(&samples.times, &samples.values, i, time, false)
+            };
             if let Ok(value) = value {
                 points.set(step, value);
             }
@@ -266,8 +265,7 @@ pub(super) fn smoothed(
             }
             let is_counter = samples.histograms[i].reset_hint != ResetHint::Gauge
                 && samples.histograms[i + 1].reset_hint != ResetHint::Gauge;
-            let mixed =
-                samples.histograms[i].uses_custom_buckets() != samples.histograms[i + 1].uses_custom_buckets();
+            let mixed = samples.histograms[i].uses_custom_buckets() != samples.histograms[i + 1].uses_custom_buckets();
             match interpolate(&samples.histogram_times, &samples.histograms, i, time, is_counter) {
                 Ok(value) if !mixed => points.set_histogram(step, value),
                 _ => warn(MIXED_SCHEMAS),

@@ -16,7 +16,9 @@ const LABEL_BYTES_MAX: usize = 1 << 20;
 
 /// `label_replace(v, dst, replacement, src, regex)`.
 pub(super) fn replace<'a>(context: &'a Context<'a>, args: &'a [Node], grid: Grid) -> Result<Parts<'a>, Error> {
-    let [_, dst, replacement, src, pattern] = args else { return Err(Error::execution("label_replace() wants 5 arguments")) };
+    let [_, dst, replacement, src, pattern] = args else {
+        return Err(Error::execution("label_replace() wants 5 arguments"));
+    };
     let (dst, replacement) = (context.text(dst)?, context.text(replacement)?);
     let (src, pattern) = (context.text(src)?, context.text(pattern)?);
     let regex = Regex::new(&format!("^(?s:{pattern})$"))
@@ -36,7 +38,9 @@ pub(super) fn replace<'a>(context: &'a Context<'a>, args: &'a [Node], grid: Grid
 
 /// `label_join(v, dst, separator, src...)`.
 pub(super) fn join<'a>(context: &'a Context<'a>, args: &'a [Node], grid: Grid) -> Result<Parts<'a>, Error> {
-    let [_, dst, separator, sources @ ..] = args else { return Err(Error::execution("label_join() wants 3 arguments")) };
+    let [_, dst, separator, sources @ ..] = args else {
+        return Err(Error::execution("label_join() wants 3 arguments"));
+    };
     let (dst, separator) = (context.text(dst)?, context.text(separator)?);
     let sources = sources.iter().map(|s| context.text(s)).collect::<Result<Vec<_>, _>>()?;
     if dst.is_empty() {
@@ -53,7 +57,10 @@ pub(super) fn join<'a>(context: &'a Context<'a>, args: &'a [Node], grid: Grid) -
 
 fn set(series: &mut Series, label: &str, value: String) -> Result<(), Error> {
     if value.len() > LABEL_BYTES_MAX {
-        return Err(Error::Execution(format!("a label of {} bytes, at most {LABEL_BYTES_MAX} are possible", value.len())));
+        return Err(Error::Execution(format!(
+            "a label of {} bytes, at most {LABEL_BYTES_MAX} are possible",
+            value.len()
+        )));
     }
     series.labels = series.labels.with(label, &value);
     if label == METRIC_NAME {

@@ -247,11 +247,7 @@ impl Matcher<'_> {
         }
         if *card == Cardinality::OneToOne {
             let listed = |k: &str| names.binary_search_by(|n| n.as_str().cmp(k)).is_ok();
-            labels = if *on {
-                labels.filter(|k| listed(k))
-            } else {
-                labels.filter(|k| !listed(k))
-            };
+            labels = if *on { labels.filter(|k| listed(k)) } else { labels.filter(|k| !listed(k)) };
         }
         for name in include {
             let value = self.one.get(one).map_or("", |s| s.labels.get(name));

@@ -34,10 +34,7 @@ pub(super) trait RawStream: Send {
 }
 
 /// The series of a range selector or a subquery.
-pub(super) fn raw<'a>(
-    context: &'a Context<'a>,
-    node: &'a Node,
-) -> Result<Vec<Box<dyn RawStream + 'a>>, Error> {
+pub(super) fn raw<'a>(context: &'a Context<'a>, node: &'a Node) -> Result<Vec<Box<dyn RawStream + 'a>>, Error> {
     match &node.kind {
         Kind::Range(selector) => {
             let readers = context.source.select(selector.leaf, &context.plan.leaves[selector.leaf])?;

@@ -262,7 +262,8 @@ pub(super) fn instant(caller: &Caller<'_>, window: &Window<'_>) -> Option<Out> {
             if is_rate && (gauge(previous) || gauge(last)) {
                 not_a_counter(caller);
             }
-            if !is_rate && !(gauge(previous) && gauge(last)) {
+            let gauges = gauge(previous) && gauge(last);
+            if !is_rate && !gauges {
                 not_a_gauge(caller);
             }
             let mut by = last.as_ref().clone();
