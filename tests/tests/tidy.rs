@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("grid-model", &[]),
     ("grid-promql-syntax", &[]),
     ("grid-promql", &["grid-model", "grid-promql-syntax"]),
@@ -39,6 +39,18 @@ const LAYERS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("grid-tests", &["grid-model"]),
+    (
+        "grid-promql-conformance",
+        &[
+            "grid-model",
+            "grid-promql-syntax",
+            "grid-promql",
+            "grid-promql-test",
+            "grid-store",
+            "grid-analytics",
+            "grid-tests",
+        ],
+    ),
     ("grid-bench", &["grid-tests"]),
     ("grid-faultfs", &[]),
 ];

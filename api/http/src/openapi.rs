@@ -191,7 +191,10 @@ fn of_prometheus(route: &Documented) -> PathItem {
         let mut operation = OperationBuilder::new()
             .tag("prometheus")
             .summary(Some(route.about))
-            .response("200", ResponseBuilder::new().description("As Prometheus answers.").content(kind, Content::default()))
+            .response(
+                "200",
+                ResponseBuilder::new().description("As Prometheus answers.").content(kind, Content::default()),
+            )
             .response("default", ResponseBuilder::new().description("An error in Prometheus' words."));
         if route.path.contains("{name}") {
             let name = ParameterBuilder::new().name("name").parameter_in(ParameterIn::Path).required(Required::True);

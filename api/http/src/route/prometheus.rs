@@ -74,7 +74,11 @@ pub(crate) const ROUTES: &[Documented] = &[
         &["match_target", "metric", "limit"],
     ),
     get("/prometheus/api/v1/scrape_pools", "Groups of targets; always empty.", &[]),
-    get("/prometheus/api/v1/rules", "Rules; always empty.", &["type", "rule_name[]", "rule_group[]", "file[]", "match[]"]),
+    get(
+        "/prometheus/api/v1/rules",
+        "Rules; always empty.",
+        &["type", "rule_name[]", "rule_group[]", "file[]", "match[]"],
+    ),
     get("/prometheus/api/v1/alerts", "Alerts; always empty.", &[]),
     get("/prometheus/api/v1/alertmanagers", "Receivers of alerts; always empty.", &[]),
     get("/prometheus/api/v1/notifications", "Notices to the user of a page; always empty.", &[]),

@@ -32,7 +32,8 @@ async fn fill(app: &App) {
     let mut write = Write::default();
     let mut samples = SamplesBuilder::with_capacity(128);
     let mut exemplars = ExemplarsBuilder::default();
-    for (name, job, rate) in [("http_requests_total", "a", 1.0), ("http_requests_total", "b", 2.0), ("my.metric", "a", 0.5)]
+    for (name, job, rate) in
+        [("http_requests_total", "a", 1.0), ("http_requests_total", "b", 2.0), ("my.metric", "a", 0.5)]
     {
         let def = SeriesDef::of_labels(Labels::of(&[("__name__", name), ("job", job), ("ü.x", "1")]));
         let id = write.series.add(&def).unwrap();
@@ -42,8 +43,7 @@ async fn fill(app: &App) {
         }
         if job == "b" {
             let attributes = vec![("trace_id".to_owned(), AttrValue::String("abc".to_owned()))];
-            exemplars
-                .push(id, &ExemplarRow { time: NOW, value: Some(1.25), attributes, ..ExemplarRow::default() });
+            exemplars.push(id, &ExemplarRow { time: NOW, value: Some(1.25), attributes, ..ExemplarRow::default() });
         }
     }
     write.push(Table::Samples, samples.finish());
@@ -93,7 +93,8 @@ async fn what_grafana_asks_when_a_data_source_is_saved_and_loaded() {
     assert_eq!(data(&build)["version"], "3.5.3");
     assert!(data(&build).get("features").is_none(), "Grafana would take Grid for Mimir");
     // P5: the probe for exemplars has its times in milliseconds.
-    let probe = app.prom("query_exemplars", &[("query", "test"), ("start", "1793145600000"), ("end", "1793149200000")]).await;
+    let probe =
+        app.prom("query_exemplars", &[("query", "test"), ("start", "1793145600000"), ("end", "1793149200000")]).await;
     assert_eq!(*data(&probe.json()), json!([]));
     // P10 to P12.
     let about = json!({ "http_requests_total": [{ "type": "counter", "help": "Requests.", "unit": "" }] });
@@ -104,8 +105,16 @@ async fn what_grafana_asks_when_a_data_source_is_saved_and_loaded() {
     assert_eq!(*data(&app.prom("alerts", &[]).await.json()), json!({ "alerts": [] }));
     // P14: what is only ever asked by GET.
     for path in [
-        "targets", "targets/metadata", "scrape_pools", "alertmanagers", "notifications", "status/config", "status/flags",
-        "status/runtimeinfo", "status/tsdb", "status/walreplay",
+        "targets",
+        "targets/metadata",
+        "scrape_pools",
+        "alertmanagers",
+        "notifications",
+        "status/config",
+        "status/flags",
+        "status/runtimeinfo",
+        "status/tsdb",
+        "status/walreplay",
     ] {
         let got = app.prom(path, &[]).await;
         assert_eq!(got.status, 200, "{path}: {}", got.text());
@@ -124,24 +133,29 @@ async fn what_panels_and_variables_ask() {
     let end = END.to_string();
     let start = (END - 60).to_string();
     // P3, P13.
-    let asked = [("query", "sum by (job) (rate(http_requests_total[1m]))"), ("start", &start), ("end", &end), ("step", "30")];
+    let asked =
+        [("query", "sum by (job) (rate(http_requests_total[1m]))"), ("start", &start), ("end", &end), ("step", "30")];
     let rates = app.both("query_range", &asked).await;
     let times = [END - 60, END - 30, END];
     let matrix = |job: &str, rate: &str| json!({ "metric": { "job": job }, "values": times.map(|t| json!([t, rate])) });
     assert_eq!(*data(&rates), json!({ "resultType": "matrix", "result": [matrix("a", "1"), matrix("b", "2")] }));
     // A step of half a second, and a start between two.
     let start_half = format!("{}.5", END - 1);
-    let half = [("query", "vector(1)"), ("start", start_half.as_str()), ("end", &end), ("step", "0.5"), ("timeout", "10s")];
+    let half =
+        [("query", "vector(1)"), ("start", start_half.as_str()), ("end", &end), ("step", "0.5"), ("timeout", "10s")];
     let half = app.both("query_range", &half).await;
     assert_eq!(data(&half)["result"][0]["values"], json!([[END as f64 - 0.5, "1"], [END, "1"]]));
     // P4; without a time it is now. A parameter of the form goes before that of the URL.
     let instant = app.both("query", &[("query", "http_requests_total{job=\"a\"}"), ("time", &end)]).await;
-    let sample = json!([{ "metric": { "__name__": "http_requests_total", "job": "a", "ü.x": "1" }, "value": [END, "600"] }]);
+    let sample =
+        json!([{ "metric": { "__name__": "http_requests_total", "job": "a", "ü.x": "1" }, "value": [END, "600"] }]);
     assert_eq!(*data(&instant), json!({ "resultType": "vector", "result": sample }));
     let now = app.call("POST", "/prometheus/api/v1/query?query=2", &[FORM], "query=time()").await.json();
     assert_eq!(data(&now)["result"], json!([END, END.to_string()]));
     // P5.
-    let exemplars = app.both("query_exemplars", &[("query", "rate(http_requests_total[1m])"), ("start", &start), ("end", &end)]).await;
+    let exemplars = app
+        .both("query_exemplars", &[("query", "rate(http_requests_total[1m])"), ("start", &start), ("end", &end)])
+        .await;
     let labels = json!({ "__name__": "http_requests_total", "job": "b", "ü.x": "1" });
     let exemplar = json!([{ "labels": { "trace_id": "abc" }, "value": "1.25", "timestamp": END }]);
     assert_eq!(*data(&exemplars), json!([{ "seriesLabels": labels, "exemplars": exemplar }]));
@@ -153,7 +167,8 @@ async fn what_panels_and_variables_ask() {
         ("%C3%BC.x", json!(["1"])),
         ("nosuch", json!([])),
     ] {
-        let got = app.prom(&format!("label/{name}/values"), &[("start", &start), ("end", &end), ("limit", "0")]).await.json();
+        let got =
+            app.prom(&format!("label/{name}/values"), &[("start", &start), ("end", &end), ("limit", "0")]).await.json();
         assert_eq!(*data(&got), values, "{name}");
     }
     let matched = app.prom("label/job/values", &[("match[]", "{\"my.metric\"}"), ("limit", "40000")]).await.json();
@@ -161,7 +176,8 @@ async fn what_panels_and_variables_ask() {
     // P7, P9.
     let labels = app.both("labels", &[("start", &start), ("end", &end), ("match[]", "http_requests_total")]).await;
     assert_eq!(*data(&labels), json!(["__name__", "job", "ü.x"]));
-    let series = app.both("series", &[("match[]", "{__name__!=\"\"}"), ("start", &start), ("end", &end), ("limit", "2")]).await;
+    let series =
+        app.both("series", &[("match[]", "{__name__!=\"\"}"), ("start", &start), ("end", &end), ("limit", "2")]).await;
     assert_eq!(data(&series).as_array().unwrap().len(), 2);
     assert_eq!(series["warnings"], json!(["results truncated due to limit"]));
 }
@@ -170,11 +186,21 @@ async fn what_panels_and_variables_ask() {
 async fn headers_of_grafana_are_taken_and_answers_are_packed() {
     let app = app().await;
     // P15.
-    let headers =
-        ["x-dashboard-uid: d", "x-panel-id: 3", "x-grafana-org-id: 1", "accept-encoding: gzip", "x-scope-orgid: default",
-         "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"];
+    let headers = [
+        "x-dashboard-uid: d",
+        "x-panel-id: 3",
+        "x-grafana-org-id: 1",
+        "accept-encoding: gzip",
+        "x-scope-orgid: default",
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ];
     for (steps, packed) in [(2, false), (200, true), (10_999, true)] {
-        let parameters = [("query", "vector(time())".to_owned()), ("start", (END - steps).to_string()), ("end", END.to_string()), ("step", "1".to_owned())];
+        let parameters = [
+            ("query", "vector(time())".to_owned()),
+            ("start", (END - steps).to_string()),
+            ("end", END.to_string()),
+            ("step", "1".to_owned()),
+        ];
         let parameters: Vec<(&str, &str)> = parameters.iter().map(|(k, v)| (*k, v.as_str())).collect();
         let path = format!("/prometheus/api/v1/query_range?{}", encoded(&parameters));
         let plain = app.get(&path, &[]).await;
@@ -200,19 +226,73 @@ async fn refusals_are_prometheus() {
     let app = app().await;
     let range = |step: &'static str| [("query", "up"), ("start", "0"), ("end", "11000"), ("step", step)];
     for (path, parameters, status, kind, message) in [
-        ("query", &[("query", "up"), ("limit", "-1")][..], 400, "bad_data", "invalid parameter \"limit\": limit must be non-negative"),
-        ("query", &[("query", "up"), ("limit", "x")], 400, "bad_data", "invalid parameter \"limit\": strconv.Atoi: parsing \"x\": invalid syntax"),
-        ("query", &[("query", "up"), ("lookback_delta", "x")], 400, "bad_data", "error parsing lookback delta duration: cannot parse \"x\" to a valid duration"),
-        ("query", &[("query", "label_replace(http_requests_total, \"job\", \"x\", \"job\", \".*\")")], 422, "execution", "vector cannot contain metrics with the same labelset"),
-        ("query_range", &range("x"), 400, "bad_data", "invalid parameter \"step\": cannot parse \"x\" to a valid duration"),
-        ("query_range", &[("query", "up"), ("end", "1"), ("step", "1")], 400, "bad_data", "invalid parameter \"start\": cannot parse \"\" to a valid timestamp"),
+        (
+            "query",
+            &[("query", "up"), ("limit", "-1")][..],
+            400,
+            "bad_data",
+            "invalid parameter \"limit\": limit must be non-negative",
+        ),
+        (
+            "query",
+            &[("query", "up"), ("limit", "x")],
+            400,
+            "bad_data",
+            "invalid parameter \"limit\": strconv.Atoi: parsing \"x\": invalid syntax",
+        ),
+        (
+            "query",
+            &[("query", "up"), ("lookback_delta", "x")],
+            400,
+            "bad_data",
+            "error parsing lookback delta duration: cannot parse \"x\" to a valid duration",
+        ),
+        (
+            "query",
+            &[("query", "label_replace(http_requests_total, \"job\", \"x\", \"job\", \".*\")")],
+            422,
+            "execution",
+            "vector cannot contain metrics with the same labelset",
+        ),
+        (
+            "query_range",
+            &range("x"),
+            400,
+            "bad_data",
+            "invalid parameter \"step\": cannot parse \"x\" to a valid duration",
+        ),
+        (
+            "query_range",
+            &[("query", "up"), ("end", "1"), ("step", "1")],
+            400,
+            "bad_data",
+            "invalid parameter \"start\": cannot parse \"\" to a valid timestamp",
+        ),
         ("query_exemplars", &[("query", "sum(")], 400, "bad_data", "1:5: parse error: unclosed left parenthesis"),
-        ("labels", &[("match[]", "{a=~\".*\"}")], 400, "bad_data", "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"),
-        ("labels", &[("start", "x")], 400, "bad_data", "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp"),
+        (
+            "labels",
+            &[("match[]", "{a=~\".*\"}")],
+            400,
+            "bad_data",
+            "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher",
+        ),
+        (
+            "labels",
+            &[("start", "x")],
+            400,
+            "bad_data",
+            "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp",
+        ),
         ("metadata", &[("limit", "x")], 400, "bad_data", "limit must be a number"),
         ("rules", &[("type", "x")], 400, "bad_data", "invalid parameter \"type\": not supported value \"x\""),
         ("status/tsdb", &[("limit", "0")], 400, "bad_data", "limit must be a positive number"),
-        ("query", &[("query", "sum(http_requests_total)"), ("timeout", "0")], 503, "timeout", "query timed out in expression evaluation"),
+        (
+            "query",
+            &[("query", "sum(http_requests_total)"), ("timeout", "0")],
+            503,
+            "timeout",
+            "query timed out in expression evaluation",
+        ),
     ] {
         let got = app.prom(path, parameters).await;
         assert_eq!(got.status, status, "{path} {parameters:?}: {}", got.text());
@@ -273,7 +353,12 @@ async fn federation_gives_the_latest_samples() {
              http_requests_total{{job=\"b\",__x=\"1\",instance=\"\"}} 1200 {at}\n"
         )
     );
-    let utf8 = app.get("/prometheus/federate?match[]=%7B%22my.metric%22%7D", &["accept: text/plain;version=1.0.0;escaping=allow-utf-8"]).await;
+    let utf8 = app
+        .get(
+            "/prometheus/federate?match[]=%7B%22my.metric%22%7D",
+            &["accept: text/plain;version=1.0.0;escaping=allow-utf-8"],
+        )
+        .await;
     assert_eq!(
         utf8.text(),
         format!("# TYPE \"my.metric\" untyped\n{{\"my.metric\",job=\"a\",\"ü.x\"=\"1\",instance=\"\"}} 300 {at}\n")

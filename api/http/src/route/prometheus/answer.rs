@@ -315,7 +315,11 @@ impl io::Write for Pieces {
 }
 
 /// A response whose body `write` writes: at once, or if it is `large` on another thread while it is sent.
-pub(crate) fn send(gzip: bool, large: bool, write: impl FnOnce(&mut Out) -> io::Result<()> + Send + 'static) -> Response {
+pub(crate) fn send(
+    gzip: bool,
+    large: bool,
+    write: impl FnOnce(&mut Out) -> io::Result<()> + Send + 'static,
+) -> Response {
     let mut response = if large { send_pieces(gzip, write) } else { send_whole(gzip, write) };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     response

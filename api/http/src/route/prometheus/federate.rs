@@ -165,9 +165,8 @@ fn is_plain_metric(name: &str) -> bool {
 
 /// A name with `_` for all that old readers do not take.
 fn underscored(name: &str, colon: bool) -> String {
-    let fits = |i: usize, c: char| {
-        c == '_' || c.is_ascii_alphabetic() || (colon && c == ':') || (i > 0 && c.is_ascii_digit())
-    };
+    let fits =
+        |i: usize, c: char| c == '_' || c.is_ascii_alphabetic() || (colon && c == ':') || (i > 0 && c.is_ascii_digit());
     name.chars().enumerate().map(|(i, c)| if fits(i, c) { c } else { '_' }).collect()
 }
 

@@ -264,8 +264,14 @@ mod tests {
     fn check(value: Value, range: bool, limit: usize, wanted: &str) {
         let answer = Answer { value, value_type: ValueType::Vector, notes: Notes::default() };
         let mut out = Out::held();
-        write_result(&mut out, &answer, Grid { start: 1_767_229_200_250, end: 1_767_229_201_250, step: 500 }, range, limit)
-            .unwrap();
+        write_result(
+            &mut out,
+            &answer,
+            Grid { start: 1_767_229_200_250, end: 1_767_229_201_250, step: 500 },
+            range,
+            limit,
+        )
+        .unwrap();
         assert_eq!(String::from_utf8(out.text).unwrap() + "}", wanted);
     }
 

@@ -15,10 +15,8 @@ pub(crate) const TIME_RANGE: (i64, i64) = (i64::MIN / 1_000_000, i64::MAX / 1_00
 /// Beyond these milliseconds a time is refused: arithmetic on it would overflow somewhere.
 const TIME_MAX: i64 = i64::MAX / 1000;
 /// What Prometheus writes for the ends of time, and clients send back.
-const ENDS: [(&str, i64); 2] = [
-    ("-292273086-05-16T16:47:06Z", TIME_RANGE.0),
-    ("+292277025-08-18T07:12:54.999999999Z", TIME_RANGE.1),
-];
+const ENDS: [(&str, i64); 2] =
+    [("-292273086-05-16T16:47:06Z", TIME_RANGE.0), ("+292277025-08-18T07:12:54.999999999Z", TIME_RANGE.1)];
 
 /// A request's parameters, those of a form before those of the URL, and what else of it matters.
 pub(crate) struct Asked {
@@ -205,13 +203,17 @@ mod tests {
         for bad in ["", "abc", "NaN", "Inf", "1e300", "2026-01-01"] {
             assert_eq!(parse_time(bad), Err(format!("cannot parse {bad:?} to a valid timestamp")));
         }
-        for (text, ms) in [("15", 15_000), ("0.5", 500), ("-1", -1000), ("5m", 300_000), ("1h30m", 5_400_000), ("0", 0)] {
+        for (text, ms) in [("15", 15_000), ("0.5", 500), ("-1", -1000), ("5m", 300_000), ("1h30m", 5_400_000), ("0", 0)]
+        {
             assert_eq!(read_duration(text), Ok(ms), "{text}");
         }
         for bad in ["", "x", "5x", "1e300", "NaN"] {
             assert!(read_duration(bad).is_err(), "{bad}");
         }
         assert_eq!(whole("x"), Err("strconv.Atoi: parsing \"x\": invalid syntax".to_owned()));
-        assert_eq!(whole("99999999999999999999"), Err("strconv.Atoi: parsing \"99999999999999999999\": value out of range".to_owned()));
+        assert_eq!(
+            whole("99999999999999999999"),
+            Err("strconv.Atoi: parsing \"99999999999999999999\": value out of range".to_owned())
+        );
     }
 }

@@ -214,4 +214,3 @@ pub(crate) async fn exemplars(
         Ok(())
     }))
 }
-

@@ -200,7 +200,20 @@ mod tests {
                         Some(*t)
                     })
                     .collect(),
-                vec![0.0, -0.0, 1.5, f64::INFINITY, f64::NEG_INFINITY, 1e300, 1e-300, 2.0, 3.0, 3.0, f64::MAX, f64::MIN],
+                vec![
+                    0.0,
+                    -0.0,
+                    1.5,
+                    f64::INFINITY,
+                    f64::NEG_INFINITY,
+                    1e300,
+                    1e-300,
+                    2.0,
+                    3.0,
+                    3.0,
+                    f64::MAX,
+                    f64::MIN,
+                ],
             ),
             ((0..120).map(|i| start + i * 15_000).collect(), (0..120).map(|i| f64::from(i) * 0.1).collect()),
             ((0..300).map(|i| start + i * i).collect(), (0..300).map(|i| f64::from(i * 7919 % 101).sqrt()).collect()),
