@@ -104,6 +104,22 @@ impl Samples {
         }
     }
 
+    /// Drops all samples up to and with a time.
+    pub fn drop_until(&mut self, time: i64) {
+        let floats = self.times.partition_point(|t| *t <= time);
+        if floats > 0 {
+            self.times.drain(..floats);
+            self.values.drain(..floats);
+            self.starts.drain(..floats.min(self.starts.len()));
+        }
+        let histograms = self.histogram_times.partition_point(|t| *t <= time);
+        if histograms > 0 {
+            self.histogram_times.drain(..histograms);
+            self.histograms.drain(..histograms);
+            self.histogram_starts.drain(..histograms.min(self.histogram_starts.len()));
+        }
+    }
+
     /// Takes stale markers out: a range never shows them.
     pub fn drop_stale(&mut self) {
         if self.values.iter().any(|v| grid_model::histogram::is_stale(*v)) {

@@ -132,7 +132,7 @@ pub(super) struct Planned {
 impl Planned {
     pub(super) async fn new(source: &Arc<Source>, state: &dyn Session, query: Query) -> Result<Self, PromqlError> {
         let plan = Plan::new(&query.expr, query.grid, &query.options)?;
-        let wanted = Wanted { starts: query.options.start_timestamps };
+        let wanted = Wanted { starts: query.options.start_timestamps, before: query.options.lookback };
         let mut scans = Vec::with_capacity(plan.leaves.len());
         for leaf in &plan.leaves {
             let scan = scan(source, state, leaf, wanted).await;
@@ -213,7 +213,7 @@ async fn read_raw(
     let mut bytes = 0;
     for set in &selection.sets {
         let leaf = Leaf { matchers: set.clone(), after: from.saturating_sub(1), until, counts_only: false };
-        let scan = scan(&source, &state, &leaf, Wanted { starts: false }).await.map_err(failed)?;
+        let scan = scan(&source, &state, &leaf, Wanted { starts: false, before: 0 }).await.map_err(failed)?;
         let leaves = Leaves(vec![start(&scan, &state.task_ctx(), &token, deadline)]);
         let read = tokio::task::spawn_blocking(move || {
             let mut found = Vec::new();

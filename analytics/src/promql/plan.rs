@@ -44,6 +44,8 @@ pub(super) struct LeafScan {
 pub(super) struct Wanted {
     /// Start times.
     pub starts: bool,
+    /// Of histograms, samples of so many milliseconds before the leaf's.
+    pub before: i64,
 }
 
 /// The times of a leaf, in the store's unit.
@@ -61,11 +63,21 @@ pub(super) async fn scan(source: &Arc<Source>, state: &dyn Session, leaf: &Leaf,
     if chosen.is_empty() {
         return Ok(scan);
     }
-    let range = range_of(leaf);
     let schema = samples::file_schema();
-    let files = prune::files(Table::Samples, source.snapshot.files(Table::Samples), range, None, Arc::clone(&schema))?;
-    let rows = BufferRows::of(source.snapshot.buffered(Table::Samples), &chosen.ranks, chosen.series.len(), range);
+    let buffered = source.snapshot.buffered(Table::Samples);
+    let in_range = |range: TimeRange| {
+        prune::files(Table::Samples, source.snapshot.files(Table::Samples), range, None, Arc::clone(&schema))
+    };
+    let mut range = range_of(leaf);
+    let mut files = in_range(range)?;
+    let mut rows = BufferRows::of(buffered, &chosen.ranks, chosen.series.len(), range);
     let histograms = rows.histograms || any_histograms(source, state, &files, &chosen).await?;
+    if histograms {
+        // Whether a histogram comes after a counter reset is said by the one before it; the reader drops that.
+        range.start = Timestamp(range.start.0.saturating_sub(wanted.before.saturating_mul(1_000_000)));
+        files = in_range(range)?;
+        rows = BufferRows::of(buffered, &chosen.ranks, chosen.series.len(), range);
+    }
     let columns = input_columns(wanted.starts, histograms);
     let at = columns.iter().map(|c| schema.index_of(c)).collect::<Result<Vec<_>, _>>()?;
     let read = Arc::new(schema.project(&at)?);

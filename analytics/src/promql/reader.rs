@@ -53,6 +53,7 @@ impl Source for Leaves {
                     batch: None,
                     at: 0,
                     counts_only: leaf.counts_only,
+                    after: leaf.after,
                     alike: BTreeMap::new(),
                     ended: VecDeque::new(),
                 };
@@ -99,6 +100,8 @@ struct Reader<'a> {
     batch: Option<Columns>,
     at: usize,
     counts_only: bool,
+    /// Only samples after this time, in milliseconds; what was read before them only says of resets.
+    after: i64,
     /// Series that share their labels with others, kept until all are read.
     alike: BTreeMap<Labels, Vec<Samples>>,
     ended: VecDeque<(Labels, Samples)>,
@@ -121,11 +124,12 @@ impl SeriesReader for Reader<'_> {
                 continue;
             };
             self.read.samples.fetch_add(samples.len() as u64, Ordering::Relaxed);
-            if samples.is_empty() {
-                continue;
-            }
             if !samples.histograms.is_empty() {
                 samples.note_resets(self.counts_only);
+            }
+            samples.drop_until(self.after);
+            if samples.is_empty() {
+                continue;
             }
             let Some((_, labels)) = self.read.chosen.series.get(rank as usize) else { continue };
             if self.read.chosen.alike.binary_search(&rank).is_ok() {

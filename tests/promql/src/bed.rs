@@ -67,7 +67,7 @@ impl StoreTarget {
         let mut rows = SamplesBuilder::default();
         for (labels, samples) in series {
             let def = SeriesDef::of_labels(labels.to_model());
-            let id = write.series.add(&def).map_err(|e| e.to_string())?;
+            let id = write.series.add(&def).ok_or("two series of one write share an id")?;
             let ms = |t: i64| Timestamp(t * 1_000_000);
             let start = |starts: &[i64], i: usize| starts.get(i).filter(|s| **s != 0).map(|s| ms(*s));
             for (i, time) in samples.times.iter().enumerate().filter(|(i, _)| part(*i, samples.times.len())) {
