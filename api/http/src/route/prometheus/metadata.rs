@@ -28,7 +28,7 @@ pub(crate) async fn series(State(state): State<ApiState>, caller: Caller, asked:
         return Err(Failure::bad_data("no match[] parameter provided"));
     }
     let found = state.engine.series(&selection(&caller, &asked)?).await?;
-    Ok(listed(&asked, found, |text, labels| json::push_labels(text, labels)))
+    Ok(listed(&asked, found, json::push_labels))
 }
 
 /// `labels`: the names of labels.

@@ -7,7 +7,7 @@ use grid_guard::Caller;
 use grid_promql::points::Grid;
 use grid_promql_syntax::ast::ValueType;
 use grid_promql_syntax::{Expr, Features, parse, prettify, to_json};
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use serde::Serialize;
 
 use super::answer::{Failure, Success};
@@ -117,7 +117,7 @@ async fn answer(
         Ok(())
     });
     if let Ok(id) = id {
-        response.headers_mut().insert(HeaderName::from(QUERY_ID), id);
+        response.headers_mut().insert(QUERY_ID, id);
     }
     Ok(response)
 }
