@@ -38,20 +38,44 @@ impl Features {
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> (Self, Vec<&'a str>) {
         let mut features = Self::default();
         let mut unknown = Vec::new();
-        for name in names.into_iter().flat_map(|list| list.split(',')).map(str::trim) {
-            match name {
-                "" => {}
-                "promql-experimental-functions" => features.experimental_functions = true,
-                "promql-duration-expr" => features.duration_expressions = true,
-                "promql-extended-range-selectors" => features.extended_range_selectors = true,
-                "promql-binop-fill-modifiers" => features.binop_fill_modifiers = true,
-                "promql-delayed-name-removal" => features.delayed_name_removal = true,
-                "promql-per-step-stats" => features.per_step_stats = true,
-                "type-and-unit-labels" => features.type_and_unit_labels = true,
-                "use-start-timestamps" => features.start_timestamps = true,
-                other => unknown.push(other),
+        for name in names.into_iter().flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty()) {
+            match features.switches().into_iter().find(|(known, _)| *known == name) {
+                Some((_, on)) => *on = true,
+                None => unknown.push(name),
             }
         }
         (features, unknown)
+    }
+
+    /// The words for what is on.
+    pub fn names(mut self) -> Vec<&'static str> {
+        self.switches().into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
+    }
+
+    /// Every feature by its word.
+    fn switches(&mut self) -> [(&'static str, &mut bool); 8] {
+        [
+            ("promql-experimental-functions", &mut self.experimental_functions),
+            ("promql-duration-expr", &mut self.duration_expressions),
+            ("promql-extended-range-selectors", &mut self.extended_range_selectors),
+            ("promql-binop-fill-modifiers", &mut self.binop_fill_modifiers),
+            ("promql-delayed-name-removal", &mut self.delayed_name_removal),
+            ("promql-per-step-stats", &mut self.per_step_stats),
+            ("type-and-unit-labels", &mut self.type_and_unit_labels),
+            ("use-start-timestamps", &mut self.start_timestamps),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_have_the_names_by_which_they_are_turned_on() {
+        let list = Features::ALL.names().join(",");
+        assert_eq!(Features::from_names([list.as_str()]), (Features::ALL, Vec::new()));
+        assert_eq!(Features::from_names(["", "promql-duration-expr, x"]).1, ["x"]);
+        assert!(Features::default().names().is_empty());
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Ask a question in SQL
     Query(QueryArgs),
+    /// Ask a question in PromQL, or run Prometheus' language tests
+    Promql(PromqlArgs),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
@@ -77,6 +79,9 @@ pub(crate) struct ServeArgs {
     /// Scrape what a prometheus.yml says
     #[arg(long, value_name = "FILE")]
     pub(crate) scrape: Option<String>,
+    /// Parts of PromQL that are off by default, by Prometheus' names; may be repeated
+    #[arg(long, value_name = "LIST")]
+    pub(crate) enable_feature: Vec<String>,
     /// Serve beyond loopback without tokens
     #[arg(long)]
     pub(crate) allow_anonymous: bool,
@@ -91,6 +96,7 @@ impl ServeArgs {
         let text = |path, flag, value: &Option<String>| {
             value.as_ref().map(|text| FlagSetting { path, flag, text: text.clone() })
         };
+        let features = (!self.enable_feature.is_empty()).then(|| self.enable_feature.join(","));
         let yes = |path, flag, value: bool| value.then(|| FlagSetting { path, flag, text: "true".to_owned() });
         [
             text("storage.data_dir", "--data-dir", &self.data_dir),
@@ -98,6 +104,7 @@ impl ServeArgs {
             text("server.otlp_grpc", "--otlp-grpc", &self.otlp_grpc),
             text("server.otlp_http", "--otlp-http", &self.otlp_http),
             text("scrape.config_file", "--scrape", &self.scrape),
+            text("promql.enable_feature", "--enable-feature", &features),
             yes("auth.allow_anonymous", "--allow-anonymous", self.allow_anonymous),
             self.require_auth.then(|| FlagSetting {
                 path: "auth.mode",
@@ -192,6 +199,61 @@ pub(crate) struct QueryArgs {
     /// Where the data is
     #[command(flatten)]
     pub(crate) target: TargetArgs,
+}
+
+/// How an answer to PromQL is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PromqlFormat {
+    /// For people
+    Table,
+    /// As Prometheus' API answers
+    Json,
+    /// One sample per line
+    Csv,
+}
+
+/// `grid promql`.
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct PromqlArgs {
+    /// Other things to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<PromqlCommand>,
+    /// The expression; `-` reads it from stdin
+    #[arg(required = true, value_name = "EXPR", allow_hyphen_values = true)]
+    pub(crate) expr: Option<String>,
+    /// At which time: RFC 3339, a date, seconds since 1970, `now`, `now-1h` [default: now]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["start", "end", "step"])]
+    pub(crate) time: Option<String>,
+    /// Over a range from this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start: Option<String>,
+    /// To this time [default: now]
+    #[arg(long, value_name = "TIME", requires = "start")]
+    pub(crate) end: Option<String>,
+    /// One value each, such as 30s [default: a 250th of the range]
+    #[arg(long, value_name = "DURATION", requires = "start", value_parser = crate::unit::parse_duration)]
+    pub(crate) step: Option<std::time::Duration>,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = PromqlFormat::Table)]
+    pub(crate) output: PromqlFormat,
+    /// Give up after this long, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = crate::unit::parse_duration)]
+    pub(crate) timeout: Option<std::time::Duration>,
+    /// Where the data is
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// `grid promql VERB`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PromqlCommand {
+    /// Run files in the grammar of Prometheus' language tests (promqltest), all features on
+    Test {
+        /// Files to run
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// `grid import KIND`.
@@ -438,12 +500,18 @@ mod tests {
             vec!["grid", "demo", "--days", "0"],
             vec!["grid", "query", "SELECT 1", "--timeout", "soon"],
             vec!["grid", "serve", "--token", "secret"],
+            vec!["grid", "promql"],
+            vec!["grid", "promql", "test"],
+            vec!["grid", "promql", "up", "--step", "30s"],
+            vec!["grid", "promql", "up", "--time", "now", "--start", "now-1h"],
         ] {
             assert!(Args::try_parse_from(&bad).is_err(), "{bad:?}");
         }
         for good in [
             vec!["grid", "query", "SELECT 1", "-o", "parquet", "--timeout", "5s"],
             vec!["grid", "import", "bill", "a.csv", "b.csv", "--dataset", "x", "--restate", "--check", "-o", "json"],
+            vec!["grid", "promql", "-up", "-o", "csv", "--start", "now-1h", "--step", "30s", "--url", "http://x"],
+            vec!["grid", "promql", "test", "a.test", "b.test"],
             vec!["grid", "token", "create", "--name", "ci", "--scope", "ingest", "--ttl", "90d"],
             vec!["grid", "demo", "--days", "2", "--seed", "1", "--until", "2026-01-01T00:00:00Z", "--exit"],
         ] {

@@ -17,6 +17,7 @@ use report::{Mistake, Origin, Place};
 use value::Value;
 
 use grid_guard::AuthMode;
+use grid_promql_syntax::Features;
 
 pub(crate) use keys::KEYS;
 
@@ -161,7 +162,13 @@ impl Config {
         if self.number(MEMORY_LIMIT) < MEMORY_LIMIT_MIN {
             refuse(MEMORY_LIMIT, format!("`{MEMORY_LIMIT}` is less than 256 MiB"), "give the server at least 256 MiB");
         }
-        for path in ["storage.flush_interval", "query.timeout", "guard.body_timeout", "telemetry.interval"] {
+        for path in [
+            "storage.flush_interval",
+            "query.timeout",
+            "promql.lookback_delta",
+            "guard.body_timeout",
+            "telemetry.interval",
+        ] {
             if self.duration(path).is_zero() {
                 refuse(path, format!("`{path}` is zero"), "give a duration above zero");
             }
@@ -191,6 +198,13 @@ impl Config {
             if self.text(path).is_empty() {
                 refuse(path, format!("`{path}` is empty"), "write the label's name, or leave it out");
             }
+        }
+        let words = self.list("promql.enable_feature");
+        let (_, unknown) = Features::from_names(words.iter().map(String::as_str));
+        if !unknown.is_empty() {
+            let what = format!("`promql.enable_feature`: there is no {}", unknown.join(", "));
+            let known = format!("there are {}", Features::ALL.names().join(", "));
+            refuse("promql.enable_feature", what, &known);
         }
         let url = self.text("storage.object_url");
         if !url.is_empty() && !url.starts_with("s3://") {

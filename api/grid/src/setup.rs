@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use grid_analytics::promql::PromqlSettings;
 use grid_analytics::{Engine, QueryLimits};
 use grid_decode::otlp::{NameTranslation, OtlpOptions};
 use grid_guard::body::Budget;
 use grid_guard::load::Concurrency;
 use grid_guard::{BodyLimits, Guard, GuardConfig, Quota};
 use grid_ingest::ReplicaOptions;
+use grid_promql_syntax::Features;
 use grid_store::{OpenError, Store, StoreOptions};
 
 use crate::clock;
@@ -64,9 +66,17 @@ pub(crate) fn engine(config: &Config, store: &Store) -> anyhow::Result<Engine> {
         concurrent: config.size("query.concurrent"),
         threads: config.size("query.threads"),
         slow: config.duration("query.slow"),
+        promql: promql(config),
         ..QueryLimits::default()
     };
     Engine::new(store.clone(), limits).context("start the query engine")
+}
+
+/// What of PromQL is on. Unknown names were refused with the settings.
+fn promql(config: &Config) -> PromqlSettings {
+    let (features, _) = Features::from_names(config.list("promql.enable_feature").iter().map(String::as_str));
+    let lookback = i64::try_from(config.duration("promql.lookback_delta").as_millis()).unwrap_or(i64::MAX / 1000);
+    PromqlSettings { features, lookback, ..PromqlSettings::default() }
 }
 
 /// The guard over a store's tokens.

@@ -121,6 +121,12 @@ pub(crate) fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, String
     if let Ok(seconds) = trimmed.parse::<i64>() {
         return Timestamp::from_secs(seconds).ok_or_else(bad);
     }
+    if let Some(seconds) = trimmed.parse::<f64>().ok().filter(|_| trimmed.contains('.')) {
+        // To the millisecond: a number of this size has no more digits to give.
+        let ms = (seconds * 1000.0).round();
+        let fits = ms.abs() < (i64::MAX / 1_000_000) as f64;
+        return if fits { Ok(Timestamp(ms as i64 * 1_000_000)) } else { Err(bad()) };
+    }
     if let Ok(date) = trimmed.parse::<chrono::NaiveDate>() {
         let midnight = date.and_hms_opt(0, 0, 0).ok_or_else(bad)?.and_utc();
         return midnight.timestamp_nanos_opt().map(Timestamp).ok_or_else(bad);
@@ -182,9 +188,10 @@ mod tests {
         ] {
             assert_eq!(parse_time(text, now), Ok(Timestamp::from_secs(secs).unwrap()), "{text}");
         }
-        for bad in ["", "yesterday", "now+1h", "2026-13-01", "99999999999999999"] {
+        for bad in ["", "yesterday", "now+1h", "2026-13-01", "99999999999999999", "1.5e300", "."] {
             assert!(parse_time(bad, now).is_err(), "{bad}");
         }
+        assert_eq!(parse_time("1.25", now), Ok(Timestamp(1_250_000_000)));
         assert_eq!(show_time(now), "2023-11-14T22:13:20Z");
     }
 }

@@ -22,19 +22,12 @@ use crate::{out, setup};
 /// Longest statement that is read from stdin.
 const STDIN_BYTES_MAX: u64 = 1 << 20;
 /// What the network may take on top of the query's own time.
-const NETWORK_SLACK: Duration = Duration::from_secs(30);
+pub(super) const NETWORK_SLACK: Duration = Duration::from_secs(30);
 
 /// Asks and prints.
 pub(crate) async fn run(file: Option<&Path>, args: QueryArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
-    let sql = match args.sql.as_str() {
-        "-" => {
-            let mut text = String::new();
-            std::io::stdin().lock().take(STDIN_BYTES_MAX).read_to_string(&mut text).context("read the statement")?;
-            text
-        }
-        text => text.to_owned(),
-    };
+    let sql = statement(&args.sql)?;
     // `$1` is a number if it reads as one; plain words need no quotes.
     let params: Vec<Value> =
         args.params.iter().map(|p| serde_json::from_str(p).unwrap_or_else(|_| Value::from(p.as_str()))).collect();
@@ -43,6 +36,16 @@ pub(crate) async fn run(file: Option<&Path>, args: QueryArgs) -> anyhow::Result<
         Target::Directory(dir) => ask_directory(&config, &dir, &sql, params, &args).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked: the argument, or stdin where that is `-`.
+pub(super) fn statement(argument: &str) -> anyhow::Result<String> {
+    if argument != "-" {
+        return Ok(argument.to_owned());
+    }
+    let mut text = String::new();
+    std::io::stdin().lock().take(STDIN_BYTES_MAX).read_to_string(&mut text).context("read the statement")?;
+    Ok(text)
 }
 
 /// How the engine writes it; an array of objects is lines of objects with commas.
@@ -88,7 +91,7 @@ async fn ask_directory(
 }
 
 /// A failed query as people read it.
-fn words(error: QueryError) -> anyhow::Error {
+pub(super) fn words(error: QueryError) -> anyhow::Error {
     let mut text = error.to_string();
     if let Some(position) = error.position() {
         text.push_str(&format!(" (at {position})"));

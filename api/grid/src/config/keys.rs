@@ -188,6 +188,13 @@ pub(crate) const KEYS: &[Key] = &[
     key("query.threads", Kind::Count { min: 0, max: 4096 }, "0", "threads for queries; 0 = one per core"),
     key("query.slow", Kind::Duration, "1s", "queries that take longer are listed in grid.slow_queries"),
     key(
+        "promql.enable_feature",
+        Kind::List,
+        "",
+        "parts of PromQL that are off by default, by the names of Prometheus' --enable-feature",
+    ),
+    key("promql.lookback_delta", Kind::Duration, "5m", "how long a sample stands for what comes after it"),
+    key(
         "telemetry.to",
         Kind::Text,
         "self",

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use grid_analytics::promql::metadata::Counted;
 use grid_guard::Caller;
-use grid_promql_syntax::{Features, format_duration, quote};
+use grid_promql_syntax::{format_duration, quote};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Failure, Success};
@@ -61,30 +61,13 @@ pub(crate) async fn flags(State(state): State<ApiState>, _: Caller, asked: Asked
     let (limits, settings) = (state.engine.limits(), state.engine.promql_settings());
     let timeout = i64::try_from(limits.timeout.as_nanos()).unwrap_or(i64::MAX);
     let data = json!({
-        "enable-feature": feature_names(&settings.features).join(","),
+        "enable-feature": settings.features.names().join(","),
         "query.lookback-delta": format_duration(settings.lookback),
         "query.timeout": duration::format(timeout),
         "query.max-concurrency": limits.concurrent.to_string(),
         "web.enable-remote-write-receiver": "true",
     });
     Success::new().data(&asked, &data)
-}
-
-/// The words of `--enable-feature` for what is on.
-pub(crate) fn feature_names(features: &Features) -> Vec<&'static str> {
-    [
-        ("promql-experimental-functions", features.experimental_functions),
-        ("promql-duration-expr", features.duration_expressions),
-        ("promql-extended-range-selectors", features.extended_range_selectors),
-        ("promql-binop-fill-modifiers", features.binop_fill_modifiers),
-        ("promql-delayed-name-removal", features.delayed_name_removal),
-        ("promql-per-step-stats", features.per_step_stats),
-        ("type-and-unit-labels", features.type_and_unit_labels),
-        ("use-start-timestamps", features.start_timestamps),
-    ]
-    .into_iter()
-    .filter_map(|(name, on)| on.then_some(name))
-    .collect()
 }
 
 /// `status/config`. Grid's own settings have another form and may hold what is not for everyone, so this is what a Prometheus without
@@ -181,16 +164,4 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> Result<&'static str,
         return Err((http::StatusCode::SERVICE_UNAVAILABLE, "Grid is going down.\n"));
     }
     Ok("Grid is Ready.\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn features_have_the_names_by_which_they_are_turned_on() {
-        let names = feature_names(&Features::ALL);
-        assert_eq!(Features::from_names(names), (Features::ALL, Vec::new()));
-        assert!(feature_names(&Features::default()).is_empty());
-    }
 }
