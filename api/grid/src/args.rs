@@ -214,7 +214,11 @@ pub(crate) enum PromqlFormat {
 
 /// `grid promql`.
 #[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "A metric that has the name of a command is asked for with braces: 'test{}'."
+)]
 pub(crate) struct PromqlArgs {
     /// Other things to do.
     #[command(subcommand)]
@@ -222,16 +226,16 @@ pub(crate) struct PromqlArgs {
     /// The expression; `-` reads it from stdin
     #[arg(required = true, value_name = "EXPR", allow_hyphen_values = true)]
     pub(crate) expr: Option<String>,
-    /// At which time: RFC 3339, a date, seconds since 1970, `now`, `now-1h` [default: now]
+    /// At one time: RFC 3339, a date, seconds since 1970, `now`, `now-1h` [default: now]
     #[arg(long, value_name = "TIME", conflicts_with_all = ["start", "end", "step"])]
     pub(crate) time: Option<String>,
-    /// Over a range from this time
+    /// At the steps of a range that begins at this time
     #[arg(long, value_name = "TIME")]
     pub(crate) start: Option<String>,
-    /// To this time [default: now]
+    /// Where the range ends [default: now]
     #[arg(long, value_name = "TIME", requires = "start")]
     pub(crate) end: Option<String>,
-    /// One value each, such as 30s [default: a 250th of the range]
+    /// Time between two steps, such as 30s [default: a 250th of the range]
     #[arg(long, value_name = "DURATION", requires = "start", value_parser = crate::unit::parse_duration)]
     pub(crate) step: Option<std::time::Duration>,
     /// How the answer is written

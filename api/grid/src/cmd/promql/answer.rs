@@ -150,10 +150,14 @@ impl Histogram {
         if count != 0.0 {
             let _ = write!(text, ", mean {}", short(sum / count));
         }
-        if let (Some(Bucket(_, first, ..)), Some(Bucket(_, _, last, _))) = (self.buckets.first(), self.buckets.last()) {
+        if let (Some(Bucket(_, first, upper, _)), Some(Bucket(_, _, last, _))) =
+            (self.buckets.first(), self.buckets.last())
+        {
+            // The bucket around zero is as good as zero.
+            let first = if first.0 == -upper.0 { 0.0 } else { first.0 };
             let counts: Vec<Option<f64>> = self.buckets.iter().map(|Bucket(.., count)| Some(count.0)).collect();
             let drawn = super::spark::draw_from_zero(&counts, SUMMARY_MARKS);
-            let _ = write!(text, ", {} {drawn} {}", short(first.0), short(last.0));
+            let _ = write!(text, ", {} {drawn} {}", short(first), short(last.0));
         }
         text
     }
