@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`server`] (start, kill, restart, ask), [`answer`] (SQL answers as comparable values), [`wire`]
 //! (bodies that clients send), [`otlp`] (what a payload must read back as), [`peers`] (real clients and readers), [`targets`] (something to
-//! scrape),
+//! scrape), [`grafana`] (dashboards and what their panels ask),
 //! [`figures`] (what the scorecard prints), [`powercut`] (a disk that forgets and fails, beneath the real binary).
 //!
 //! Architecture invariants:
@@ -16,6 +16,7 @@ pub mod wire;
 pub mod otlp;
 pub mod peers;
 pub mod targets;
+pub mod grafana;
 pub mod figures;
 pub mod powercut;
 

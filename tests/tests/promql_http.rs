@@ -82,8 +82,11 @@ const DIFFERENCES: [(&str, &str, Free, &str); 17] = [
     ("/api/v1/write", "", Free::Text, "Grid's error document, with a hint"),
 ];
 
+/// Names and values.
+type Parameters = &'static [(&'static str, &'static str)];
+
 /// `(file of live_shapes, path, parameters)`: how the recorded answer was asked for. Stores differ, so only shapes are compared.
-const SHAPES: [(&str, &str, &[(&str, &str)]); 13] = [
+const SHAPES: [(&str, &str, Parameters); 13] = [
     ("alertmanagers.json", "/api/v1/alertmanagers", &[]),
     ("alerts.json", "/api/v1/alerts", &[]),
     ("metadata.json", "/api/v1/metadata", &[]),

@@ -368,6 +368,122 @@ fn cases() -> anyhow::Result<Option<Pages>> {
     Ok(Some(pages))
 }
 
+/// What `path` answers, without what differs from run to run, and targets in one order.
+async fn told_of_targets(client: &reqwest::Client, base: &str, path: &str, tenant: &str) -> anyhow::Result<Value> {
+    let request = client.get(format!("{base}/api/v1/{path}")).header("x-scope-orgid", tenant);
+    let mut answer: Value = request.send().await?.json().await?;
+    ensure!(answer["status"] == "success", "{path}: {answer}");
+    let mut data = answer["data"].take();
+    for target in data["activeTargets"].as_array_mut().into_iter().flatten() {
+        ensure!(target["lastScrape"].as_str().is_some_and(|time| time.contains('T')), "{target}");
+        ensure!(target["lastScrapeDuration"].is_number(), "{target}");
+        target["lastScrape"] = json!("T");
+        target["lastScrapeDuration"] = json!(0.0);
+        if target["lastError"] != "" {
+            target["lastError"] = json!("why");
+        }
+        // The name of the machine, or that by which the server was called.
+        let global = target["globalUrl"].as_str().unwrap_or_default();
+        let (scheme, rest) = global.split_once("://").context("a URL")?;
+        target["globalUrl"] = json!(format!("{scheme}://HOST:{}", rest.split_once(':').context("a port")?.1));
+    }
+    for list in ["activeTargets", "droppedTargets"] {
+        if let Some(targets) = data.get_mut(list).and_then(Value::as_array_mut) {
+            targets.sort_by_key(Value::to_string);
+        }
+    }
+    Ok(data)
+}
+
+const TARGET_PATHS: [&str; 7] = [
+    "targets",
+    "targets?state=active",
+    "targets?state=Dropped",
+    "targets?state=other",
+    "targets?scrapePool=web",
+    "targets?scrapePool=none&state=any",
+    "scrape_pools",
+];
+
+#[tokio::test]
+async fn targets_are_told_as_by_prometheus() -> anyhow::Result<()> {
+    let targets = Targets::start().await?;
+    targets.set("/m?a=b", Page::of(TEXT, "m 1\n"));
+    let (address, closed) = (targets.address, peers::free_port()?);
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("prometheus.yml");
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 900ms}}\nscrape_configs:\n\
+         - job_name: web\n  metrics_path: /m\n  params: {{a: [b]}}\n\
+         \x20 relabel_configs:\n\
+         \x20 - {{action: drop, source_labels: [role], regex: spare}}\n\
+         \x20 - {{source_labels: [__address__], target_label: at}}\n\
+         \x20 static_configs:\n\
+         \x20 - {{targets: ['{address}'], labels: {{role: main, __meta: x}}}}\n\
+         \x20 - {{targets: ['{address}'], labels: {{role: spare}}}}\n\
+         - {{job_name: gone, scrape_interval: 5s, scrape_timeout: 1s, static_configs: [{{targets: ['127.0.0.1:{closed}']}}]}}\n\
+         - {{job_name: empty, static_configs: []}}\n"
+    );
+    std::fs::write(&file, config)?;
+    let grid = Grid::start_with(serve(&file, &[])).await?;
+    let own = format!("{}/prometheus", grid.http);
+    let is_settled = |data: &Value| {
+        let all = data["activeTargets"].as_array().cloned().unwrap_or_default();
+        all.len() == 2 && all.iter().all(|target| target["health"] != "unknown")
+    };
+    let settle = async |base: &str| -> anyhow::Result<()> {
+        let start = Instant::now();
+        while !is_settled(&told_of_targets(&grid.client, base, "targets", "default").await?) {
+            ensure!(start.elapsed() < Duration::from_secs(90), "{base}: targets are not scraped");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    };
+    settle(&own).await?;
+    let all = told_of_targets(&grid.client, &own, "targets", "default").await?;
+    let discovered = |role: &str| {
+        json!({"__address__": address.to_string(), "__metrics_path__": "/m", "__param_a": "b", "__scheme__": "http",
+            "__scrape_interval__": "1s", "__scrape_timeout__": "900ms", "job": "web", "role": role})
+    };
+    let mut main = discovered("main");
+    main["__meta"] = json!("x");
+    let up = json!({"discoveredLabels": main,
+        "labels": {"at": address.to_string(), "instance": address.to_string(), "job": "web", "role": "main"},
+        "scrapePool": "web", "scrapeUrl": format!("http://{address}/m?a=b"),
+        "globalUrl": format!("http://HOST:{}/m?a=b", address.port()), "lastError": "", "lastScrape": "T",
+        "lastScrapeDuration": 0.0, "health": "up", "scrapeInterval": "1s", "scrapeTimeout": "900ms"});
+    let active = all["activeTargets"].as_array().context("targets")?;
+    assert!(active.contains(&up), "{all:#}");
+    let down = active.iter().find(|target| target["scrapePool"] == "gone").context("the target that is gone")?;
+    assert_eq!((&down["health"], &down["lastError"]), (&json!("down"), &json!("why")));
+    assert_eq!(all["droppedTargets"], json!([{"discoveredLabels": discovered("spare"), "scrapePool": "web"}]));
+    assert_eq!(all["droppedTargetCounts"], json!({"empty": 0, "gone": 0, "web": 1}));
+    let nothing = json!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}});
+    assert_eq!(told_of_targets(&grid.client, &own, "targets", "other").await?, nothing);
+    let Ok(binary) = peers::prometheus() else {
+        return skip("scrape_equal", "no Prometheus to compare lists of targets with");
+    };
+    let port = peers::free_port()?;
+    let theirs = format!("http://127.0.0.1:{port}");
+    let mut command = Command::new(&binary);
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.tsdb.path={}", folder.path().join("tsdb").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let prometheus = Peer::start(&mut command, &folder.path().join("prometheus.log"))?;
+    peers::until_ready(&grid.client, &format!("{theirs}/-/ready"), Duration::from_secs(60)).await?;
+    settle(&theirs).await?;
+    for path in TARGET_PATHS {
+        let (a, b) = (
+            told_of_targets(&grid.client, &theirs, path, "default").await?,
+            told_of_targets(&grid.client, &own, path, "default").await?,
+        );
+        assert_eq!(a, b, "{path}: Prometheus, then Grid");
+    }
+    prometheus.terminate().await?;
+    Ok(())
+}
+
 type Pages = BTreeMap<String, Page>;
 type Told = BTreeMap<String, BTreeMap<String, f64>>;
 

@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// The settings in force and where each came from
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Data sources and dashboards for Grafana
+    #[command(subcommand)]
+    Grafana(GrafanaCommand),
     /// What an error code means and what to do about it
     Explain(ExplainArgs),
     /// Completions for a shell, on stdout
@@ -459,6 +462,36 @@ pub(crate) enum ConfigCommand {
         #[command(flatten)]
         serve: ServeArgs,
     },
+}
+
+/// `grid grafana`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GrafanaCommand {
+    /// Write a provisioning folder: data sources and dashboards
+    Export(GrafanaExport),
+}
+
+/// `grid grafana export`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GrafanaExport {
+    /// The folder to write; files of an earlier export are replaced
+    #[arg(long, value_name = "DIR", default_value = "grafana")]
+    pub(crate) out: PathBuf,
+    /// Where Grafana reaches Grid
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7080")]
+    pub(crate) url: String,
+    /// Whose data the data source `Grid` shows
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) tenant: String,
+    /// Variable of Grafana's environment that holds a bearer token
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) token_env: Option<String>,
+    /// Where Grafana sees the folder, if not where it was written (a container)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mounted_at: Option<PathBuf>,
+    /// How often samples come; windows of rates are at least four times as long
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = crate::unit::parse_duration)]
+    pub(crate) scrape_interval: std::time::Duration,
 }
 
 /// `grid explain`.

@@ -11,6 +11,7 @@ mod delete;
 mod maintain;
 mod doctor;
 mod settings;
+mod grafana;
 mod explain;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Restore(a) => maintain::restore(&a),
         Command::Doctor(a) => Box::pin(doctor::run(file, a)).await,
         Command::Config(a) => settings::run(file, &a),
+        Command::Grafana(a) => grafana::run(&a),
         Command::Explain(a) => explain::run(&a),
         Command::Completions { shell } => {
             let mut script = Vec::new();

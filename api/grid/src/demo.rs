@@ -19,6 +19,7 @@ mod events;
 mod world;
 mod observed;
 mod scrape;
+mod latency;
 mod otlp;
 mod instruments;
 mod routes;

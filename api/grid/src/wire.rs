@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use axum::Router;
 use grid_analytics::Engine;
-use grid_api::{ApiLimits, ApiParts, ApiState, ServerInfo};
+use grid_api::{ApiLimits, ApiParts, ApiState, ScrapedTargets, ServerInfo};
 use grid_guard::{Guard, Scope};
 use grid_ingest::{Ingest, IngestOptions};
 use grid_store::Store;
@@ -171,6 +171,7 @@ impl Rooms {
             },
             clock: clock::system(),
             importer: Arc::new(Bills::new(self.store.clone())),
+            scraped: self.scraping.as_ref().map(|scraping| Arc::new(scraping.targets()) as Arc<dyn ScrapedTargets>),
             metrics: vec![Arc::new(telemetry::Received {
                 ingest: self.ingest.clone(),
                 scraping: self.scraping.as_ref().map(Scraping::status),
@@ -217,15 +218,15 @@ pub(crate) async fn serve(
     rooms.store.advertise(&url).context("write the address into the lock file")?;
     let ready = ready_line(&sockets, &rooms.store, started)?;
 
-    if let Some(telemetry) = &observed.telemetry {
-        telemetry::measure(&telemetry.meter(), &rooms.store, &rooms.engine, &rooms.guard);
-    }
-
     let mut background = Group::new("loops");
     loops::start(config, &rooms.store, &mut background);
 
     let mut listeners = Group::new("listeners");
     let state = rooms.api_state(sockets.endpoints()?);
+    if let Some(telemetry) = &observed.telemetry {
+        let (meter, state) = (telemetry.meter(), state.clone());
+        background.spawn("own metrics", move |token| telemetry::measure(meter, state, token));
+    }
     if let Some(scraping) = rooms.scraping.take() {
         background.spawn("scraper", move |token| scraping.run(token));
     }

@@ -32,11 +32,28 @@ pub struct Exposition {
     seen: HashSet<String>,
 }
 
+/// Samples of one name.
 #[derive(Debug)]
-struct Family {
-    help: &'static str,
-    kind: Kind,
-    lines: String,
+pub struct Family {
+    /// What it means.
+    pub help: &'static str,
+    /// What it counts.
+    pub kind: Kind,
+    /// Its samples.
+    pub samples: Vec<Sample>,
+}
+
+/// One line of the page.
+#[derive(Debug)]
+pub struct Sample {
+    /// What follows the family's name: `_bucket`, `_sum`, `_count` or nothing.
+    pub suffix: &'static str,
+    /// Names and values.
+    pub labels: Vec<(String, String)>,
+    /// Its value.
+    pub value: f64,
+    /// Name and labels as they are written.
+    key: String,
 }
 
 impl Exposition {
@@ -82,7 +99,7 @@ impl Exposition {
         name: &'static str,
         help: &'static str,
         kind: Kind,
-        suffix: &str,
+        suffix: &'static str,
         labels: &[(&str, &str)],
         value: f64,
     ) {
@@ -96,11 +113,21 @@ impl Exposition {
             }
             key.push('}');
         }
-        let family = self.families.entry(name).or_insert_with(|| Family { help, kind, lines: String::new() });
-        if !self.seen.contains(&key) {
-            let _ = writeln!(family.lines, "{key} {}", number(value));
-            self.seen.insert(key);
+        let family = self.families.entry(name).or_insert_with(|| Family { help, kind, samples: Vec::new() });
+        if self.seen.insert(key.clone()) {
+            let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            family.samples.push(Sample { suffix, labels, value, key });
         }
+    }
+
+    /// The families, by name.
+    pub fn families(&self) -> impl Iterator<Item = (&'static str, &Family)> {
+        self.families.iter().map(|(name, family)| (*name, family))
+    }
+
+    /// A family by its name.
+    pub fn family(&self, name: &str) -> Option<&Family> {
+        self.families.get(name)
     }
 
     /// The text.
@@ -109,7 +136,9 @@ impl Exposition {
         for (name, family) in self.families {
             let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", family.kind.as_str());
-            out.push_str(&family.lines);
+            for sample in family.samples {
+                let _ = writeln!(out, "{} {}", sample.key, number(sample.value));
+            }
         }
         out
     }

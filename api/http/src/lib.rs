@@ -13,6 +13,7 @@
 pub mod state;
 pub mod route;
 pub mod importer;
+pub mod scraped;
 pub mod error;
 pub mod codes;
 pub mod openapi;
@@ -34,6 +35,7 @@ pub use codes::{CODES, Code, explain};
 pub use error::ApiError;
 pub use exposition::Exposition;
 pub use importer::{BillFile, BillImporter, BillUpload, ImportOutcome, ImporterError, Importing};
+pub use scraped::{ScrapedTarget, ScrapedTargets, TargetLabels};
 pub use state::{ApiLimits, ApiParts, ApiState, MetricsSource, ServerInfo};
 
 use routes::Routes;

@@ -14,6 +14,7 @@ use grid_store::{Clock, Store};
 use crate::exposition::Exposition;
 use crate::importer::BillImporter;
 use crate::route::sql::{Language, QueryMetrics};
+use crate::scraped::ScrapedTargets;
 
 /// Something with counters of its own, for `/metrics`.
 pub trait MetricsSource: Send + Sync {
@@ -72,6 +73,8 @@ pub struct ApiParts {
     pub clock: Clock,
     /// Reads bills.
     pub importer: Arc<dyn BillImporter>,
+    /// What is scraped, if anything is.
+    pub scraped: Option<Arc<dyn ScrapedTargets>>,
     /// Further sources of `/metrics`.
     pub metrics: Vec<Arc<dyn MetricsSource>>,
     /// Folder for uploads under way; made if absent. What a crash leaves there may be deleted.

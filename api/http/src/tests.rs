@@ -103,6 +103,7 @@ impl App {
             },
             clock,
             importer: Arc::new(FakeImporter(store)),
+            scraped: None,
             metrics: Vec::new(),
             upload_dir: dir.path().join("uploads"),
             backup_dir: dir.path().join("backups"),

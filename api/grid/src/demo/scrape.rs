@@ -4,11 +4,14 @@
 use std::ops::Range;
 
 use super::company::{Node, Pool, Service, machine_type};
+use super::latency::{self, Latency};
 use super::observed::Observed;
 use super::world::World;
 
 const GIB: f64 = 1_073_741_824.0;
 const MIB: f64 = 1_048_576.0;
+/// Minutes between samples of what hardly changes; below the five minutes for which PromQL looks back.
+const SELDOM: usize = 5;
 /// Prometheus' marker for "this series ended".
 const STALE_NAN: u64 = 0x7FF0_0000_0000_0002;
 
@@ -20,9 +23,13 @@ enum Signal {
     PodCpuSeconds(usize),
     PodMemory(usize),
     PodRestarts(usize),
+    PodsWanted(Service),
+    PodsAvailable(Service),
     NodeCpuSeconds { node: usize, idle: bool },
     NodeMemoryAvailable(usize),
     NodeSent(usize),
+    NodeReceived(usize),
+    NodeDiskFree(usize),
     DbConnections(usize),
     DbCpu(usize),
     DbStorageFree(usize),
@@ -47,24 +54,33 @@ struct Series {
     signal: Signal,
     /// Steps with samples; a stale marker follows if the demo goes on.
     alive: Range<usize>,
+    /// Minutes between samples.
+    every: usize,
     /// The counter's value so far.
     total: f64,
 }
 
 /// `(metric, type as remote write numbers it, unit, help)`
-const METADATA: [(&str, u64, &str, &str); 22] = [
+const METADATA: [(&str, u64, &str, &str); 29] = [
     ("http_requests_total", 1, "", "Requests answered, by status."),
+    (latency::METRIC, 3, "seconds", "How long requests took."),
     ("up", 2, "", "Whether the last scrape succeeded."),
     ("container_cpu_usage_seconds_total", 1, "seconds", "CPU time used by the container."),
     ("container_memory_working_set_bytes", 2, "bytes", "Memory that cannot be reclaimed."),
     ("kube_pod_container_status_restarts_total", 1, "", "Restarts of the container."),
     ("kube_pod_container_resource_requests", 2, "", "What the container asked for."),
     ("kube_pod_container_resource_limits", 2, "", "What the container may use at most."),
+    ("kube_pod_info", 2, "", "The pod, as labels."),
+    ("kube_deployment_spec_replicas", 2, "", "Pods that the deployment wants."),
+    ("kube_deployment_status_replicas_available", 2, "", "Pods of the deployment that serve."),
     ("machine_cpu_cores", 2, "", "Cores of the machine."),
     ("node_cpu_seconds_total", 1, "seconds", "CPU time by mode, mean over the cores."),
     ("node_memory_MemTotal_bytes", 2, "bytes", "Memory of the machine."),
     ("node_memory_MemAvailable_bytes", 2, "bytes", "Memory available to programs."),
     ("node_network_transmit_bytes_total", 1, "bytes", "Bytes sent."),
+    ("node_network_receive_bytes_total", 1, "bytes", "Bytes received."),
+    ("node_filesystem_size_bytes", 2, "bytes", "Size of the file system."),
+    ("node_filesystem_avail_bytes", 2, "bytes", "What programs may still write to it."),
     ("db_connections", 2, "", "Open connections."),
     ("db_connections_max", 2, "", "Connections that the database allows."),
     ("db_cpu_utilization_ratio", 2, "", "CPU share of the database's machine."),
@@ -80,17 +96,18 @@ const METADATA: [(&str, u64, &str, &str); 22] = [
 /// All scraped series, with their counters.
 pub(crate) struct Scraper {
     series: Vec<Series>,
+    latencies: Vec<Latency>,
     described: bool,
 }
 
 impl Scraper {
     pub(crate) fn new(world: &World) -> Self {
-        let mut all = Catalogue { series: Vec::new(), end: world.timeline.steps };
+        let mut all = Catalogue { series: Vec::new(), latencies: Vec::new(), end: world.timeline.steps };
         all.services();
         all.pods(world);
         all.nodes(world);
         all.managed(world);
-        Self { series: all.series, described: false }
+        Self { series: all.series, latencies: all.latencies, described: false }
     }
 
     /// The samples of a slice as one `prometheus.WriteRequest`, not yet compressed. Slices must come in order.
@@ -105,7 +122,7 @@ impl Scraper {
             if !alive.is_empty() {
                 let values = &mut values[..alive.len()];
                 series.measure(world, seen, alive.clone(), values);
-                for (step, value) in alive.zip(values.iter()) {
+                for (step, value) in alive.zip(values.iter()).filter(|(step, _)| step % series.every == 0) {
                     push_sample(&mut samples, world.timeline.time_ms(step), *value);
                 }
             }
@@ -119,6 +136,7 @@ impl Scraper {
                 body.extend_from_slice(&samples);
             }
         }
+        self.latencies.iter_mut().for_each(|latency| latency.write(world, seen, &mut body));
         if !std::mem::replace(&mut self.described, true) {
             METADATA.iter().for_each(|m| push_metadata(&mut body, m));
         }
@@ -129,25 +147,21 @@ impl Scraper {
 /// Collects the series of the company.
 struct Catalogue {
     series: Vec<Series>,
+    latencies: Vec<Latency>,
     end: usize,
 }
 
 impl Catalogue {
-    /// Adds a series. Labels with an empty value are left out, as Prometheus does.
+    /// Adds a series with a sample every minute.
     fn add(&mut self, metric: &str, labels: &[(&str, &str)], alive: Range<usize>, signal: Signal) {
-        let mut pairs = vec![("__name__", metric)];
-        pairs.extend(labels.iter().filter(|(_, v)| !v.is_empty()));
-        pairs.sort_unstable();
-        let mut bytes = Vec::new();
-        for (name, value) in pairs {
-            let mut label = Vec::new();
-            push_text(&mut label, 1, name);
-            push_text(&mut label, 2, value);
-            push_key(&mut bytes, 1);
-            push_varint(&mut bytes, label.len() as u64);
-            bytes.extend_from_slice(&label);
-        }
-        self.series.push(Series { labels: bytes, signal, alive, total: 0.0 });
+        let labels = encode_labels(metric, labels);
+        self.series.push(Series { labels, signal, alive, every: 1, total: 0.0 });
+    }
+
+    /// Adds a series of what hardly changes.
+    fn seldom(&mut self, metric: &str, labels: &[(&str, &str)], alive: Range<usize>, signal: Signal) {
+        let labels = encode_labels(metric, labels);
+        self.series.push(Series { labels, signal, alive, every: SELDOM, total: 0.0 });
     }
 
     fn always(&mut self, metric: &str, labels: &[(&str, &str)], signal: Signal) {
@@ -172,6 +186,18 @@ impl Catalogue {
                 self.always("http_requests_total", &labels.concat(), Signal::Requests(service, outcome));
             }
             self.always("up", &base, Signal::Constant(1.0));
+            let labels = [&base[..], &[("method", profile.method), ("route", profile.route)]];
+            self.latencies.push(Latency::new(service, &labels.concat()));
+            let deployment = [
+                ("cluster", cluster),
+                ("deployment", profile.name),
+                ("job", "kube-state-metrics"),
+                ("namespace", "shop"),
+                ("service", profile.name),
+            ];
+            let (all, wanted, available) = (0..self.end, Signal::PodsWanted(service), Signal::PodsAvailable(service));
+            self.seldom("kube_deployment_spec_replicas", &deployment, all.clone(), wanted);
+            self.seldom("kube_deployment_status_replicas_available", &deployment, all, available);
         }
     }
 
@@ -203,6 +229,10 @@ impl Catalogue {
             add(requests, &memory, Signal::Constant(profile.memory_request_mib * MIB));
             let limits = "kube_pod_container_resource_limits";
             add(limits, &memory, Signal::Constant(profile.memory_limit_mib * MIB));
+            // A replica set is named as its pods are, without their own ending.
+            let set = pod.name.rsplit_once('-').map_or(pod.name.as_str(), |(set, _)| set);
+            let info = [kube, ("created_by_kind", "ReplicaSet"), ("created_by_name", set)];
+            self.seldom("kube_pod_info", &[&base[..], &info].concat(), alive.clone(), Signal::Constant(1.0));
         }
     }
 
@@ -223,6 +253,12 @@ impl Catalogue {
             add("node_memory_MemTotal_bytes", &[], Signal::Constant(f64::from(machine.memory_gib) * GIB));
             add("node_memory_MemAvailable_bytes", &[], Signal::NodeMemoryAvailable(i));
             add("node_network_transmit_bytes_total", &[("device", "eth0")], Signal::NodeSent(i));
+            add("node_network_receive_bytes_total", &[("device", "eth0")], Signal::NodeReceived(i));
+            let disk = [("device", "/dev/nvme0n1p1"), ("fstype", "ext4"), ("mountpoint", "/")];
+            let disk = [&base[..], &disk].concat();
+            let size = Signal::Constant(disk_of(node.pool).0);
+            self.seldom("node_filesystem_size_bytes", &disk, node.from..self.end, size);
+            self.seldom("node_filesystem_avail_bytes", &disk, node.from..self.end, Signal::NodeDiskFree(i));
         }
     }
 
@@ -282,6 +318,29 @@ fn node_labels(node: &Node) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// The size of a machine's disk, the share of it that is free after the weekly clean-up, and the share that a week takes.
+fn disk_of(pool: Pool) -> (f64, f64, f64) {
+    let (gib, free, week) = match pool {
+        Pool::App => (100.0, 0.62, 0.09),
+        Pool::Search => (400.0, 0.41, 0.05),
+        Pool::Batch => (100.0, 0.88, 0.0),
+        Pool::Ml => (200.0, 0.54, 0.12),
+        Pool::Analytics => (250.0, 0.33, 0.21),
+    };
+    (gib * GIB, free, week)
+}
+
+/// Bytes received for each byte sent.
+fn received_per_sent(pool: Pool) -> f64 {
+    match pool {
+        Pool::App => 0.3,
+        Pool::Search => 0.2,
+        Pool::Batch => 1.1,
+        Pool::Ml => 0.4,
+        Pool::Analytics => 1.7,
+    }
+}
+
 /// Rounds to a multiple of `1 / parts`, a power of two: what a client reports has no 52 bits of noise, and what has not
 /// compresses.
 fn grain(value: f64, parts: f64) -> f64 {
@@ -303,6 +362,16 @@ impl Series {
             Signal::PodRestarts(pod) => return gauge(&|s| world.restarts(pod, s) as f64),
             Signal::NodeMemoryAvailable(node) => {
                 return gauge(&|s| grain(available(world, seen, node, s), 1.0 / 65_536.0));
+            }
+            Signal::PodsWanted(service) => return gauge(&|s| world.company.running(service, s).count() as f64),
+            Signal::PodsAvailable(service) => {
+                let serves = |pod: &usize, s: usize| s == 0 || world.restarts(*pod, s) == world.restarts(*pod, s - 1);
+                return gauge(&|s| world.company.running(service, s).filter(|pod| serves(pod, s)).count() as f64);
+            }
+            Signal::NodeDiskFree(node) => {
+                let (size, free, week) = disk_of(world.company.nodes[node].pool);
+                let gone = |s: usize| week * (s % (7 * 1440)) as f64 / (7.0 * 1440.0);
+                return gauge(&|s| grain(size * (free - gone(s)), 1.0 / 65_536.0));
             }
             Signal::DbConnections(db) => return gauge(&|s| world.db_connections(db, s)),
             Signal::DbCpu(db) => return gauge(&|s| grain(world.db_cpu(db, s), 1024.0)),
@@ -342,6 +411,10 @@ impl Series {
                 }
             },
             Signal::NodeSent(node) => &move |s| world.node_sent(node, s),
+            Signal::NodeReceived(node) => {
+                let share = received_per_sent(world.company.nodes[node].pool);
+                &move |s| (world.node_sent(node, s) * share).round()
+            }
             Signal::CacheHits => &|s| (seen.minute(Service::Cart, s).requests * 1.88).round(),
             Signal::CacheMisses => &|s| (seen.minute(Service::Cart, s).requests * 0.12).round(),
         };
@@ -362,11 +435,28 @@ fn available(world: &World, seen: &Observed, node: usize, step: usize) -> f64 {
     (total - used - 0.9 * GIB - 0.11 * GIB * cores).max(0.0)
 }
 
-fn push_key(out: &mut Vec<u8>, field: u8) {
+/// `TimeSeries.labels` of a metric. Labels with an empty value are left out, as Prometheus does.
+pub(super) fn encode_labels(metric: &str, labels: &[(&str, &str)]) -> Vec<u8> {
+    let mut pairs = vec![("__name__", metric)];
+    pairs.extend(labels.iter().filter(|(_, v)| !v.is_empty()));
+    pairs.sort_unstable();
+    let mut bytes = Vec::new();
+    for (name, value) in pairs {
+        let mut label = Vec::new();
+        push_text(&mut label, 1, name);
+        push_text(&mut label, 2, value);
+        push_key(&mut bytes, 1);
+        push_varint(&mut bytes, label.len() as u64);
+        bytes.extend_from_slice(&label);
+    }
+    bytes
+}
+
+pub(super) fn push_key(out: &mut Vec<u8>, field: u8) {
     out.push(field << 3 | 2);
 }
 
-fn push_varint(out: &mut Vec<u8>, mut n: u64) {
+pub(super) fn push_varint(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
         n >>= 7;

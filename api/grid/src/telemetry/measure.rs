@@ -1,82 +1,64 @@
-//! Own metrics: what the rooms count, read when the exporter asks.
+//! Own metrics: what `/metrics` shows, exported under the same names, so that a dashboard works with either.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grid_analytics::Engine;
-use grid_guard::Guard;
-use grid_store::{Store, StoreStats};
+use grid_api::exposition::{Family, Kind};
+use grid_api::{ApiState, Exposition};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-/// Several instruments read one set of figures; within this time they share it.
+/// All instruments of one export read one page; within this time they share it.
 const FRESH: Duration = Duration::from_secs(1);
+/// The ending that the receiver gives to the names of counters.
+const TOTAL: &str = "_total";
 
-/// Declares the metrics; the meter holds them from then on.
-pub(crate) fn measure(meter: &Meter, store: &Store, engine: &Arc<Engine>, guard: &Guard) {
-    let figures = Figures { store: store.clone(), last: Arc::default() };
-    type Read = fn(&StoreStats) -> u64;
-    let counters: [(&'static str, &'static str, &'static str, Read); 8] = [
-        ("grid.store.appended", "{row}", "rows acknowledged", |s| s.appended_rows),
-        ("grid.store.requests", "{request}", "writes acknowledged", |s| s.appended_requests),
-        ("grid.store.refused", "{request}", "writes refused for overload", |s| s.refused_requests),
-        ("grid.store.wal.written", "By", "bytes written to the WAL", |s| s.wal_bytes),
-        ("grid.store.wal.syncs", "{sync}", "syncs of the WAL", |s| s.wal_syncs),
-        ("grid.store.flushes", "{flush}", "buffers written to files", |s| s.flushes),
-        ("grid.store.flush.errors", "{flush}", "flushes that failed", |s| s.flush_errors),
-        ("grid.store.compactions", "{compaction}", "compactions", |s| s.compactions),
-    ];
-    for (name, unit, about, read) in counters {
-        let figures = figures.clone();
-        let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<u64>| {
-            observer.observe(read(&figures.now()), &[]);
-        };
-        meter.u64_observable_counter(name).with_unit(unit).with_description(about).with_callback(observe).build();
-    }
-    let gauges: [(&'static str, &'static str, &'static str, Read); 5] = [
-        ("grid.store.buffered", "{row}", "rows not yet in files", |s| s.buffered_rows),
-        ("grid.store.buffered.size", "By", "size of rows not yet in files", |s| s.buffered_bytes as u64),
-        ("grid.store.files", "{file}", "visible files", |s| s.files as u64),
-        ("grid.store.files.size", "By", "size of visible files", |s| s.file_bytes),
-        ("grid.store.series", "{series}", "series of all tenants", |s| s.series as u64),
-    ];
-    for (name, unit, about, read) in gauges {
-        let figures = figures.clone();
-        let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<u64>| {
-            observer.observe(read(&figures.now()), &[]);
-        };
-        meter.u64_observable_gauge(name).with_unit(unit).with_description(about).with_callback(observe).build();
-    }
-    let engine = Arc::clone(engine);
-    meter
-        .u64_observable_gauge("grid.query.running")
-        .with_unit("{query}")
-        .with_description("queries under way")
-        .with_callback(move |observer| observer.observe(engine.running().len() as u64, &[]))
-        .build();
-    let guard = guard.clone();
-    meter
-        .u64_observable_counter("grid.http.responses")
-        .with_unit("{response}")
-        .with_description("answers by scope of the route and class of status")
-        .with_callback(move |observer| {
-            for ((scope, class), count) in guard.stats().answered.into_iter().filter(|(_, count)| *count > 0) {
-                observer.observe(count, &[KeyValue::new("scope", scope), KeyValue::new("class", class)]);
+/// How often is looked for families that were not there before, such as that of refusals by code.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Declares the families of the page, those of now and those that show up later. The meter holds them from then on.
+pub(crate) async fn measure(meter: Meter, state: ApiState, token: CancellationToken) -> anyhow::Result<()> {
+    let page = Page { state, last: Arc::default() };
+    let mut declared = HashSet::new();
+    loop {
+        for (name, family) in grid_api::route::metrics::now(&page.state).families() {
+            if declared.insert(name) {
+                declare(&meter, &page, name, family);
             }
-        })
-        .build();
-    meter
-        .u64_observable_gauge("process.memory.usage")
-        .with_unit("By")
-        .with_description("resident memory")
-        .with_callback(|observer| {
-            if let Some(bytes) = resident_bytes() {
-                observer.observe(bytes, &[]);
+        }
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+fn declare(meter: &Meter, page: &Page, name: &'static str, family: &Family) {
+    let observe = |suffix: &'static str| {
+        let page = page.clone();
+        move |observer: &dyn AsyncInstrument<f64>| page.observe(name, suffix, observer)
+    };
+    match family.kind {
+        Kind::Counter => {
+            let counter = meter.f64_observable_counter(name.strip_suffix(TOTAL).unwrap_or(name));
+            counter.with_description(family.help).with_callback(observe("")).build();
+        }
+        Kind::Gauge => {
+            meter.f64_observable_gauge(name).with_description(family.help).with_callback(observe("")).build();
+        }
+        // The SDK has no histogram that is read at export. A sum that may fall gets no ending, so these keep the names of classic
+        // histograms.
+        Kind::Histogram => {
+            for suffix in ["_bucket", "_sum", "_count"] {
+                let sum = meter.f64_observable_up_down_counter(format!("{name}{suffix}"));
+                sum.with_description(family.help).with_callback(observe(suffix)).build();
             }
-        })
-        .build();
+        }
+    }
 }
 
 /// What the listeners count, for `/metrics`. They write text, the page wants families, so that each has its HELP once.
@@ -120,22 +102,23 @@ impl grid_api::MetricsSource for Received {
     }
 }
 
+/// The page as it was a moment ago.
 #[derive(Clone)]
-struct Figures {
-    store: Store,
-    last: Arc<Mutex<Option<(Instant, StoreStats)>>>,
+struct Page {
+    state: ApiState,
+    last: Arc<Mutex<Option<(Instant, Exposition)>>>,
 }
 
-impl Figures {
-    fn now(&self) -> StoreStats {
+impl Page {
+    fn observe(&self, name: &str, suffix: &str, observer: &dyn AsyncInstrument<f64>) {
         let mut last = self.last.lock();
-        match &*last {
-            Some((at, stats)) if at.elapsed() < FRESH => stats.clone(),
-            _ => {
-                let stats = self.store.stats();
-                *last = Some((Instant::now(), stats.clone()));
-                stats
-            }
+        if last.as_ref().is_none_or(|(at, _)| at.elapsed() >= FRESH) {
+            *last = Some((Instant::now(), grid_api::route::metrics::now(&self.state)));
+        }
+        let family = last.as_ref().and_then(|(_, page)| page.family(name));
+        for sample in family.iter().flat_map(|f| &f.samples).filter(|s| s.suffix == suffix) {
+            let labels: Vec<_> = sample.labels.iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
+            observer.observe(sample.value, &labels);
         }
     }
 }

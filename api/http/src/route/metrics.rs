@@ -16,10 +16,15 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, description = "Prometheus' text format.", content_type = "text/plain", body = String)))]
 pub(crate) async fn get(State(state): State<ApiState>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], now(&state).finish()).into_response()
+}
+
+/// What `/metrics` shows at this moment.
+pub fn now(state: &ApiState) -> Exposition {
     let mut out = Exposition::new();
-    process(&mut out, &state);
-    store(&mut out, &state);
-    guard(&mut out, &state);
+    process(&mut out, state);
+    store(&mut out, state);
+    guard(&mut out, state);
     for language in Language::ALL {
         state.query_metrics(language).write(language, &mut out);
     }
@@ -27,7 +32,7 @@ pub(crate) async fn get(State(state): State<ApiState>) -> Response {
     for source in &state.metrics {
         source.write(&mut out);
     }
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], out.finish()).into_response()
+    out
 }
 
 fn process(out: &mut Exposition, state: &ApiState) {

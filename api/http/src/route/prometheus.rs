@@ -10,6 +10,7 @@ pub(crate) mod json;
 mod query;
 mod metadata;
 mod status;
+mod targets;
 mod federate;
 mod remote_read;
 mod xor_chunk;
@@ -67,13 +68,17 @@ pub(crate) const ROUTES: &[Documented] = &[
         "Kinds, descriptions and units of metrics.",
         &["metric", "limit", "limit_per_metric"],
     ),
-    get("/prometheus/api/v1/targets", "Targets that are scraped; always empty.", &["state", "scrapePool"]),
+    get(
+        "/prometheus/api/v1/targets",
+        "Targets that are scraped, and those that relabelling dropped.",
+        &["state", "scrapePool"],
+    ),
     get(
         "/prometheus/api/v1/targets/metadata",
         "Metadata by target; always empty.",
         &["match_target", "metric", "limit"],
     ),
-    get("/prometheus/api/v1/scrape_pools", "Groups of targets; always empty.", &[]),
+    get("/prometheus/api/v1/scrape_pools", "The names of groups of targets.", &[]),
     get(
         "/prometheus/api/v1/rules",
         "Rules; always empty.",
@@ -112,9 +117,9 @@ pub(crate) fn routes() -> Routes {
         .post("/prometheus/api/v1/labels", metadata::labels)
         .get("/prometheus/api/v1/label/{name}/values", metadata::label_values)
         .get("/prometheus/api/v1/metadata", metadata::metadata)
-        .get("/prometheus/api/v1/targets", status::targets)
+        .get("/prometheus/api/v1/targets", targets::list)
         .get("/prometheus/api/v1/targets/metadata", metadata::of_targets)
-        .get("/prometheus/api/v1/scrape_pools", status::scrape_pools)
+        .get("/prometheus/api/v1/scrape_pools", targets::pools)
         .get("/prometheus/api/v1/rules", status::rules)
         .get("/prometheus/api/v1/alerts", status::alerts)
         .get("/prometheus/api/v1/alertmanagers", status::alertmanagers)

@@ -132,17 +132,6 @@ pub(crate) async fn alertmanagers(_: Caller, asked: Asked) -> Response {
     empty_lists(&asked, &["activeAlertmanagers", "droppedAlertmanagers"])
 }
 
-/// `scrape_pools`.
-pub(crate) async fn scrape_pools(_: Caller, asked: Asked) -> Response {
-    empty_lists(&asked, &["scrapePools"])
-}
-
-/// `targets`.
-pub(crate) async fn targets(_: Caller, asked: Asked) -> Response {
-    let data = json!({ "activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {} });
-    Success::new().data(&asked, &data)
-}
-
 /// `notifications`.
 pub(crate) async fn notifications(_: Caller, asked: Asked) -> Response {
     Success::new().data(&asked, &[(); 0])
