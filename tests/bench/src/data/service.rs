@@ -7,7 +7,7 @@ use super::wire::{WireSeries, write_request};
 use crate::load::{LANES, Load};
 
 /// Series per request; with several samples of each a load is sent in a fraction of the requests that a scraper would need.
-const BATCH: usize = 500;
+pub(crate) const BATCH: usize = 500;
 /// Upper bounds of the buckets, in seconds.
 const BOUNDS: [&str; 11] = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "+Inf"];
 
@@ -20,6 +20,8 @@ pub(crate) struct Times {
     pub(crate) end_ms: i64,
     /// Samples of a series in one request.
     pub(crate) per_request: usize,
+    /// Where the first request goes: connections of two loads that are sent as one must be equally long, or one runs ahead in time.
+    pub(crate) first_lane: usize,
 }
 
 /// Counters that grow together: the buckets of a histogram, or one counter alone.
@@ -145,7 +147,7 @@ fn load(mut families: Vec<Family>, times: Times, rng: &mut StdRng) -> anyhow::Re
     for first in (0..times.scrapes).step_by(times.per_request) {
         let scrapes = first..(first + times.per_request).min(times.scrapes);
         let mut rows: Vec<(WireSeries, Vec<(i64, f64)>)> = Vec::with_capacity(BATCH + BOUNDS.len() * 2);
-        let (mut lane, last) = (0, families.len() - 1);
+        let (mut lane, last) = (times.first_lane, families.len() - 1);
         for (n, family) in families.iter_mut().enumerate() {
             let own = rows.len();
             rows.extend(family.series.iter().map(|s| (s.clone(), Vec::with_capacity(scrapes.len()))));
@@ -172,7 +174,8 @@ pub(crate) fn nodes(nodes: usize, times: Times, seed: u64) -> anyhow::Result<Loa
     let start = times.end_ms - (times.scrapes as i64 - 1) * times.step_ms;
     let mut load = Load::new();
     for first in (0..times.scrapes).step_by(times.per_request) {
-        for (lane, machine) in machines.iter_mut().enumerate() {
+        let mut lane = 0;
+        for machine in &mut machines {
             let mut rows: Vec<(WireSeries, Vec<(i64, f64)>)> = Vec::new();
             for scrape in first..(first + times.per_request).min(times.scrapes) {
                 let time = start + scrape as i64 * times.step_ms;
@@ -188,6 +191,7 @@ pub(crate) fn nodes(nodes: usize, times: Times, seed: u64) -> anyhow::Result<Loa
             for rows in rows.chunks(BATCH) {
                 load.items += rows.iter().map(|r| r.1.len() as u64).sum::<u64>();
                 load.lanes[lane % LANES].push(write_request(rows.iter().map(|(s, v)| (s, &v[..])))?);
+                lane += 1;
             }
         }
     }
@@ -200,7 +204,7 @@ mod tests {
 
     #[test]
     fn loads_are_as_large_as_they_are_called() {
-        let times = Times { scrapes: 7, step_ms: 10_000, end_ms: 1_700_000_000_000, per_request: 3 };
+        let times = Times { scrapes: 7, step_ms: 10_000, end_ms: 1_700_000_000_000, per_request: 3, first_lane: 0 };
         assert_eq!(service(2, 3, times, 1).unwrap().items, 2 * 3 * 15 * 7);
         assert_eq!(requests(1000, times, 1).unwrap().items, 7000);
         assert_eq!(buckets(4000, times, 1).unwrap().items, 28_000);
