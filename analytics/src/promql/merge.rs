@@ -1,7 +1,8 @@
-//! The node that makes samples series-major: it merges sources that are each sorted by series and time, and yields one chosen series after
-//! the other, each sample once. Of two samples of one series at one time the younger source's wins.
+//! The node that makes samples series-major: it merges sources that are each sorted by series and time, and yields one series after the
+//! other, each sample once. Of two samples of one series at one time the younger source's wins.
 //!
-//! Sources are merged run by run, not row by row: a series that rests in one source only is copied as it is.
+//! Whose rows a source yields is known before they are read, so no column of ids is. Sources are merged run by run, not row by row: a
+//! series that rests in one source only is copied as it is.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use arrow::array::{
     Array as _, ArrayRef, AsArray as _, Float64Array, Int64Array, MutableArrayData, RecordBatch, UInt32Array,
     make_array,
 };
-use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimestampNanosecondType, UInt64Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimestampNanosecondType};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -21,22 +22,31 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::{StreamExt as _, stream};
 use grid_model::TimeRange;
-use grid_model::table::samples::{HISTOGRAM, SERIES_ID, START_TIME, TIME, VALUE};
-
-use crate::table::series_exec::ById;
+use grid_model::table::samples::{HISTOGRAM, START_TIME, TIME, VALUE};
 
 /// The series, by rank among those chosen.
 pub(super) const RANK: &str = "rank";
 /// Rows of a batch, about: a series is never cut.
 const ROWS: usize = 32 * 1024;
 
-/// See the module. Each source has one partition with the columns of [`input_columns`], sorted by rank and time; later ones are younger.
+/// Rows of one series, next to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Which series.
+    pub rank: u32,
+    /// How many.
+    pub rows: u32,
+}
+
+/// A source: one partition with the columns of [`input_columns`], and whose rows these are; ranks ascend, times within them.
+type Input = (Arc<dyn ExecutionPlan>, Arc<[Run]>);
+
+/// See the module. Later inputs are younger.
 #[derive(Debug, Clone)]
 pub(super) struct SeriesMajorExec {
     inputs: Vec<Arc<dyn ExecutionPlan>>,
-    ranks: Arc<ById<u32>>,
-    /// Ranks from, and before which.
-    within: (u32, u32),
+    /// For each input.
+    runs: Vec<Arc<[Run]>>,
     /// Only samples of these times: runs are cut, no row is filtered.
     range: TimeRange,
     schema: SchemaRef,
@@ -44,22 +54,17 @@ pub(super) struct SeriesMajorExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
-/// The columns of a source, in order: series, time, value, start time and histogram if wanted.
+/// The columns of a source, in order: time, value, start time and histogram if wanted.
 pub(super) fn input_columns(starts: bool, histograms: bool) -> Vec<&'static str> {
-    let mut columns = vec![SERIES_ID, TIME, VALUE];
+    let mut columns = vec![TIME, VALUE];
     columns.extend(starts.then_some(START_TIME));
     columns.extend(histograms.then_some(HISTOGRAM));
     columns
 }
 
 impl SeriesMajorExec {
-    pub(super) fn new(
-        inputs: Vec<Arc<dyn ExecutionPlan>>,
-        ranks: Arc<ById<u32>>,
-        within: (u32, u32),
-        range: TimeRange,
-    ) -> Result<Self> {
-        let Some(first) = inputs.first() else { return internal_err!("no source to merge") };
+    pub(super) fn new(inputs: Vec<Input>, range: TimeRange) -> Result<Self> {
+        let Some((first, _)) = inputs.first() else { return internal_err!("no source to merge") };
         let below = first.schema();
         let mut fields = vec![
             Field::new(RANK, DataType::UInt32, false),
@@ -79,14 +84,16 @@ impl SeriesMajorExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
+        let (inputs, runs) = inputs.into_iter().unzip();
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { inputs, ranks, within, range, schema, properties: Arc::new(properties), metrics })
+        Ok(Self { inputs, runs, range, schema, properties: Arc::new(properties), metrics })
     }
 }
 
 impl DisplayAs for SeriesMajorExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GridSeriesMajorExec: sources={}, series={}", self.inputs.len(), self.within.1 - self.within.0)
+        let rows: u64 = self.runs.iter().flat_map(|runs| runs.iter()).map(|run| u64::from(run.rows)).sum();
+        write!(f, "GridSeriesMajorExec: sources={}, rows={rows}", self.inputs.len())
     }
 }
 
@@ -120,7 +127,10 @@ impl ExecutionPlan for SeriesMajorExec {
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(children, Arc::clone(&self.ranks), self.within, self.range)?))
+        if children.len() != self.runs.len() {
+            return internal_err!("GridSeriesMajorExec has {} sources", self.runs.len());
+        }
+        Ok(Arc::new(Self::new(children.into_iter().zip(self.runs.iter().cloned()).collect(), self.range)?))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -130,17 +140,15 @@ impl ExecutionPlan for SeriesMajorExec {
         let sources = self
             .inputs
             .iter()
-            .map(|input| Ok(Source::new(input.execute(0, Arc::clone(&context))?)))
+            .zip(&self.runs)
+            .map(|(input, runs)| Ok(Source::new(input.execute(0, Arc::clone(&context))?, Arc::clone(runs))))
             .collect::<Result<Vec<_>>>()?;
         let rows = MetricBuilder::new(&self.metrics).counter("samples", partition);
         let merge = Merge {
             sources,
-            ranks: Arc::clone(&self.ranks),
-            within: self.within,
             range: self.range,
             out: Out::new(&self.schema),
             schema: Arc::clone(&self.schema),
-            started: false,
             rows,
         };
         let batches =
@@ -159,16 +167,15 @@ impl ExecutionPlan for SeriesMajorExec {
 /// One source and where it is read.
 struct Source {
     stream: SendableRecordBatchStream,
-    batch: Option<Batch>,
+    runs: Arc<[Run]>,
+    /// The run that is read next.
+    next: usize,
+    batch: Option<Arc<Batch>>,
     at: usize,
-    /// Rank of the row at `at`.
-    rank: Option<u32>,
 }
 
 /// A batch with its columns at hand.
-#[derive(Clone)]
 struct Batch {
-    ids: arrow::buffer::ScalarBuffer<u64>,
     times: arrow::buffer::ScalarBuffer<i64>,
     values: Float64Array,
     starts: Option<arrow::array::TimestampNanosecondArray>,
@@ -182,7 +189,6 @@ impl Batch {
         };
         let wrong = || internal_datafusion_err!("samples with a column of another type");
         Ok(Self {
-            ids: column(SERIES_ID)?.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?.values().clone(),
             times: column(TIME)?.as_primitive_opt::<TimestampNanosecondType>().ok_or_else(wrong)?.values().clone(),
             values: column(VALUE)?.as_primitive_opt::<Float64Type>().ok_or_else(wrong)?.clone(),
             starts: batch
@@ -194,104 +200,75 @@ impl Batch {
     }
 }
 
+/// Rows of a batch.
+type Rows = (Arc<Batch>, usize, usize);
+
 impl Source {
-    fn new(stream: SendableRecordBatchStream) -> Self {
-        Self { stream, batch: None, at: 0, rank: None }
+    fn new(stream: SendableRecordBatchStream, runs: Arc<[Run]>) -> Self {
+        Self { stream, runs, next: 0, batch: None, at: 0 }
     }
 
-    /// Goes to the next row of a chosen series.
-    async fn seek(&mut self, ranks: &ById<u32>, within: (u32, u32)) -> Result<()> {
-        loop {
-            let Some(batch) = &self.batch else {
-                match self.stream.next().await {
-                    None => {
-                        self.rank = None;
-                        return Ok(());
-                    }
-                    Some(next) => {
-                        let next = next?;
-                        if next.num_rows() > 0 {
-                            self.batch = Some(Batch::of(&next)?);
-                            self.at = 0;
-                        }
-                    }
+    /// The series at which it stands.
+    fn rank(&self) -> Option<u32> {
+        self.runs.get(self.next).map(|run| run.rank)
+    }
+
+    /// Takes all rows of that series, and goes on to the next.
+    async fn take(&mut self, out: &mut Vec<Rows>) -> Result<()> {
+        let Some(run) = self.runs.get(self.next) else { return Ok(()) };
+        let mut left = run.rows as usize;
+        while left > 0 {
+            let batch = match &self.batch {
+                Some(batch) if self.at < batch.times.len() => batch,
+                _ => {
+                    let Some(next) = self.stream.next().await else {
+                        return internal_err!("a source ended {left} rows before its time");
+                    };
+                    self.at = 0;
+                    self.batch.insert(Arc::new(Batch::of(&next?)?))
                 }
-                continue;
             };
-            while let Some(id) = batch.ids.get(self.at) {
-                if let Some(rank) = ranks.get(id).filter(|r| (within.0..within.1).contains(*r)) {
-                    self.rank = Some(*rank);
-                    return Ok(());
-                }
-                self.at = run_end(&batch.ids, self.at);
+            let end = batch.times.len().min(self.at + left);
+            left -= end - self.at;
+            if end > self.at {
+                out.push((Arc::clone(batch), self.at, end));
             }
-            self.batch = None;
-        }
-    }
-
-    /// Takes all rows of the series at which it stands, and goes on to the next.
-    async fn take(
-        &mut self,
-        ranks: &ById<u32>,
-        within: (u32, u32),
-        out: &mut Vec<(Batch, usize, usize)>,
-    ) -> Result<()> {
-        let Some(rank) = self.rank else { return Ok(()) };
-        while self.rank == Some(rank) {
-            let Some(batch) = &self.batch else { break };
-            let end = run_end(&batch.ids, self.at);
-            out.push((batch.clone(), self.at, end));
             self.at = end;
-            self.seek(ranks, within).await?;
         }
+        self.next += 1;
         Ok(())
     }
 }
 
-/// One past the last row of the run that begins at `start`: doubling steps, then halving.
-fn run_end(ids: &[u64], start: usize) -> usize {
-    let id = ids[start];
-    let (mut low, mut step) = (start, 1);
-    while low + step < ids.len() && ids[low + step] == id {
-        low += step;
-        step *= 2;
-    }
-    let high = (low + step).min(ids.len());
-    low + 1 + ids[low + 1..high].partition_point(|other| *other == id)
-}
-
 struct Merge {
     sources: Vec<Source>,
-    ranks: Arc<ById<u32>>,
-    within: (u32, u32),
     range: TimeRange,
     out: Out,
     schema: SchemaRef,
-    started: bool,
     rows: Count,
 }
 
 impl Merge {
     async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        if !self.started {
-            for source in &mut self.sources {
-                source.seek(&self.ranks, self.within).await?;
-            }
-            self.started = true;
-        }
+        let mut rows = Vec::new();
         while self.out.ranks.len() < ROWS {
-            let Some(rank) = self.sources.iter().filter_map(|s| s.rank).min() else { break };
-            let mut runs = Vec::new();
-            for source in self.sources.iter_mut().filter(|s| s.rank == Some(rank)) {
-                source.take(&self.ranks, self.within, &mut runs).await?;
+            let Some(rank) = self.sources.iter().filter_map(Source::rank).min() else { break };
+            for source in self.sources.iter_mut().filter(|s| s.rank() == Some(rank)) {
+                source.take(&mut rows).await?;
             }
-            for (batch, start, end) in &mut runs {
+            for (batch, start, end) in &mut rows {
                 let times = &batch.times[*start..*end];
-                *end = *start + times.partition_point(|t| *t < self.range.end.0);
-                *start += times.partition_point(|t| *t < self.range.start.0);
+                // Mostly all rows are of the range.
+                if times.last().is_some_and(|t| *t >= self.range.end.0) {
+                    *end = *start + times.partition_point(|t| *t < self.range.end.0);
+                }
+                if times.first().is_some_and(|t| *t < self.range.start.0) {
+                    *start += times.partition_point(|t| *t < self.range.start.0);
+                }
             }
-            runs.retain(|(_, start, end)| start < end);
-            self.out.series(rank, runs);
+            rows.retain(|(_, start, end)| start < end);
+            self.out.series(rank, &mut rows);
+            rows.clear();
         }
         if self.out.ranks.is_empty() {
             return Ok(None);
@@ -325,36 +302,34 @@ impl Out {
         }
     }
 
-    /// Adds all rows of a series; runs of younger sources come later.
-    fn series(&mut self, rank: u32, mut runs: Vec<(Batch, usize, usize)>) {
-        let apart =
-            |runs: &[(Batch, usize, usize)]| runs.windows(2).all(|w| w[0].0.times[w[0].2 - 1] < w[1].0.times[w[1].1]);
-        if !apart(&runs) {
+    /// Adds all rows of a series; those of younger sources come later.
+    fn series(&mut self, rank: u32, rows: &mut [Rows]) {
+        let apart = |rows: &[Rows]| rows.windows(2).all(|w| w[0].0.times[w[0].2 - 1] < w[1].0.times[w[1].1]);
+        if !apart(rows) {
             // By time they may still be: a file of late samples is younger and lies before.
-            let mut sorted = runs.clone();
+            let mut sorted = rows.to_vec();
             sorted.sort_by_key(|(batch, start, _)| batch.times[*start]);
-            if apart(&sorted) {
-                runs = sorted;
-            } else {
-                return self.interleaved(rank, &runs);
+            if !apart(&sorted) {
+                return self.interleaved(rank, rows);
             }
+            rows.clone_from_slice(&sorted);
         }
-        for (batch, start, end) in runs {
-            self.copy(rank, &batch, start, end);
+        for (batch, start, end) in rows {
+            self.copy(rank, batch, *start, *end);
         }
     }
 
     /// Row by row: sources overlap.
-    fn interleaved(&mut self, rank: u32, runs: &[(Batch, usize, usize)]) {
+    fn interleaved(&mut self, rank: u32, parts: &[Rows]) {
         let mut rows: Vec<(i64, usize, usize)> = Vec::new();
-        for (n, (batch, start, end)) in runs.iter().enumerate() {
+        for (n, (batch, start, end)) in parts.iter().enumerate() {
             rows.extend((*start..*end).map(|row| (batch.times[row], n, row)));
         }
         rows.sort_unstable();
         for (i, (time, n, row)) in rows.iter().enumerate() {
             // The last of equal times is of the youngest source.
             if rows.get(i + 1).is_none_or(|next| next.0 != *time) {
-                self.copy(rank, &runs[*n].0, *row, *row + 1);
+                self.copy(rank, &parts[*n].0, *row, *row + 1);
             }
         }
     }
@@ -419,18 +394,5 @@ impl Out {
             columns.push(make_array(out.freeze()));
         }
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_end_where_the_id_changes() {
-        let ids = [1, 1, 1, 2, 3, 3, 3, 3, 3, 3, 3];
-        for (start, end) in [(0, 3), (1, 3), (2, 3), (3, 4), (4, 11), (10, 11)] {
-            assert_eq!(run_end(&ids, start), end);
-        }
     }
 }
