@@ -92,8 +92,7 @@ impl Chosen {
 
     /// Rank of each id.
     pub(super) fn ranks(&self) -> &ById<u32> {
-        self.ranks
-            .get_or_init(|| self.series.iter().enumerate().map(|(rank, (id, _))| (id.0, rank as u32)).collect())
+        self.ranks.get_or_init(|| self.series.iter().enumerate().map(|(rank, (id, _))| (id.0, rank as u32)).collect())
     }
 
     /// The id of a rank.

@@ -8,14 +8,13 @@ use arrow::compute::interleave;
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType, UInt64Type};
 use datafusion::catalog::Session;
 use datafusion::common::Result;
-use datafusion::physical_plan::ExecutionPlan;
 use grid_model::table::samples::{self, HISTOGRAM, SERIES_ID, TIME};
 use grid_model::{Table, TimeRange, Timestamp};
 use grid_promql::samples::Leaf;
 
 use super::choose::Chosen;
 use super::locate::Candidate;
-use super::merge::{Run, SeriesMajorExec, input_columns};
+use super::merge::{Input, Run, input_columns};
 use crate::limits::BATCH_ROWS;
 use crate::table::Source;
 use crate::table::files::{conform, memory};
@@ -29,8 +28,17 @@ const SERIES_PER_PART_MIN: usize = 64;
 pub(super) struct LeafScan {
     /// Its series.
     pub chosen: Arc<Chosen>,
-    /// Plans that can run side by side, each over some of the series, in order.
-    pub parts: Vec<Arc<dyn ExecutionPlan>>,
+    /// What can be read side by side, each some of the series, in order.
+    pub parts: Vec<Part>,
+}
+
+/// Some series of a selector.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// Where their samples rest, older writes first.
+    pub inputs: Vec<Input>,
+    /// Only samples of these times.
+    pub range: TimeRange,
 }
 
 /// What of a sample is wanted beside its value.
@@ -87,27 +95,22 @@ pub(super) async fn scan(source: &Arc<Source>, state: &dyn Session, leaf: &Leaf,
             let own = rest.take_below(within.1);
             if !own.is_empty() {
                 let plan = source.read_sample_file(state, &file.file, &at, file.access(&own))?;
-                inputs.push((plan, own.runs.into()));
+                inputs.push(Input { plan, runs: own.runs.into() });
             }
         }
         let (buffered, runs) = rows.batches(within, &read)?;
         if !buffered.is_empty() {
-            inputs.push((memory(buffered, Arc::clone(&read), 1)?, runs.into()));
+            inputs.push(Input { plan: memory(buffered, Arc::clone(&read), 1)?, runs: runs.into() });
         }
         if !inputs.is_empty() {
-            scan.parts.push(Arc::new(SeriesMajorExec::new(inputs, range)?));
+            scan.parts.push(Part { inputs, range });
         }
     }
     Ok(scan)
 }
 
 /// The files that may hold chosen series, oldest write first.
-async fn candidates(
-    source: &Source,
-    state: &dyn Session,
-    chosen: &Chosen,
-    range: TimeRange,
-) -> Result<Vec<Candidate>> {
+async fn candidates(source: &Source, state: &dyn Session, chosen: &Chosen, range: TimeRange) -> Result<Vec<Candidate>> {
     let all = source.snapshot.files(Table::Samples);
     let mut found = Vec::new();
     for file in prune::files(Table::Samples, all, range, None, samples::file_schema())? {
@@ -164,8 +167,12 @@ impl<'a> BufferRows<'a> {
             placed[*at] = (time, n, row);
             *at += 1;
         }
-        let mut this =
-            Self { batches, rows: Vec::with_capacity(placed.len()), ends: Vec::with_capacity(chosen.series.len()), histograms };
+        let mut this = Self {
+            batches,
+            rows: Vec::with_capacity(placed.len()),
+            ends: Vec::with_capacity(chosen.series.len()),
+            histograms,
+        };
         let mut from = 0;
         for until in starts {
             let own = &mut placed[from..until];

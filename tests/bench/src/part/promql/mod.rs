@@ -11,9 +11,9 @@ use anyhow::{Context as _, ensure};
 
 use self::ask::{Call, Timed, ask, same};
 use crate::context::Context;
-use crate::data::{closed_end_ms, node};
 use crate::data::service::{self, Times};
 use crate::data::wire::SNAPPY_HEADERS;
+use crate::data::{closed_end_ms, node};
 use crate::load::{LANES, Load, send};
 use crate::report::{Section, count, ratio};
 use crate::system::{Kind, System};
