@@ -29,6 +29,7 @@ use crate::runtime::QueryRuntime;
 use crate::session::Sessions;
 use crate::table::Source;
 use crate::table::metric::MetricCache;
+use crate::table::series_rows::SeriesRowsCache;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -105,6 +106,7 @@ pub(crate) struct Shared {
     turns: Arc<Semaphore>,
     pub registry: Arc<Registry>,
     metrics: Arc<MetricCache>,
+    series_rows: Arc<SeriesRowsCache>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -123,6 +125,7 @@ impl Engine {
             turns: Arc::new(Semaphore::new(limits.concurrent.max(1))),
             registry: Arc::new(Registry::new(limits.slow)),
             metrics: Arc::new(MetricCache::default()),
+            series_rows: Arc::new(SeriesRowsCache::default()),
             store,
             limits,
             sessions,
@@ -233,6 +236,7 @@ impl Shared {
             range: scope.range,
             url: self.sessions.url.clone(),
             metrics: Arc::clone(&self.metrics),
+            series_rows: Arc::clone(&self.series_rows),
             registry: Arc::clone(&self.registry),
             facts: OnceCell::new(),
         })

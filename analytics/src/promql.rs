@@ -1,10 +1,11 @@
 //! PromQL over the store: a query of one tenant, evaluated over scans that DataFusion runs.
 //!
-//! Reading order follows a query: [`Engine::promql`] (turn, deadline, memory) -> `plan` (each selector a scan of chosen series, pinned to
-//! one snapshot) -> `exec` (scans on their threads, the evaluator on its own; `grid-promql` does the thinking) -> `reader` (batches back
+//! Reading order follows a query: [`Engine::promql`] (turn, deadline, memory) -> `plan` (each selector a scan of the rows of chosen series, pinned
+//! to one snapshot) -> `exec` (scans on their threads, the evaluator on its own; `grid-promql` does the thinking) -> `reader` (batches back
 //! to series). `node` and `function` are the same as a table of SQL, [`metadata`] is which series, labels and metrics there are.
 
 mod choose;
+mod locate;
 mod plan;
 mod merge;
 mod reader;

@@ -14,6 +14,7 @@ pub(crate) mod prune;
 pub(crate) mod scan_exec;
 pub(crate) mod dedup_exec;
 pub(crate) mod series_exec;
+pub(crate) mod series_rows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,7 @@ use tokio::sync::OnceCell;
 use crate::registry::Registry;
 use metric::MetricCache;
 use series::MetricFacts;
+use series_rows::SeriesRowsCache;
 
 /// What the tables of one query read from.
 pub(crate) struct Source {
@@ -40,6 +42,8 @@ pub(crate) struct Source {
     pub url: ObjectStoreUrl,
     /// Label columns of metrics, shared by all queries.
     pub metrics: Arc<MetricCache>,
+    /// Where in files the rows of series are, shared by all queries.
+    pub series_rows: Arc<SeriesRowsCache>,
     /// Running and slow queries.
     pub registry: Arc<Registry>,
     /// What clients said about metrics; read at first need.

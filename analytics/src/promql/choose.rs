@@ -1,6 +1,8 @@
 //! Which series a selector means, decided on labels alone, before any sample is read.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use grid_model::SeriesId;
 use grid_model::labels::METRIC_NAME;
@@ -14,16 +16,14 @@ use crate::table::series_exec::ById;
 /// The series of a selector, ranked in the order in which files hold them: by metric, then by id.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
-    /// Rank of each id.
-    pub ranks: ById<u32>,
     /// Ids and labels by rank.
     pub series: Vec<(SeriesId, Labels)>,
     /// The metrics with the rank of their first series, ascending.
     pub metrics: Vec<(String, u32)>,
-    /// How many series the metrics have in all.
-    pub of: usize,
     /// Ranks of series whose labels another one has too (OTLP tells series apart by more than labels).
     pub alike: Vec<u32>,
+    /// Rank of each id, made when first asked for.
+    ranks: OnceLock<ById<u32>>,
 }
 
 /// The metrics whose names satisfy the matchers of the name.
@@ -65,13 +65,10 @@ impl Chosen {
         let mut chosen = Self::default();
         chosen.series.reserve(found.iter().map(|f| f.1.len()).sum());
         for (metric, mut list) in found {
-            chosen.of += index.count_of(&metric);
             chosen.metrics.push((metric, chosen.series.len() as u32));
             list.sort_unstable_by_key(|(id, _)| *id);
             chosen.series.extend(list);
         }
-        chosen.ranks.reserve(chosen.series.len());
-        chosen.ranks.extend(chosen.series.iter().enumerate().map(|(rank, (id, _))| (id.0, rank as u32)));
         if more_than_labels {
             chosen.find_alike();
         }
@@ -93,10 +90,30 @@ impl Chosen {
         self.series.is_empty()
     }
 
-    /// The metrics of ranks `from..to`.
-    pub(super) fn metrics_of(&self, from: u32, to: u32) -> &[(String, u32)] {
-        let first = self.metrics.partition_point(|(_, start)| *start <= from).saturating_sub(1);
-        let last = self.metrics.partition_point(|(_, start)| *start < to);
-        &self.metrics[first..last]
+    /// Rank of each id.
+    pub(super) fn ranks(&self) -> &ById<u32> {
+        self.ranks.get_or_init(|| self.series.iter().enumerate().map(|(rank, (id, _))| (id.0, rank as u32)).collect())
+    }
+
+    /// The id of a rank.
+    pub(super) fn id_at(&self, rank: u32) -> Option<u64> {
+        self.series.get(rank as usize).map(|(id, _)| id.0)
+    }
+
+    /// Which metrics lie between two names, both inclusive; all without bounds.
+    pub(super) fn metrics_between(&self, bounds: Option<(&[u8], &[u8])>) -> Range<usize> {
+        let Some((low, high)) = bounds else { return 0..self.metrics.len() };
+        let first = self.metrics.partition_point(|(name, _)| name.as_bytes() < low);
+        first..self.metrics.partition_point(|(name, _)| name.as_bytes() <= high).max(first)
+    }
+
+    /// The rank of a series if it is one of some metrics.
+    pub(super) fn rank_among(&self, metrics: Range<usize>, id: u64) -> Option<u32> {
+        metrics.into_iter().find_map(|metric| {
+            let start = self.metrics.get(metric)?.1;
+            let end = self.metrics.get(metric + 1).map_or(self.series.len(), |next| next.1 as usize);
+            let of = self.series.get(start as usize..end)?;
+            of.binary_search_by_key(&id, |(id, _)| id.0).ok().map(|at| start + at as u32)
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Running a query: its scans on the engine's threads, the evaluator on one that may block.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use datafusion::catalog::Session;
@@ -20,8 +20,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::merge::{Input, Merge};
 use super::metadata::Selection;
-use super::plan::{LeafScan, Wanted, scan};
+use super::plan::{LeafScan, Part, Wanted, scan};
 use super::reader::{LeafRead, Leaves};
 use super::{PromqlAnswer, PromqlError, PromqlRequest};
 use crate::catalog::TenantCatalog;
@@ -30,7 +31,12 @@ use crate::error::QueryError;
 use crate::registry::{QueryHandle, QueryState, Watch};
 use crate::table::Source;
 
-/// Batches of one part that wait for the evaluator.
+/// Whether the evaluator is to go on, or why not.
+const GO_ON: u8 = 0;
+const CANCELLED: u8 = 1;
+const LATE: u8 = 2;
+
+/// Batches of one source that wait for the evaluator.
 const BATCHES_WAITING: usize = 2;
 
 /// Ends the query when nobody waits for its answer any more.
@@ -150,22 +156,28 @@ impl Planned {
     ) -> Result<PromqlAnswer, PromqlError> {
         let scans = self.scans.iter().map(|scan| start(scan, context, token, deadline));
         let leaves = Arc::new(Leaves(scans.collect()));
-        let (query, plan, read, late) =
-            (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves), token.clone());
+        let (query, plan, read) = (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves));
+        let (stop, ending) = (Arc::new(AtomicU8::new(GO_ON)), token.clone());
+        let stopped = Arc::clone(&stop);
+        // Asked for each series, so it is one look at memory.
+        let watch = tokio::spawn(async move {
+            let why = tokio::select! {
+                () = ending.cancelled() => CANCELLED,
+                () = tokio::time::sleep_until(deadline) => LATE,
+            };
+            stop.store(why, Ordering::Relaxed);
+        });
         let evaluated = tokio::task::spawn_blocking(move || {
-            let interrupt = || {
-                if late.is_cancelled() {
-                    Err(grid_promql::Error::Cancelled)
-                } else if Instant::now() >= deadline {
-                    Err(grid_promql::Error::Timeout)
-                } else {
-                    Ok(())
-                }
+            let interrupt = || match stopped.load(Ordering::Relaxed) {
+                GO_ON => Ok(()),
+                LATE => Err(grid_promql::Error::Timeout),
+                _ => Err(grid_promql::Error::Cancelled),
             };
             query::run(&query.text, &query.expr, &plan, &query.options, read.as_ref(), &interrupt)
         });
         let ended = || PromqlError::Engine(QueryError::Internal("the evaluator ended unexpectedly".into()));
         let answer = evaluated.await.map_err(|_| ended()).and_then(|answer| Ok(answer?));
+        watch.abort();
         // Scans that nobody reads any more end.
         let answer = answer.inspect_err(|_| token.cancel())?;
         let (samples_read, samples_peak) = leaves.samples();
@@ -242,12 +254,15 @@ async fn read_raw(
 
 /// Starts the scans of a selector; they wait until the evaluator reads them.
 fn start(scan: &LeafScan, context: &Arc<TaskContext>, token: &CancellationToken, deadline: Instant) -> LeafRead {
-    let mut parts = Vec::with_capacity(scan.parts.len());
-    for plan in &scan.parts {
-        let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
-        tokio::spawn(pump(Arc::clone(plan), Arc::clone(context), sender, token.clone(), deadline));
-        parts.push(receiver);
-    }
+    let part = |part: &Part| {
+        let source = |input: &Input| {
+            let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+            tokio::spawn(pump(Arc::clone(&input.plan), Arc::clone(context), sender, token.clone(), deadline));
+            (receiver, Arc::clone(&input.runs))
+        };
+        Merge::new(part.inputs.iter().map(source), part.range)
+    };
+    let parts = scan.parts.iter().map(part).collect();
     LeafRead { chosen: Arc::clone(&scan.chosen), parts: Mutex::new(parts), samples: AtomicU64::new(0) }
 }
 

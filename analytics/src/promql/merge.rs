@@ -1,436 +1,220 @@
-//! The node that makes samples series-major: it merges sources that are each sorted by series and time, and yields one chosen series after
-//! the other, each sample once. Of two samples of one series at one time the younger source's wins.
+//! Series out of sources: each source yields rows sorted by series and time, whose rows they are is known before they are read. Of two
+//! samples of one series at one time the younger source's wins.
 //!
 //! Sources are merged run by run, not row by row: a series that rests in one source only is copied as it is.
 
-use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, Float64Array, Int64Array, MutableArrayData, RecordBatch, UInt32Array,
-    make_array,
-};
-use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimestampNanosecondType, UInt64Type};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_datafusion_err, internal_err};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::{StreamExt as _, stream};
+use arrow::array::{Array as _, AsArray as _, Float64Array, RecordBatch, StructArray, TimestampNanosecondArray};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{Float64Type, TimestampNanosecondType};
+use datafusion::physical_plan::ExecutionPlan;
 use grid_model::TimeRange;
-use grid_model::table::samples::{HISTOGRAM, SERIES_ID, START_TIME, TIME, VALUE};
+use grid_model::table::samples::{HISTOGRAM, START_TIME, TIME, VALUE, read_histogram};
+use grid_promql::Error;
+use grid_promql::histogram::FloatHistogram;
+use grid_promql::samples::Samples;
+use tokio::sync::mpsc;
 
-use crate::table::series_exec::ById;
-
-/// The series, by rank among those chosen.
-pub(super) const RANK: &str = "rank";
-/// Rows of a batch, about: a series is never cut.
-const ROWS: usize = 32 * 1024;
-
-/// See the module. Each source has one partition with the columns of [`input_columns`], sorted by rank and time; later ones are younger.
-#[derive(Debug, Clone)]
-pub(super) struct SeriesMajorExec {
-    inputs: Vec<Arc<dyn ExecutionPlan>>,
-    ranks: Arc<ById<u32>>,
-    /// Ranks from, and before which.
-    within: (u32, u32),
-    /// Only samples of these times: runs are cut, no row is filtered.
-    range: TimeRange,
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
+/// Rows of one series, next to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Which of the chosen series.
+    pub rank: u32,
+    /// How many.
+    pub rows: u32,
 }
 
-/// The columns of a source, in order: series, time, value, start time and histogram if wanted.
+/// A stock scan of one partition with the columns of [`input_columns`], and whose rows these are; ranks ascend, times within them.
+#[derive(Debug, Clone)]
+pub(super) struct Input {
+    pub plan: Arc<dyn ExecutionPlan>,
+    pub runs: Arc<[Run]>,
+}
+
+/// The batches of an input, as its scan yields them.
+pub(super) type Batches = mpsc::Receiver<Result<RecordBatch, Error>>;
+
+/// The columns of a source, in order: time, value, start time and histogram if wanted.
 pub(super) fn input_columns(starts: bool, histograms: bool) -> Vec<&'static str> {
-    let mut columns = vec![SERIES_ID, TIME, VALUE];
+    let mut columns = vec![TIME, VALUE];
     columns.extend(starts.then_some(START_TIME));
     columns.extend(histograms.then_some(HISTOGRAM));
     columns
 }
 
-impl SeriesMajorExec {
-    pub(super) fn new(
-        inputs: Vec<Arc<dyn ExecutionPlan>>,
-        ranks: Arc<ById<u32>>,
-        within: (u32, u32),
-        range: TimeRange,
-    ) -> Result<Self> {
-        let Some(first) = inputs.first() else { return internal_err!("no source to merge") };
-        let below = first.schema();
-        let mut fields = vec![
-            Field::new(RANK, DataType::UInt32, false),
-            Field::new(TIME, DataType::Int64, false),
-            Field::new(VALUE, DataType::Float64, true),
-        ];
-        if below.index_of(START_TIME).is_ok() {
-            fields.push(Field::new(START_TIME, DataType::Int64, false));
-        }
-        if let Ok(histogram) = below.field_with_name(HISTOGRAM) {
-            fields.push(histogram.clone());
-        }
-        let schema = Arc::new(Schema::new(fields));
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
-        let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { inputs, ranks, within, range, schema, properties: Arc::new(properties), metrics })
-    }
-}
-
-impl DisplayAs for SeriesMajorExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GridSeriesMajorExec: sources={}, series={}", self.inputs.len(), self.within.1 - self.within.0)
-    }
-}
-
-impl ExecutionPlan for SeriesMajorExec {
-    fn name(&self) -> &str {
-        "GridSeriesMajorExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    #[allow(deprecated)]
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition; self.inputs.len()]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false; self.inputs.len()]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.inputs.iter().collect()
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(children, Arc::clone(&self.ranks), self.within, self.range)?))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        if partition != 0 {
-            return internal_err!("GridSeriesMajorExec has one partition");
-        }
-        let sources = self
-            .inputs
-            .iter()
-            .map(|input| Ok(Source::new(input.execute(0, Arc::clone(&context))?)))
-            .collect::<Result<Vec<_>>>()?;
-        let rows = MetricBuilder::new(&self.metrics).counter("samples", partition);
-        let merge = Merge {
-            sources,
-            ranks: Arc::clone(&self.ranks),
-            within: self.within,
-            range: self.range,
-            out: Out::new(&self.schema),
-            schema: Arc::clone(&self.schema),
-            started: false,
-            rows,
-        };
-        let batches =
-            stream::try_unfold(
-                merge,
-                |mut merge| async move { Ok(merge.next_batch().await?.map(|batch| (batch, merge))) },
-            );
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches)))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-}
-
 /// One source and where it is read.
 struct Source {
-    stream: SendableRecordBatchStream,
-    batch: Option<Batch>,
+    batches: Batches,
+    runs: Arc<[Run]>,
+    /// The run that is read next.
+    next: usize,
+    batch: Option<Arc<Batch>>,
     at: usize,
-    /// Rank of the row at `at`.
-    rank: Option<u32>,
 }
 
 /// A batch with its columns at hand.
-#[derive(Clone)]
 struct Batch {
-    ids: arrow::buffer::ScalarBuffer<u64>,
-    times: arrow::buffer::ScalarBuffer<i64>,
+    times: ScalarBuffer<i64>,
     values: Float64Array,
-    starts: Option<arrow::array::TimestampNanosecondArray>,
-    histograms: Option<ArrayRef>,
+    starts: Option<TimestampNanosecondArray>,
+    /// `None` if no row has one.
+    histograms: Option<StructArray>,
 }
 
+/// Rows of a batch.
+type Rows = (Arc<Batch>, usize, usize);
+
 impl Batch {
-    fn of(batch: &RecordBatch) -> Result<Self> {
+    fn of(batch: &RecordBatch) -> Result<Self, Error> {
         let column = |name: &str| {
-            batch.column_by_name(name).ok_or_else(|| internal_datafusion_err!("samples without the column {name}"))
+            batch.column_by_name(name).ok_or_else(|| Error::Storage(format!("a scan without the column {name}")))
         };
-        let wrong = || internal_datafusion_err!("samples with a column of another type");
+        let wrong = || Error::Storage("a scan with a column of another type".to_owned());
         Ok(Self {
-            ids: column(SERIES_ID)?.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?.values().clone(),
             times: column(TIME)?.as_primitive_opt::<TimestampNanosecondType>().ok_or_else(wrong)?.values().clone(),
             values: column(VALUE)?.as_primitive_opt::<Float64Type>().ok_or_else(wrong)?.clone(),
             starts: batch
                 .column_by_name(START_TIME)
                 .map(|c| c.as_primitive_opt::<TimestampNanosecondType>().cloned().ok_or_else(wrong))
-                .transpose()?,
-            histograms: batch.column_by_name(HISTOGRAM).cloned(),
+                .transpose()?
+                .filter(|starts| starts.null_count() < starts.len()),
+            histograms: batch
+                .column_by_name(HISTOGRAM)
+                .map(|c| c.as_struct_opt().cloned().ok_or_else(wrong))
+                .transpose()?
+                .filter(|h| h.null_count() < h.len()),
         })
+    }
+
+    fn copy(&self, start: usize, end: usize, samples: &mut Samples) {
+        if self.histograms.is_none() && self.values.null_count() == 0 && self.starts.is_none() {
+            samples.times.extend(self.times[start..end].iter().map(|t| millis(*t)));
+            samples.values.extend_from_slice(&self.values.values()[start..end]);
+            if !samples.starts.is_empty() {
+                samples.starts.resize(samples.times.len(), 0);
+            }
+            return;
+        }
+        for row in start..end {
+            let time = millis(self.times[row]);
+            let started = self.starts.as_ref().filter(|s| s.is_valid(row)).map_or(0, |s| millis(s.value(row)));
+            match self.histograms.as_ref().and_then(|h| read_histogram(h, row)) {
+                Some(histogram) => {
+                    if let Some(histogram) = FloatHistogram::from_model(&histogram) {
+                        samples.push_histogram(time, started, Arc::new(histogram));
+                    }
+                }
+                None if self.values.is_valid(row) => samples.push_started(time, started, self.values.value(row)),
+                None => {}
+            }
+        }
     }
 }
 
+fn millis(ns: i64) -> i64 {
+    ns.div_euclid(1_000_000)
+}
+
 impl Source {
-    fn new(stream: SendableRecordBatchStream) -> Self {
-        Self { stream, batch: None, at: 0, rank: None }
+    /// The series at which it stands.
+    fn rank(&self) -> Option<u32> {
+        self.runs.get(self.next).map(|run| run.rank)
     }
 
-    /// Goes to the next row of a chosen series.
-    async fn seek(&mut self, ranks: &ById<u32>, within: (u32, u32)) -> Result<()> {
-        loop {
-            let Some(batch) = &self.batch else {
-                match self.stream.next().await {
-                    None => {
-                        self.rank = None;
-                        return Ok(());
-                    }
-                    Some(next) => {
-                        let next = next?;
-                        if next.num_rows() > 0 {
-                            self.batch = Some(Batch::of(&next)?);
-                            self.at = 0;
-                        }
-                    }
+    /// Takes all rows of that series, and goes on to the next.
+    fn take(&mut self, out: &mut Vec<Rows>) -> Result<(), Error> {
+        let Some(run) = self.runs.get(self.next) else { return Ok(()) };
+        let mut left = run.rows as usize;
+        while left > 0 {
+            let batch = match &self.batch {
+                Some(batch) if self.at < batch.times.len() => batch,
+                _ => {
+                    let Some(next) = self.batches.blocking_recv() else {
+                        return Err(Error::Storage(format!("a scan ended {left} rows before its time")));
+                    };
+                    self.at = 0;
+                    self.batch.insert(Arc::new(Batch::of(&next?)?))
                 }
-                continue;
             };
-            while let Some(id) = batch.ids.get(self.at) {
-                if let Some(rank) = ranks.get(id).filter(|r| (within.0..within.1).contains(*r)) {
-                    self.rank = Some(*rank);
-                    return Ok(());
-                }
-                self.at = run_end(&batch.ids, self.at);
+            let end = batch.times.len().min(self.at + left);
+            left -= end - self.at;
+            if end > self.at {
+                out.push((Arc::clone(batch), self.at, end));
             }
-            self.batch = None;
-        }
-    }
-
-    /// Takes all rows of the series at which it stands, and goes on to the next.
-    async fn take(
-        &mut self,
-        ranks: &ById<u32>,
-        within: (u32, u32),
-        out: &mut Vec<(Batch, usize, usize)>,
-    ) -> Result<()> {
-        let Some(rank) = self.rank else { return Ok(()) };
-        while self.rank == Some(rank) {
-            let Some(batch) = &self.batch else { break };
-            let end = run_end(&batch.ids, self.at);
-            out.push((batch.clone(), self.at, end));
             self.at = end;
-            self.seek(ranks, within).await?;
         }
+        self.next += 1;
         Ok(())
     }
 }
 
-/// One past the last row of the run that begins at `start`: doubling steps, then halving.
-fn run_end(ids: &[u64], start: usize) -> usize {
-    let id = ids[start];
-    let (mut low, mut step) = (start, 1);
-    while low + step < ids.len() && ids[low + step] == id {
-        low += step;
-        step *= 2;
-    }
-    let high = (low + step).min(ids.len());
-    low + 1 + ids[low + 1..high].partition_point(|other| *other == id)
-}
-
-struct Merge {
+/// Sources as one; later ones are younger.
+pub(super) struct Merge {
     sources: Vec<Source>,
-    ranks: Arc<ById<u32>>,
-    within: (u32, u32),
+    /// Only samples of these times.
     range: TimeRange,
-    out: Out,
-    schema: SchemaRef,
-    started: bool,
-    rows: Count,
+    /// Rows of the series that is being read.
+    rows: Vec<Rows>,
 }
 
 impl Merge {
-    async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        if !self.started {
-            for source in &mut self.sources {
-                source.seek(&self.ranks, self.within).await?;
-            }
-            self.started = true;
+    pub(super) fn new(sources: impl IntoIterator<Item = (Batches, Arc<[Run]>)>, range: TimeRange) -> Self {
+        let source = |(batches, runs)| Source { batches, runs, next: 0, batch: None, at: 0 };
+        Self { sources: sources.into_iter().map(source).collect(), range, rows: Vec::new() }
+    }
+
+    /// Adds all samples of the next series to `samples`; answers its rank. Must not be called where threads may not block.
+    pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<u32>, Error> {
+        let Some(rank) = self.sources.iter().filter_map(Source::rank).min() else { return Ok(None) };
+        let mut rows = std::mem::take(&mut self.rows);
+        for source in self.sources.iter_mut().filter(|s| s.rank() == Some(rank)) {
+            source.take(&mut rows)?;
         }
-        while self.out.ranks.len() < ROWS {
-            let Some(rank) = self.sources.iter().filter_map(|s| s.rank).min() else { break };
-            let mut runs = Vec::new();
-            for source in self.sources.iter_mut().filter(|s| s.rank == Some(rank)) {
-                source.take(&self.ranks, self.within, &mut runs).await?;
-            }
-            for (batch, start, end) in &mut runs {
-                let times = &batch.times[*start..*end];
+        for (batch, start, end) in &mut rows {
+            let times = &batch.times[*start..*end];
+            // Mostly all rows are of the range.
+            if times.last().is_some_and(|t| *t >= self.range.end.0) {
                 *end = *start + times.partition_point(|t| *t < self.range.end.0);
+            }
+            if times.first().is_some_and(|t| *t < self.range.start.0) {
                 *start += times.partition_point(|t| *t < self.range.start.0);
             }
-            runs.retain(|(_, start, end)| start < end);
-            self.out.series(rank, runs);
         }
-        if self.out.ranks.is_empty() {
-            return Ok(None);
-        }
-        let batch = self.out.finish(&self.schema)?;
-        self.rows.add(batch.num_rows());
-        Ok(Some(batch))
-    }
-}
-
-/// Rows to come.
-struct Out {
-    ranks: Vec<u32>,
-    times: Vec<i64>,
-    values: Vec<f64>,
-    valid: Vec<bool>,
-    starts: Option<Vec<i64>>,
-    /// Where each row's histogram is; empty while there is none.
-    histograms: Option<Vec<(ArrayRef, usize, usize)>>,
-}
-
-impl Out {
-    fn new(schema: &Schema) -> Self {
-        Self {
-            ranks: Vec::with_capacity(ROWS),
-            times: Vec::with_capacity(ROWS),
-            values: Vec::with_capacity(ROWS),
-            valid: Vec::new(),
-            starts: schema.index_of(START_TIME).is_ok().then(Vec::new),
-            histograms: schema.index_of(HISTOGRAM).is_ok().then(Vec::new),
-        }
-    }
-
-    /// Adds all rows of a series; runs of younger sources come later.
-    fn series(&mut self, rank: u32, mut runs: Vec<(Batch, usize, usize)>) {
-        let apart =
-            |runs: &[(Batch, usize, usize)]| runs.windows(2).all(|w| w[0].0.times[w[0].2 - 1] < w[1].0.times[w[1].1]);
-        if !apart(&runs) {
-            // By time they may still be: a file of late samples is younger and lies before.
-            let mut sorted = runs.clone();
+        rows.retain(|(_, start, end)| start < end);
+        let apart = |rows: &[Rows]| rows.windows(2).all(|w| w[0].0.times[w[0].2 - 1] < w[1].0.times[w[1].1]);
+        let in_order = apart(&rows) || {
+            // A file of late samples is younger and lies before.
+            let mut sorted = rows.clone();
             sorted.sort_by_key(|(batch, start, _)| batch.times[*start]);
-            if apart(&sorted) {
-                runs = sorted;
-            } else {
-                return self.interleaved(rank, &runs);
+            let apart = apart(&sorted);
+            if apart {
+                rows = sorted;
             }
+            apart
+        };
+        if in_order {
+            rows.iter().for_each(|(batch, start, end)| batch.copy(*start, *end, samples));
+        } else {
+            interleave(&rows, samples);
         }
-        for (batch, start, end) in runs {
-            self.copy(rank, &batch, start, end);
-        }
-    }
-
-    /// Row by row: sources overlap.
-    fn interleaved(&mut self, rank: u32, runs: &[(Batch, usize, usize)]) {
-        let mut rows: Vec<(i64, usize, usize)> = Vec::new();
-        for (n, (batch, start, end)) in runs.iter().enumerate() {
-            rows.extend((*start..*end).map(|row| (batch.times[row], n, row)));
-        }
-        rows.sort_unstable();
-        for (i, (time, n, row)) in rows.iter().enumerate() {
-            // The last of equal times is of the youngest source.
-            if rows.get(i + 1).is_none_or(|next| next.0 != *time) {
-                self.copy(rank, &runs[*n].0, *row, *row + 1);
-            }
-        }
-    }
-
-    fn copy(&mut self, rank: u32, batch: &Batch, start: usize, end: usize) {
-        let before = self.ranks.len();
-        self.ranks.resize(before + end - start, rank);
-        self.times.extend_from_slice(&batch.times[start..end]);
-        self.values.extend_from_slice(&batch.values.values()[start..end]);
-        if batch.values.null_count() > 0 {
-            self.valid.resize(before, true);
-            self.valid.extend((start..end).map(|row| batch.values.is_valid(row)));
-        } else if !self.valid.is_empty() {
-            self.valid.resize(before + end - start, true);
-        }
-        if let Some(starts) = &mut self.starts {
-            let start_of = |row: usize| match &batch.starts {
-                Some(all) if all.is_valid(row) => all.value(row),
-                _ => 0,
-            };
-            starts.extend((start..end).map(start_of));
-        }
-        if let (Some(out), Some(histograms)) = (&mut self.histograms, &batch.histograms) {
-            match out.last_mut() {
-                Some((last, _, until)) if Arc::ptr_eq(last, histograms) && *until == start => *until = end,
-                _ => out.push((Arc::clone(histograms), start, end)),
-            }
-        }
-    }
-
-    fn finish(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
-        let rows = self.ranks.len();
-        let valid = std::mem::take(&mut self.valid);
-        let nulls = (!valid.is_empty()).then(|| valid.into());
-        let take = |all: &mut Vec<i64>| std::mem::replace(all, Vec::with_capacity(ROWS));
-        let ranks = std::mem::replace(&mut self.ranks, Vec::with_capacity(ROWS));
-        let values = std::mem::replace(&mut self.values, Vec::with_capacity(ROWS));
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt32Array::from(ranks)),
-            Arc::new(Int64Array::from(take(&mut self.times))),
-            Arc::new(Float64Array::try_new(values.into(), nulls)?),
-        ];
-        if let Some(starts) = &mut self.starts {
-            columns.push(Arc::new(Int64Array::from(take(starts))));
-        }
-        if let Some(histograms) = &mut self.histograms {
-            let parts = std::mem::take(histograms);
-            let mut arrays: Vec<&ArrayRef> = Vec::new();
-            let mut places = Vec::with_capacity(parts.len());
-            for (array, start, end) in &parts {
-                let at = arrays.iter().rposition(|a| Arc::ptr_eq(a, array)).unwrap_or_else(|| {
-                    arrays.push(array);
-                    arrays.len() - 1
-                });
-                places.push((at, *start, *end));
-            }
-            let data: Vec<_> = arrays.iter().map(|a| a.to_data()).collect();
-            let mut out = MutableArrayData::new(data.iter().collect(), true, rows);
-            for (at, start, end) in places {
-                out.try_extend(at, start, end)?;
-            }
-            columns.push(make_array(out.freeze()));
-        }
-        Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+        rows.clear();
+        self.rows = rows;
+        Ok(Some(rank))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_end_where_the_id_changes() {
-        let ids = [1, 1, 1, 2, 3, 3, 3, 3, 3, 3, 3];
-        for (start, end) in [(0, 3), (1, 3), (2, 3), (3, 4), (4, 11), (10, 11)] {
-            assert_eq!(run_end(&ids, start), end);
+/// Row by row: sources overlap.
+fn interleave(parts: &[Rows], samples: &mut Samples) {
+    let mut rows: Vec<(i64, usize, usize)> = Vec::new();
+    for (n, (batch, start, end)) in parts.iter().enumerate() {
+        rows.extend((*start..*end).map(|row| (batch.times[row], n, row)));
+    }
+    rows.sort_unstable();
+    for (i, (time, n, row)) in rows.iter().enumerate() {
+        // The last of equal times is of the youngest source.
+        if rows.get(i + 1).is_none_or(|next| next.0 != *time) {
+            parts[*n].0.copy(*row, *row + 1, samples);
         }
     }
 }

@@ -83,7 +83,7 @@ impl ExecutionPlan for PromqlExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.planned.scans.iter().flat_map(|scan| &scan.parts).collect()
+        self.planned.scans.iter().flat_map(|scan| &scan.parts).flat_map(|part| &part.inputs).map(|i| &i.plan).collect()
     }
 
     fn apply_expressions(
@@ -98,9 +98,9 @@ impl ExecutionPlan for PromqlExec {
             return internal_err!("GridPromqlExec has {} children", self.children().len());
         }
         let mut planned = self.planned.clone();
-        let mut children = children.into_iter();
-        for scan in &mut planned.scans {
-            scan.parts = children.by_ref().take(scan.parts.len()).collect();
+        let inputs = planned.scans.iter_mut().flat_map(|scan| &mut scan.parts).flat_map(|part| &mut part.inputs);
+        for (input, plan) in inputs.zip(children) {
+            input.plan = plan;
         }
         Ok(Arc::new(Self::new(planned, self.deadline)))
     }

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
 use datafusion::datasource::physical_plan::FileGroup;
+use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal, in_list};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, conjunction};
@@ -181,17 +182,17 @@ impl Source {
 }
 
 impl Source {
-    /// The given columns of one file, sorted as it rests: by metric, series and time. Values are restored.
+    /// The given columns of some rows of one file, sorted as it rests: by metric, series and time. Values are restored.
     pub(crate) fn read_sample_file(
         &self,
         state: &dyn Session,
         file: &FileEntry,
         columns: &[usize],
-        options: ReadOptions,
+        access: ParquetAccessPlan,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let reader = Reader { source: self, state, choice: None, key_predicate: None };
-        let part = self.partitioned(Table::Samples, &samples::file_schema(), file, false);
-        reader.read(vec![FileGroup::new(vec![part])], columns, options)
+        let part = self.partitioned(Table::Samples, &samples::file_schema(), file, false).with_extension(access);
+        reader.read(vec![FileGroup::new(vec![part])], columns, ReadOptions::default())
     }
 }
 

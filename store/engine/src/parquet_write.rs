@@ -19,6 +19,8 @@ use crate::decimals::{self, Mantissas};
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Rows of a page: what a point lookup decodes at least.
 const PAGE_ROWS: usize = 8 * 1024;
+/// Encoded bytes of a page of compacted samples.
+const PAGE_BYTES: usize = 16 * 1024;
 
 /// Encoded bytes of a row group: one of very long rows ends early, because the writer holds a row group in memory.
 const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -220,8 +222,12 @@ fn properties(
                 b = measured(b, samples::TIME, smallest(first, samples::TIME, time)?);
                 // Long runs want a dictionary, short ones are copied.
                 b = measured(b, samples::SERIES_ID, smallest(first, samples::SERIES_ID, [None, Some(copies)])?);
-                // A page of a sorted column with few values is tiny; its header is not.
+                // A page of a sorted column with few values is tiny; its header is not. So pages of all rows, but of columns that
+                // take room: who wants one series must not unpack a hundred.
                 b = b.set_data_page_row_count_limit(ROW_GROUP_ROWS);
+                for name in [samples::VALUE, samples::MANTISSA] {
+                    b = b.set_column_data_page_size_limit(column(name), PAGE_BYTES);
+                }
             }
         }
         Table::Series => {

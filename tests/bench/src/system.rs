@@ -83,10 +83,29 @@ pub(crate) struct System {
     pub(crate) kind: Kind,
     /// Where remote write goes.
     pub(crate) write_url: String,
+    /// Where Prometheus' API is, without `/api/v1`.
+    pub(crate) promql_url: String,
     base: String,
     running: Running,
-    folder: TempDir,
+    folder: Folder,
     client: reqwest::Client,
+}
+
+/// Where a server keeps its data.
+enum Folder {
+    /// Gone with the server.
+    Passing(TempDir),
+    /// Stays for the next run.
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Passing(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
 }
 
 impl System {
@@ -97,15 +116,22 @@ impl System {
 
     /// Starts a server; `env` is for Grid alone.
     pub(crate) async fn start_with(kind: Kind, env: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let folder = TempDir::new()?;
+        Self::start_at(kind, env, Folder::Passing(TempDir::new()?)).await
+    }
+
+    /// Starts a server on a folder that stays.
+    pub(crate) async fn start_in(kind: Kind, folder: PathBuf) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        Self::start_at(kind, &[], Folder::Kept(folder)).await
+    }
+
+    async fn start_at(kind: Kind, env: &[(&str, &str)], folder: Folder) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(SETTLE_WITHIN).no_proxy().build()?;
         if kind == Kind::Grid {
             let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             let options = Options { data_dir: Some(folder.path().join("data")), env, ..Options::default() };
             let grid = Grid::start_with(options).await?;
-            let base = grid.http.clone();
-            let write_url = format!("{base}/api/v1/write");
-            return Ok(Self { kind, write_url, base, running: Running::Grid(Box::new(grid)), folder, client });
+            return Ok(Self::of_grid(grid, folder, client));
         }
         let port = peers::free_port()?;
         let base = format!("http://127.0.0.1:{port}");
@@ -120,25 +146,33 @@ impl System {
                 .arg(format!("--storage.tsdb.path={}", data.display()))
                 .arg(format!("--web.listen-address=127.0.0.1:{port}"))
                 .arg("--web.enable-remote-write-receiver")
-                .arg("--web.enable-admin-api");
+                .arg("--web.enable-admin-api")
+                .arg("--query.max-samples=1000000000");
             format!("{base}/-/ready")
         } else {
             command
                 .arg(format!("-storageDataPath={}", data.display()))
-                .arg(format!("-httpListenAddr=127.0.0.1:{port}"));
+                .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
+                .arg("-search.maxUniqueTimeseries=10000000")
+                .arg("-search.maxQueryDuration=5m");
             format!("{base}/health")
         };
         let peer = Peer::start(&mut command, &folder.path().join("log"))?;
         peers::until_ready(&client, &ready, READY_WITHIN).await?;
-        Ok(Self { kind, write_url: format!("{base}/api/v1/write"), base, running: Running::Peer(peer), folder, client })
+        let (write_url, promql_url) = (format!("{base}/api/v1/write"), base.clone());
+        Ok(Self { kind, write_url, promql_url, base, running: Running::Peer(peer), folder, client })
     }
 
     /// A Grid that was started otherwise, with the folder whose `data` is its data directory.
     pub(crate) fn of(grid: Grid, folder: TempDir) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(SETTLE_WITHIN).no_proxy().build()?;
+        Ok(Self::of_grid(grid, Folder::Passing(folder), client))
+    }
+
+    fn of_grid(grid: Grid, folder: Folder, client: reqwest::Client) -> Self {
         let base = grid.http.clone();
-        let write_url = format!("{base}/api/v1/write");
-        Ok(Self { kind: Kind::Grid, write_url, base, running: Running::Grid(Box::new(grid)), folder, client })
+        let (write_url, promql_url) = (format!("{base}/api/v1/write"), format!("{base}/prometheus"));
+        Self { kind: Kind::Grid, write_url, promql_url, base, running: Running::Grid(Box::new(grid)), folder, client }
     }
 
     /// The server as the harness of the suites sees it.
@@ -185,6 +219,39 @@ impl System {
             self.admin("flush").await?;
         }
         Ok(())
+    }
+
+    /// Waits until what was sent rests as it will be read for the rest of its life, and the server does nothing any more.
+    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        match self.kind {
+            Kind::Grid => self.compact().await?,
+            Kind::Prometheus => {}
+            Kind::Victoria => {
+                let url = format!("{}/internal/force_flush", self.base);
+                self.client.get(url).send().await?.error_for_status()?;
+            }
+        }
+        let idle = async {
+            loop {
+                let before = self.cpu_seconds()?;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                if self.cpu_seconds()? - before < 0.1 {
+                    return anyhow::Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(SETTLE_WITHIN, idle).await.context("wait until the server is idle")?
+    }
+
+    /// An answer of Prometheus' API as text, without what the server remembers of former answers.
+    pub(crate) async fn prometheus(&self, path: &str, form: &[(&str, &str)]) -> anyhow::Result<String> {
+        let url = format!("{}/api/v1/{path}", self.promql_url);
+        let nocache = [("nocache", "1")];
+        let form: Vec<_> = form.iter().chain(nocache.iter().filter(|_| self.kind == Kind::Victoria)).collect();
+        let answer = self.client.get(url).query(&form).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "{} answered {status} to {form:?}: {text}", self.kind.name());
+        Ok(text)
     }
 
     /// Has Grid do a round of maintenance, however long it takes.

@@ -163,6 +163,16 @@ impl Group {
     }
 
     fn add(&mut self, points: &Points, op: AggregateOp) {
+        if let (Floats::Sum(sums), false) = (&mut self.floats, points.has_histograms()) {
+            let slots = sums.iter_mut().zip(&mut self.seen);
+            for ((value, present), (sum, seen)) in points.values.iter().zip(&points.present).zip(slots) {
+                if *present {
+                    sum.add(*value);
+                    seen.float = true;
+                }
+            }
+            return;
+        }
         for (step, point) in points.iter() {
             match point {
                 Point::Float(v) => {

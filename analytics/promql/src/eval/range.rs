@@ -215,8 +215,8 @@ pub(super) fn stream<'a>(
         .into_iter()
         .map(|input| {
             let params = Arc::clone(&params);
-            let raw = Raw::default();
-            Box::new(OverRange { context, function, over, params, grid, input, raw }) as Box<dyn Stream + 'a>
+            let (raw, sliding) = (Raw::default(), rate::Sliding::default());
+            Box::new(OverRange { context, function, over, params, grid, input, raw, sliding }) as Box<dyn Stream + 'a>
         })
         .collect();
     match function {
@@ -233,6 +233,7 @@ struct OverRange<'a> {
     grid: Grid,
     input: Box<dyn RawStream + 'a>,
     raw: Raw,
+    sliding: rate::Sliding,
 }
 
 impl Stream for OverRange<'_> {
@@ -257,7 +258,7 @@ impl Stream for OverRange<'_> {
 }
 
 impl OverRange<'_> {
-    fn slide(&self) -> Result<Points, Error> {
+    fn slide(&mut self) -> Result<Points, Error> {
         let (pin, range, extended) = reach(self.over);
         let samples = &self.raw.samples;
         let caller = Caller {
@@ -268,6 +269,20 @@ impl OverRange<'_> {
             range,
             labels: &self.raw.labels,
         };
+        let is_rate = matches!(self.function, Function::Rate | Function::Increase);
+        let plain = samples.histograms.is_empty() && samples.starts.is_empty() && extended.is_none();
+        if plain && (is_rate || self.function == Function::Delta) {
+            let grid = self.grid;
+            let window = |step| {
+                let until = pin.time(grid.time(step));
+                (until.saturating_sub(range), until)
+            };
+            let points = self.sliding.points(self.function, range, samples, grid.len(), window);
+            if is_rate && !points.is_empty() {
+                rate::check_name(&caller, true);
+            }
+            return Ok(points);
+        }
         let mut points = Points::empty(self.grid.len());
         let lookback = self.context.options.lookback;
         let (before, behind) = match extended {
@@ -309,7 +324,7 @@ impl OverRange<'_> {
                 Some(Out::Histogram(h)) => points.set_histogram(step, h),
             }
         }
-        if matches!(self.function, Function::Rate | Function::Increase) && points.present.contains(&true) {
+        if is_rate && !points.is_empty() {
             rate::check_name(&caller, !samples.values.is_empty());
         }
         Ok(points)
@@ -318,13 +333,13 @@ impl OverRange<'_> {
 
 /// From which sample to before which.
 #[derive(Debug, Default, Clone, Copy)]
-struct Bounds {
-    low: usize,
-    high: usize,
+pub(super) struct Bounds {
+    pub low: usize,
+    pub high: usize,
 }
 
 impl Bounds {
-    fn advance(&mut self, times: &[i64], after: i64, until: i64) {
+    pub(super) fn advance(&mut self, times: &[i64], after: i64, until: i64) {
         while times.get(self.low).is_some_and(|t| *t <= after) {
             self.low += 1;
         }

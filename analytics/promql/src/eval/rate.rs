@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use grid_promql_syntax::function::Function;
 
-use super::range::{Caller, Out, Window};
+use super::range::{Bounds, Caller, Out, Window};
 use crate::histogram::{FloatHistogram, ResetHint};
+use crate::points::Points;
+use crate::samples::Samples;
 
 /// How much longer than the mean distance of samples the way to an end of the range may be for the series to be taken as going on
 /// until there.
@@ -57,6 +59,128 @@ impl Caller<'_> {
         let start = *starts.first()?;
         let known = self.context.options.start_timestamps && start != 0;
         (known && start > window.after && start < times[0]).then_some(start)
+    }
+}
+
+/// How the samples of a window lie in it, in seconds.
+#[derive(Debug, Clone, Copy)]
+struct Sampled {
+    /// From the first to the last.
+    sampled: f64,
+    /// How far before the first the series is taken to have begun.
+    to_start: f64,
+    /// How far after the last it is taken to go on.
+    to_end: f64,
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+impl Sampled {
+    /// `zero_at`: when the counter is known to have been zero. There are two samples, or one and that.
+    fn of(times: &[i64], zero_at: Option<i64>, (after, until): (i64, i64)) -> Self {
+        let (first, last) = (zero_at.unwrap_or(times[0]), times[times.len() - 1]);
+        let distances = times.len() - 1;
+        let between = if distances == 0 { 0.0 } else { seconds(last - times[0]) / distances as f64 };
+        let near = between * EXTRAPOLATION;
+        let reach = |way: f64| if way >= near { between / 2.0 } else { way };
+        Self {
+            sampled: seconds(last - first),
+            to_start: reach(seconds(first - after)),
+            to_end: reach(seconds(until - last)),
+        }
+    }
+
+    /// A counter cannot have been below zero.
+    fn to_start_of_counter(self, by: f64, first: f64) -> f64 {
+        if by > 0.0 && first >= 0.0 { self.to_start.min(self.sampled * (first / by)) } else { self.to_start }
+    }
+
+    /// By what a change between samples becomes one of the whole window; per second of `per` milliseconds for a rate.
+    fn factor(self, to_start: f64, per: Option<i64>) -> f64 {
+        let factor = (self.sampled + to_start + self.to_end) / self.sampled;
+        per.map_or(factor, |range| factor / seconds(range))
+    }
+}
+
+/// `rate`, `increase` and `delta` of numbers without start times, all steps of a series at once. Series of one target have the same
+/// times, and so the same windows: they are worked out once for all of them.
+#[derive(Debug, Default)]
+pub(super) struct Sliding {
+    times: Vec<i64>,
+    windows: Vec<Slid>,
+    /// Samples that are less than the one before them.
+    resets: Vec<usize>,
+}
+
+/// The window of one step: samples from `low` to before `high`, two at least.
+#[derive(Debug, Clone, Copy)]
+struct Slid {
+    step: usize,
+    low: usize,
+    high: usize,
+    sampled: Sampled,
+    /// Unless the counter was near zero.
+    factor: f64,
+}
+
+impl Sliding {
+    /// `window`: the open and the closed end of a step's range, in milliseconds.
+    pub(super) fn points(
+        &mut self,
+        function: Function,
+        range: i64,
+        samples: &Samples,
+        steps: usize,
+        window: impl Fn(usize) -> (i64, i64),
+    ) -> Points {
+        let per = if function == Function::Rate { Some(range) } else { None };
+        let (times, values) = (samples.times.as_slice(), samples.values.as_slice());
+        if self.times != times {
+            self.times.clear();
+            self.times.extend_from_slice(times);
+            self.windows.clear();
+            let mut bounds = Bounds::default();
+            for step in 0..steps {
+                let (after, until) = window(step);
+                bounds.advance(times, after, until);
+                let (low, high) = (bounds.low, bounds.high);
+                if high - low >= 2 {
+                    let sampled = Sampled::of(&times[low..high], None, (after, until));
+                    let factor = sampled.factor(sampled.to_start, per);
+                    self.windows.push(Slid { step, low, high, sampled, factor });
+                }
+            }
+        }
+        let is_counter = function != Function::Delta;
+        self.resets.clear();
+        if is_counter {
+            self.resets.extend((1..values.len()).filter(|i| values[*i] < values[*i - 1]));
+        }
+        let mut points = Points::empty(steps);
+        let mut reset = 0;
+        for slid in &self.windows {
+            let first = values[slid.low];
+            let mut by = values[slid.high - 1] - first;
+            if !self.resets.is_empty() {
+                while self.resets.get(reset).is_some_and(|i| *i <= slid.low) {
+                    reset += 1;
+                }
+                for i in self.resets[reset..].iter().take_while(|i| **i < slid.high) {
+                    by += values[*i - 1];
+                }
+            }
+            // What counted to twice of what it grew by was not zero within the reach of an extrapolation.
+            let factor = if !is_counter || first >= 2.0 * by {
+                slid.factor
+            } else {
+                slid.sampled.factor(slid.sampled.to_start_of_counter(by, first), per)
+            };
+            points.values[slid.step] = by * factor;
+            points.present[slid.step] = true;
+        }
+        points
     }
 }
 
@@ -114,34 +238,14 @@ pub(super) fn extrapolated(caller: &Caller<'_>, window: &Window<'_>) -> Option<O
         Change::Histogram { by, first: count }
     };
 
-    let seconds = |ms: i64| ms as f64 / 1000.0;
-    let (first_time, last_time) = (zero_at.unwrap_or(times[0]), times[times.len() - 1]);
-    let sampled = seconds(last_time - first_time);
-    let (distances, measured) = (times.len() - 1, seconds(last_time - times[0]));
-    let between = if distances == 0 { 0.0 } else { measured / distances as f64 };
-    let near = between * EXTRAPOLATION;
-    let mut to_start = seconds(first_time - window.after);
-    if to_start >= near {
-        to_start = between / 2.0;
-    }
-    if is_counter {
-        // A counter cannot have been below zero.
-        let (by, first) = match &change {
-            Change::Float { by, first } => (*by, *first),
-            Change::Histogram { by, first } => (by.count, *first),
-        };
-        if by > 0.0 && first >= 0.0 {
-            to_start = to_start.min(sampled * (first / by));
-        }
-    }
-    let mut to_end = seconds(window.until - last_time);
-    if to_end >= near {
-        to_end = between / 2.0;
-    }
-    let mut factor = (sampled + to_start + to_end) / sampled;
-    if caller.function == Function::Rate {
-        factor /= seconds(caller.range);
-    }
+    let span = Sampled::of(times, zero_at, (window.after, window.until));
+    let per = if caller.function == Function::Rate { Some(caller.range) } else { None };
+    let (by, first) = match &change {
+        Change::Float { by, first } => (*by, *first),
+        Change::Histogram { by, first } => (by.count, *first),
+    };
+    let to_start = if is_counter { span.to_start_of_counter(by, first) } else { span.to_start };
+    let factor = span.factor(to_start, per);
     Some(match change {
         Change::Float { by, .. } => Out::Float(by * factor),
         Change::Histogram { mut by, .. } => {

@@ -3,6 +3,7 @@
 pub(crate) mod wire;
 pub(crate) mod node;
 pub(crate) mod containers;
+pub(crate) mod service;
 pub(crate) mod lines;
 pub(crate) mod spans;
 pub(crate) mod bills;

@@ -445,10 +445,12 @@ impl Node {
             ("node_timex_sync_status", 1.0),
             ("node_timex_tick_seconds", 0.01),
             ("node_os_version", 12.0),
-            ("node_uname_info", 1.0),
         ] {
             self.add(name, &[], Shape::Constant(value));
         }
+        let host = format!("host-{}", self.instance.replace(['.', ':'], "-"));
+        let info = [("nodename", host.as_str()), ("release", "6.12.0-amd64"), ("sysname", "Linux")];
+        self.add("node_uname_info", &info, Shape::Constant(1.0));
         for (name, minutes) in [("node_load1", 1.0), ("node_load5", 5.0), ("node_load15", 15.0)] {
             self.add(name, &[], Shape::Load(minutes));
         }

@@ -7,6 +7,7 @@ mod spans;
 mod bills;
 mod size;
 mod queries;
+mod promql;
 mod start;
 mod memory;
 mod files;
@@ -17,8 +18,21 @@ use crate::context::Context;
 use crate::report::Section;
 
 /// The parts, in the order in which they run.
-pub(crate) const NAMES: [&str; 10] =
-    ["ingest", "series", "logs", "spans", "bills", "size", "queries", "start", "memory", "files"];
+pub(crate) const NAMES: [&str; 13] = [
+    "ingest",
+    "series",
+    "logs",
+    "spans",
+    "bills",
+    "size",
+    "queries",
+    "promql",
+    "promql_wide",
+    "promql_million",
+    "start",
+    "memory",
+    "files",
+];
 
 /// Measures one part.
 pub(crate) async fn run(name: &str, context: &Context) -> anyhow::Result<Section> {
@@ -30,6 +44,9 @@ pub(crate) async fn run(name: &str, context: &Context) -> anyhow::Result<Section
         "bills" => Box::pin(bills::run(context)).await,
         "size" => Box::pin(size::run(context)).await,
         "queries" => Box::pin(queries::run(context)).await,
+        "promql" => Box::pin(promql::twelve(context)).await,
+        "promql_wide" => Box::pin(promql::wide(context)).await,
+        "promql_million" => Box::pin(promql::million(context)).await,
         "start" => Box::pin(start::run(context)).await,
         "memory" => Box::pin(memory::run(context)).await,
         "files" => Box::pin(files::run(context)).await,

@@ -1,0 +1,219 @@
+//! Which rows of a file hold the chosen series: footers say which row groups can, the list of their series says which rows do.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::catalog::Session;
+use datafusion::common::{Result, internal_err};
+use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
+use grid_model::TimeRange;
+use grid_model::table::samples::{HISTOGRAM, METRIC, TIME};
+use grid_store::FileEntry;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
+
+use super::choose::Chosen;
+use super::merge::Run;
+use crate::table::Source;
+
+/// A file with the row groups that may hold chosen series.
+pub(super) struct Candidate {
+    pub file: Arc<FileEntry>,
+    metadata: Arc<ParquetMetaData>,
+    groups: Vec<Group>,
+    /// Whether any of the groups holds histograms.
+    pub histograms: bool,
+}
+
+struct Group {
+    index: usize,
+    /// Which of the chosen metrics it may hold.
+    metrics: Range<usize>,
+}
+
+/// Rows of a file: those of one series after those of another.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Located {
+    /// Row group and rows of it, ascending, apart from each other.
+    rows: Vec<(usize, Range<u32>)>,
+    /// What these rows are, in their order.
+    pub runs: Vec<Run>,
+}
+
+/// Positions of columns in a file.
+struct Columns {
+    metric: Option<usize>,
+    time: Option<usize>,
+    /// Any column within the histogram tells: all are null where it is.
+    histogram: Option<usize>,
+}
+
+impl Candidate {
+    /// Reads the footer of a file; `None` if nothing in it can be of the chosen series and times.
+    pub(super) async fn of(
+        source: &Source,
+        state: &dyn Session,
+        file: Arc<FileEntry>,
+        chosen: &Chosen,
+        range: TimeRange,
+    ) -> Result<Option<Self>> {
+        let metadata = source.file_metadata(state, &file).await?;
+        let schema = metadata.file_metadata().schema_descr();
+        let (mut columns, mut at) = (Columns { metric: None, time: None, histogram: None }, 0..);
+        for (column, i) in schema.columns().iter().zip(&mut at) {
+            match column.path().parts() {
+                [name] if name == METRIC => columns.metric = Some(i),
+                [name] if name == TIME => columns.time = Some(i),
+                [name, kind] if name == HISTOGRAM && kind == "kind" => columns.histogram = Some(i),
+                _ => {}
+            }
+        }
+        let mut this = Self { file, metadata: Arc::clone(&metadata), groups: Vec::new(), histograms: false };
+        for (index, group) in metadata.row_groups().iter().enumerate() {
+            let metrics = chosen.metrics_between(bounds_of_metric(group, columns.metric));
+            if metrics.is_empty() || !may_be_within(group, columns.time, range) {
+                continue;
+            }
+            let nulls = columns.histogram.and_then(|i| group.column(i).statistics()?.null_count_opt());
+            this.histograms |= columns.histogram.is_some() && nulls != u64::try_from(group.num_rows()).ok();
+            this.groups.push(Group { index, metrics });
+        }
+        Ok((!this.groups.is_empty()).then_some(this))
+    }
+
+    /// The rows of the chosen series.
+    pub(super) async fn locate(&self, source: &Source, state: &dyn Session, chosen: &Chosen) -> Result<Located> {
+        let groups: Vec<usize> = self.groups.iter().map(|g| g.index).collect();
+        let all = source.series_rows(state, &self.file, &self.metadata, &groups).await?;
+        let mut found = Located::default();
+        for (group, series) in self.groups.iter().zip(all) {
+            let mut start = 0;
+            // Mostly the next chosen series is what comes next.
+            let mut expected = None;
+            for (id, end) in series.ids.iter().zip(&series.ends) {
+                let rank = match expected {
+                    Some(rank) if chosen.id_at(rank) == Some(*id) => Some(rank),
+                    _ => chosen.rank_among(group.metrics.clone(), *id),
+                };
+                if let Some(rank) = rank {
+                    found.push(rank, group.index, start..*end);
+                    expected = rank.checked_add(1);
+                }
+                start = *end;
+            }
+        }
+        if found.runs.windows(2).any(|w| w[0].rank >= w[1].rank) {
+            return internal_err!("{} is not sorted by series", self.file.path);
+        }
+        Ok(found)
+    }
+
+    /// How to read only these rows.
+    pub(super) fn access(&self, located: &Located) -> ParquetAccessPlan {
+        let mut access = ParquetAccessPlan::new_none(self.metadata.num_row_groups());
+        for of_group in located.rows.chunk_by(|a, b| a.0 == b.0) {
+            let Some((group, _)) = of_group.first() else { continue };
+            let all = self.metadata.row_group(*group).num_rows();
+            let (mut selectors, mut at) = (Vec::with_capacity(of_group.len() * 2 + 1), 0_usize);
+            for (_, rows) in of_group {
+                let (start, end) = (rows.start as usize, rows.end as usize);
+                if start > at {
+                    selectors.push(RowSelector::skip(start - at));
+                }
+                selectors.push(RowSelector::select(end - start));
+                at = end;
+            }
+            if let [only] = selectors.as_slice()
+                && i64::try_from(only.row_count).ok() == Some(all)
+            {
+                access.set(*group, RowGroupAccess::Scan);
+                continue;
+            }
+            if let Some(rest) = usize::try_from(all).ok().and_then(|all| all.checked_sub(at)).filter(|rest| *rest > 0) {
+                selectors.push(RowSelector::skip(rest));
+            }
+            access.set(*group, RowGroupAccess::Selection(RowSelection::from(selectors)));
+        }
+        access
+    }
+}
+
+impl Located {
+    fn push(&mut self, rank: u32, group: usize, rows: Range<u32>) {
+        match self.runs.last_mut() {
+            // Cut by the end of a row group.
+            Some(run) if run.rank == rank => run.rows += rows.end - rows.start,
+            _ => self.runs.push(Run { rank, rows: rows.end - rows.start }),
+        }
+        match self.rows.last_mut() {
+            Some((last, before)) if *last == group && before.end == rows.start => before.end = rows.end,
+            _ => self.rows.push((group, rows)),
+        }
+    }
+
+    /// Cuts off what is of ranks below `rank`.
+    pub(super) fn take_below(&mut self, rank: u32) -> Self {
+        let at = self.runs.partition_point(|run| run.rank < rank);
+        let rest = self.runs.split_off(at);
+        let runs = std::mem::replace(&mut self.runs, rest);
+        let mut left: u64 = runs.iter().map(|run| u64::from(run.rows)).sum();
+        let mut taken = Vec::new();
+        let mut whole = 0;
+        for (group, rows) in &mut self.rows {
+            let n = u64::from(rows.end - rows.start);
+            if n <= left {
+                taken.push((*group, rows.clone()));
+                left -= n;
+                whole += 1;
+                continue;
+            }
+            if left > 0 {
+                let middle = rows.start + left as u32;
+                taken.push((*group, rows.start..middle));
+                rows.start = middle;
+            }
+            break;
+        }
+        self.rows.drain(..whole);
+        Self { rows: taken, runs }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+}
+
+/// The least and the greatest metric of a row group, or what is surely not within.
+fn bounds_of_metric(group: &RowGroupMetaData, column: Option<usize>) -> Option<(&[u8], &[u8])> {
+    let statistics = group.column(column?).statistics()?;
+    Some((statistics.min_bytes_opt()?, statistics.max_bytes_opt()?))
+}
+
+fn may_be_within(group: &RowGroupMetaData, column: Option<usize>, range: TimeRange) -> bool {
+    let Some(Statistics::Int64(statistics)) = column.and_then(|i| group.column(i).statistics()) else { return true };
+    let before = statistics.max_opt().is_some_and(|max| *max < range.start.0);
+    let after = statistics.min_opt().is_some_and(|min| *min >= range.end.0);
+    !before && !after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_cut_by_rank() {
+        let mut all = Located::default();
+        for (rank, group, rows) in [(1, 0, 10..20), (2, 0, 20..25), (2, 1, 0..5), (4, 1, 5..9), (7, 1, 30..31)] {
+            all.push(rank, group, rows);
+        }
+        assert_eq!(all.rows, [(0, 10..25), (1, 0..9), (1, 30..31)]);
+        let first = all.take_below(2);
+        assert_eq!((first.rows, first.runs), (vec![(0, 10..20)], vec![Run { rank: 1, rows: 10 }]));
+        let second = all.take_below(5);
+        assert_eq!(second.rows, [(0, 20..25), (1, 0..9)]);
+        assert_eq!(second.runs, [Run { rank: 2, rows: 10 }, Run { rank: 4, rows: 4 }]);
+        assert_eq!(all.take_below(u32::MAX).rows, [(1, 30..31)]);
+        assert!(all.is_empty() && all.rows.is_empty());
+    }
+}
