@@ -320,7 +320,7 @@ mod tests {
             None,
             &expect![[r#"
                 value
-                count 7, sum 9.5, mean 1.3571, -0.001 ▃▅█ 2
+                count 7, sum 9.5, mean 1.3571, 0 ▃▅█ 2
             "#]],
         );
         check(
