@@ -157,7 +157,8 @@ impl Planned {
         let scans = self.scans.iter().map(|scan| start(scan, context, token, deadline));
         let leaves = Arc::new(Leaves(scans.collect()));
         let (query, plan, read) = (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves));
-        let (stop, ending) = (Arc::new(AtomicU8::new(GO_ON)), token.clone());
+        let first = if Instant::now() < deadline { GO_ON } else { LATE };
+        let (stop, ending) = (Arc::new(AtomicU8::new(first)), token.clone());
         let stopped = Arc::clone(&stop);
         // Asked for each series, so it is one look at memory.
         let watch = tokio::spawn(async move {
