@@ -349,25 +349,27 @@ mod tests {
                 b  1970-01-01T00:00:01Z          2
             "#]],
         );
+        // Lines of CSV end in CR LF (RFC 4180); the expectations here in LF, as sources do.
+        let csv = |json| super::super::csv::write(&data(json)).replace("\r\n", "\n");
         expect![[r#"
             __name__,instance,job,zone,time,value
             up,a:80,api,,1970-01-01T00:00:00Z,1
             up,bb:80,api,x,1970-01-01T00:00:00Z,0.25
         "#]]
-        .assert_eq(&super::super::csv::write(&data(VECTOR)));
+        .assert_eq(&csv(VECTOR));
         expect![[r#"
             time,value,histogram
             1970-01-01T00:00:00Z,,"{count:7, sum:9.5, [-0.001,0.001]:1, (0.5,1]:2, (1,2]:4}"
         "#]]
-        .assert_eq(&super::super::csv::write(&data(HISTOGRAMS)));
+        .assert_eq(&csv(HISTOGRAMS));
         expect![[r#"
             time,sample_time,value
             "a,""b",1970-01-01T00:00:00.500Z,1
             "a,""b",1970-01-01T00:00:01Z,2
         "#]]
-        .assert_eq(&super::super::csv::write(&data(
+        .assert_eq(&csv(
             r#"{"resultType":"matrix","result":[{"metric":{"time":"a,\"b"},"values":[[0.5,"1"],[1,"2"]]}]}"#,
-        )));
+        ));
     }
 
     #[test]
