@@ -9,5 +9,6 @@
 //! - A gap is never filled silently; a model says what it does with gaps.
 
 pub mod series;
+pub mod forecast;
 
 pub use series::{BadStep, NotEnoughData, Series};

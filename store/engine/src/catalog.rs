@@ -8,6 +8,7 @@ mod transaction;
 pub mod files;
 pub mod imports;
 pub mod retention;
+pub mod documents;
 pub mod tokens;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::str::FromStr as _;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
+pub use documents::{Document, DocumentError, DocumentKey};
 pub use files::{Commit, FileEntry, NewFile};
 pub use imports::{HiddenCharges, ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal};
 pub use retention::RetentionRule;

@@ -85,6 +85,8 @@ pub fn pick(table: Table, files: &[Arc<FileEntry>], now: Timestamp) -> Vec<Job> 
     match table {
         // Charges come as whole bills, in large files, and a restated one hides them by import.
         Table::Charges => Vec::new(),
+        // Parts are replaced as they are.
+        derived if derived.is_derived() => Vec::new(),
         Table::Series => jobs(&sets(files.iter()), table, false),
         _ => {
             let mut picked = Vec::new();

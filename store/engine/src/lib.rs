@@ -36,6 +36,7 @@ pub mod compact;
 pub mod expire;
 pub mod rewrite;
 pub mod import;
+pub mod derived;
 pub mod text;
 pub mod text_scan;
 pub mod text_index;
@@ -46,8 +47,9 @@ pub mod error;
 
 pub use append::{AppendError, Appended};
 pub use backup::{BackupReport, RestoreReport};
-pub use catalog::{Catalog, FileEntry, HiddenCharges};
+pub use catalog::{Catalog, Document, DocumentError, DocumentKey, FileEntry, HiddenCharges};
 pub use compact::CompactReport;
+pub use derived::{PartReport, PartSession};
 pub use error::{OpenError, StoreError};
 pub use expire::ExpireReport;
 pub use flush::FlushReport;

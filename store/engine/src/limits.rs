@@ -27,6 +27,14 @@ pub const MERGE_WRITE_BYTES: usize = 64 << 20;
 pub const FILE_ROWS_MAX: u64 = 16_000_000;
 /// Decoded bytes of the rows of a compacted file. For logs it bounds their text index too, which is built in memory.
 pub const FILE_RAW_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a document (rules, budgets) that a person writes.
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a document's name.
+pub const DOCUMENT_NAME_BYTES_MAX: usize = 256;
+/// Documents of one kind that a tenant may have, deleted ones included.
+pub const DOCUMENTS_PER_KIND_MAX: i64 = 10_000;
+/// Versions of a document that are kept; the oldest go first.
+pub const DOCUMENT_VERSIONS_KEPT: i64 = 1_000;
 
 /// The bounds that a user may set.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,6 +51,20 @@ impl Table {
         }
     }
 
+    /// Whether Grid computes its rows out of other tables. Such a table is written in parts, each replaced as a whole, and never
+    /// appended to nor compacted.
+    pub fn is_derived(self) -> bool {
+        match self {
+            Self::Samples
+            | Self::Series
+            | Self::Exemplars
+            | Self::Metadata
+            | Self::Logs
+            | Self::Spans
+            | Self::Charges => false,
+        }
+    }
+
     /// From the name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|t| t.name() == name)

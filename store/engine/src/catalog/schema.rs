@@ -94,6 +94,17 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE import_rejects ADD COLUMN cost TEXT;
     ALTER TABLE import_rejects ADD COLUMN currency TEXT;
     ALTER TABLE import_rejects ADD COLUMN raw TEXT;",
+    // 4: documents that people write, every version of them; a version without a body deletes.
+    "CREATE TABLE documents (
+        tenant TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT,
+        author TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        PRIMARY KEY (tenant, kind, name, version)
+    );",
 ];
 
 /// Applies what is missing, each step in its own transaction.
