@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Ask a question in PromQL, or run Prometheus' language tests
     Promql(PromqlArgs),
+    /// Forecast the series of a file
+    Forecast(ForecastArgs),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
@@ -261,6 +263,41 @@ pub(crate) enum PromqlCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// How an answer about a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FilesFormat {
+    /// With a header
+    Csv,
+    /// An array of objects
+    Json,
+}
+
+/// `grid forecast`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ForecastArgs {
+    /// CSV with one series per row: its name, then its values in order; empty cells are gaps
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Steps ahead
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) horizon: u32,
+    /// Values per season, such as 24 for hours of a day; 1 if there is none that you know of [default: looked for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) season: Option<u32>,
+    /// Percent of the future values that the interval is to hold
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = percent)]
+    pub(crate) level: f64,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = FilesFormat::Csv)]
+    pub(crate) output: FilesFormat,
+}
+
+/// A level of an interval.
+fn percent(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if (50.0..=99.9).contains(&value) { Ok(value) } else { Err("an interval has 50 to 99.9 percent".to_owned()) }
 }
 
 /// `grid import KIND`.
@@ -539,6 +576,8 @@ mod tests {
             vec!["grid", "serve", "--token", "secret"],
             vec!["grid", "promql"],
             vec!["grid", "promql", "test"],
+            vec!["grid", "forecast", "--input", "a.csv"],
+            vec!["grid", "forecast", "--input", "a.csv", "--horizon", "3", "--level", "0.95"],
             vec!["grid", "promql", "up", "--step", "30s"],
             vec!["grid", "promql", "up", "--time", "now", "--start", "now-1h"],
         ] {

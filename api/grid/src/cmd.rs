@@ -4,6 +4,7 @@ mod serve;
 mod demo;
 mod query;
 mod promql;
+mod forecast;
 mod import;
 mod token;
 mod retention;
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Demo(a) => Box::pin(demo::run(file, a, started)).await,
         Command::Query(a) => Box::pin(query::run(file, a)).await,
         Command::Promql(a) => Box::pin(promql::run(file, a)).await,
+        Command::Forecast(a) => forecast::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,
         Command::Token(a) => token::run(file, a).await,
         Command::Retention(a) => retention::run(file, a).await,

@@ -16,6 +16,15 @@ pub(crate) fn bytes(data: &[u8]) -> io::Result<()> {
     }
 }
 
+/// A cell of CSV, quoted where it must be (RFC 4180).
+pub(crate) fn csv_cell(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\"")).into()
+    } else {
+        text.into()
+    }
+}
+
 /// Tells the person at the terminal something.
 pub(crate) fn say(text: &str) {
     // Nothing can be done about a closed stderr.
