@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Promql(PromqlArgs),
     /// Forecast the series of a file
     Forecast(ForecastArgs),
+    /// Group the lines of a log file by their templates
+    Patterns(PatternsArgs),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
@@ -290,6 +292,20 @@ pub(crate) struct ForecastArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = percent)]
     pub(crate) level: f64,
     /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = FilesFormat::Csv)]
+    pub(crate) output: FilesFormat,
+}
+
+/// `grid patterns`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PatternsArgs {
+    /// Lines of text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The templates with how many lines each has, instead of the template of each line
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// How the answer is written; JSON is the templates
     #[arg(short, long, value_enum, default_value_t = FilesFormat::Csv)]
     pub(crate) output: FilesFormat,
 }

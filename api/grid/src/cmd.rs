@@ -5,6 +5,7 @@ mod demo;
 mod query;
 mod promql;
 mod forecast;
+mod patterns;
 mod import;
 mod token;
 mod retention;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Query(a) => Box::pin(query::run(file, a)).await,
         Command::Promql(a) => Box::pin(promql::run(file, a)).await,
         Command::Forecast(a) => forecast::run(&a),
+        Command::Patterns(a) => patterns::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,
         Command::Token(a) => token::run(file, a).await,
         Command::Retention(a) => retention::run(file, a).await,

@@ -9,6 +9,8 @@
 //! - A gap is never filled silently; a model says what it does with gaps.
 
 pub mod series;
+pub mod detect;
 pub mod forecast;
+pub mod patterns;
 
 pub use series::{BadStep, NotEnoughData, Series};

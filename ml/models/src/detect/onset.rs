@@ -1,0 +1,29 @@
+//! When scores become an event. An event is told once, where it starts; what follows within a while is part of it unless it is much stranger.
+
+/// The sign at which an event starts.
+const EVENT_AT: f64 = 0.7;
+/// How much stranger a point must be to start an event within another.
+const STRANGER: f64 = 1.3;
+/// An event keeps what follows for a share of what was seen, within bounds.
+const REST_SHARE: usize = 25;
+const REST_MIN: usize = 24;
+const REST_MAX: usize = 300;
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Onset {
+    /// Where the last event started, and its sign.
+    last: Option<(usize, f64)>,
+}
+
+impl Onset {
+    /// The score of a point, and whether an event starts with it. `all` is what all detectors say, `sign` the same with what sees events first.
+    pub(super) fn judge(&mut self, seen: usize, all: f64, sign: f64) -> (f64, bool) {
+        let rest = (seen / REST_SHARE).clamp(REST_MIN, REST_MAX);
+        let within = self.last.is_some_and(|(at, of)| seen - at < rest && sign <= STRANGER * of);
+        if sign > EVENT_AT && !within {
+            self.last = Some((seen, sign));
+            return (1.0 + sign, true);
+        }
+        (1.0 - (-all).exp(), false)
+    }
+}
