@@ -18,10 +18,10 @@ POWERCUT_SEEDS ?= 1000
 # Suites that note figures; the others of `make test` only hold rules.
 SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs scrape corpus differential promql_http grafana
 
-.PHONY: help demo build test peers bench fuzz scorecard fmt lint licences rust
+.PHONY: help demo build test peers bench bench-ml fuzz scorecard fmt lint licences rust
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: build ## build, then serve 14 days of a small company and print a tour
 	"$(CARGO_TARGET_DIR)/debug/grid" demo
@@ -39,6 +39,10 @@ bench: rust peers ## speed, sizes and memory beside peers, on the release build 
 	cargo build --locked --workspace --release --bin grid --bin bench
 	GRID_PEERS="$(PEERS)" "$(CARGO_TARGET_DIR)/release/bench" $(BENCH) $(PARTS)
 
+bench-ml: rust ## scores of the models on public data, beside the published ones
+	cargo build --locked --workspace --release --bin bench-ml
+	"$(CARGO_TARGET_DIR)/release/bench-ml"
+
 fuzz: rust ## fuzz every decoder for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	@for target in $(FUZZ_TARGETS); do \
@@ -52,10 +56,11 @@ scorecard: build peers ## every bar with its figure: kills, power cuts, the demo
 	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" GRID_KILL_CYCLES=$(KILL_CYCLES) \
 	GRID_POWERCUT_SEEDS=$(POWERCUT_SEEDS) GRID_TENANT_CASES=2000 \
 	    cargo test --locked --workspace --no-fail-fast $(SUITES:%=--test %)
-	cargo build --locked --workspace --release --bin grid --bin bench
+	cargo build --locked --workspace --release --bin grid --bin bench --bin bench-ml
 	-GRID_FIGURES="$(FIGURES)" GRID_BIN="$(CARGO_TARGET_DIR)/release/grid" \
 	    cargo test --locked --workspace --test demo the_first_answer
 	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" "$(CARGO_TARGET_DIR)/release/bench"
+	-GRID_FIGURES="$(FIGURES)" "$(CARGO_TARGET_DIR)/release/bench-ml"
 	@cargo build --quiet --locked --workspace --bin scorecard
 	@GRID_FIGURES="$(FIGURES)" "$(CARGO_TARGET_DIR)/debug/scorecard"
 

@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("grid-model", &[]),
     ("grid-promql-syntax", &[]),
     ("grid-promql", &["grid-model", "grid-promql-syntax"]),
@@ -52,6 +52,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
         ],
     ),
     ("grid-bench", &["grid-tests"]),
+    ("grid-bench-ml", &["grid-tests", "grid-model", "grid-decode", "grid-ml"]),
     ("grid-faultfs", &[]),
 ];
 

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Ask a question in PromQL, or run Prometheus' language tests
     Promql(PromqlArgs),
+    /// Find what is abnormal in the series of a file
+    Detect(DetectArgs),
     /// Forecast the series of a file
     Forecast(ForecastArgs),
     /// Group the lines of a log file by their templates
@@ -274,6 +276,20 @@ pub(crate) enum FilesFormat {
     Csv,
     /// An array of objects
     Json,
+}
+
+/// `grid detect`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DetectArgs {
+    /// CSV with a time and a value per row, in order of time; empty values are gaps
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// As for a million series: without comparing with figures of the past
+    #[arg(long)]
+    pub(crate) cheap: bool,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = FilesFormat::Csv)]
+    pub(crate) output: FilesFormat,
 }
 
 /// `grid forecast`.

@@ -14,6 +14,7 @@ pub mod remote_write;
 pub mod exposition;
 pub mod loki;
 pub mod lines;
+pub mod points;
 pub mod severity;
 pub mod otlp;
 pub mod otlp_metrics;
