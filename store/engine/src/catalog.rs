@@ -16,7 +16,10 @@ use std::str::FromStr as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 pub use files::{Commit, FileEntry, NewFile};
-pub use imports::{HiddenCharges, ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal};
+pub use imports::{
+    AsOf, HiddenCharges, ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal, NoSuchImport,
+    Timeline,
+};
 pub use retention::RetentionRule;
 pub use tokens::TokenRow;
 

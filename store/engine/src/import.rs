@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use grid_model::{Table, TenantId, Timestamp};
 
 use crate::catalog::files::{Commit, FileEntry, NewFile, commit_in};
-use crate::catalog::imports::{self, HiddenCharges, ImportRecord, ImportReject};
+use crate::catalog::imports::{self, HiddenCharges, ImportRecord, ImportReject, Timeline};
 use crate::error::StoreError;
 use crate::flush::{Origin, blocking, encode_rows, put_all};
 use crate::store::{Shared, Store};
@@ -193,7 +193,7 @@ impl ImportSession {
             self.written.clear();
         }
         let (hidden, added, generation) = tx.end(done).await?;
-        shared.publish_import(&self.tenant, added, &hidden, generation);
+        shared.publish_import(&self.tenant, &record, added, &hidden, generation);
         Ok(ImportReport { id: record.id, existed: false, rows: self.rows, files, bytes, replaced: hidden, generation })
     }
 
@@ -221,15 +221,18 @@ impl Shared {
     fn publish_import(
         &self,
         tenant: &TenantId,
+        record: &ImportRecord,
         added: Vec<FileEntry>,
         newly_hidden: &[(String, String, Timestamp)],
         generation: u64,
     ) {
         let mut state = self.state.write();
+        let timeline: &mut Timeline = Arc::make_mut(state.timelines.entry(tenant.clone()).or_default());
+        timeline.push(record.id.clone(), record.started);
         if !newly_hidden.is_empty() {
             let hidden: &mut HiddenCharges = Arc::make_mut(state.hidden.entry(tenant.clone()).or_default());
             for (import, account, start) in newly_hidden {
-                hidden.insert(import.clone(), account.clone(), *start);
+                hidden.insert(import.clone(), account.clone(), *start, record.id.clone());
             }
         }
         for entry in added {
@@ -249,7 +252,7 @@ mod tests {
     use grid_model::table::charges::{self, ChargeRow, ChargesBuilder, Column, Kind, Origin as RowOrigin};
 
     use super::*;
-    use crate::catalog::{ImportFile, ImportPeriod};
+    use crate::catalog::{AsOf, ImportFile, ImportPeriod};
     use crate::parquet_read::read_all;
     use crate::store::StoreOptions;
 
@@ -313,7 +316,10 @@ mod tests {
 
     /// Visible rows: `import account` of each, sorted.
     async fn visible(store: &Store) -> Vec<String> {
-        let snapshot = store.snapshot(&TenantId::default_tenant());
+        visible_in(store, &store.snapshot(&TenantId::default_tenant())).await
+    }
+
+    async fn visible_in(store: &Store, snapshot: &crate::Snapshot) -> Vec<String> {
         let mut out = Vec::new();
         for file in snapshot.files(Table::Charges) {
             for batch in read_all(Table::Charges, store.objects().get(&file.path).await.unwrap()).unwrap() {
@@ -366,6 +372,45 @@ mod tests {
         assert_eq!(imports[2], bill("three", true, &[("a", SEPTEMBER)]).record);
         assert_eq!(store.catalog().rejects(&tenant, "two").await.unwrap(), bill("two", false, &[]).rejects);
         assert!(store.catalog().imports(&TenantId::grid()).await.unwrap().is_empty());
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn charges_as_they_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let tenant = TenantId::default_tenant();
+        let store = open(dir.path()).await;
+        let dated = |id: &str, replaces, day: i64| {
+            let mut import = bill(id, replaces, &[("a", SEPTEMBER)]);
+            import.record.started = Timestamp(OCTOBER.0 + day);
+            import
+        };
+        store.import(&tenant, dated("one", false, 1)).await.unwrap();
+        store.import(&tenant, dated("two", true, 2)).await.unwrap();
+        store.import(&tenant, dated("three", false, 3)).await.unwrap();
+        store.import(&tenant, dated("four", true, 4)).await.unwrap();
+        let expected = [
+            (AsOf::Time(OCTOBER), vec![]),
+            (AsOf::Time(Timestamp(OCTOBER.0 + 1)), vec!["one a"]),
+            (AsOf::Import("one".to_owned()), vec!["one a"]),
+            (AsOf::Import("two".to_owned()), vec!["two a"]),
+            (AsOf::Time(Timestamp(OCTOBER.0 + 3)), vec!["three a", "two a"]),
+            (AsOf::Import("four".to_owned()), vec!["four a"]),
+            (AsOf::Time(Timestamp::MAX), vec!["four a"]),
+        ];
+        let check = async |store: &Store| {
+            for (as_of, expected) in &expected {
+                let earlier = store.snapshot(&tenant).charges_as_of(as_of).unwrap();
+                assert_eq!(visible_in(store, &earlier).await, *expected, "{as_of:?}");
+            }
+            let unknown = store.snapshot(&tenant).charges_as_of(&AsOf::Import("five".to_owned()));
+            assert_eq!(unknown.err().unwrap().to_string(), "there is no import five");
+        };
+        check(&store).await;
+        store.close().await.unwrap();
+        drop(store);
+        let store = open(dir.path()).await;
+        check(&store).await;
         store.close().await.unwrap();
     }
 

@@ -1,4 +1,5 @@
-//! Rows of a CSV bill, plain or gzipped, as a stream: memory is bounded by the longest record, not by the file.
+//! Rows of a text bill, plain or gzipped, as a stream: memory is bounded by the longest record, not by the file. What kind of
+//! text it is, its first byte says; CSV is read here, JSON in [`super::json_rows`].
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use csv::{ByteRecord, StringRecord};
 use flate2::bufread::MultiGzDecoder;
 
 use super::BillError;
+use super::json_rows::JsonRows;
 
 /// Longest record in bytes. A quote that is never closed makes the rest of a file one record; this bounds it.
 pub const RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -43,9 +45,15 @@ pub(crate) struct CsvRows {
     pub(crate) lossy: bool,
 }
 
-impl CsvRows {
+/// Rows of a text file, with the names of their columns.
+pub(crate) enum TextRows {
+    Csv(CsvRows, Vec<String>),
+    Json(JsonRows, Vec<String>),
+}
+
+impl TextRows {
     /// Opens a stream, gzipped or not, and reads its header.
-    pub(crate) fn open(input: Box<dyn Read + Send>) -> Result<(Self, Vec<String>), BillError> {
+    pub(crate) fn open(input: Box<dyn Read + Send>) -> Result<Self, BillError> {
         let mut plain = BufReader::with_capacity(READ_BYTES, input);
         let head = plain.fill_buf().map_err(BillError::Read)?;
         let mut text: BufReader<Box<dyn Read + Send>> = if head.starts_with(&GZIP_MAGIC) {
@@ -66,6 +74,19 @@ impl CsvRows {
         if head.starts_with(&[0xef, 0xbb, 0xbf]) {
             text.consume(3);
         }
+        // No name of a column begins with a brace.
+        let first = text.fill_buf().map_err(BillError::Read)?.trim_ascii_start().first();
+        if matches!(first, Some(b'{' | b'[')) {
+            let rows = JsonRows::open(Box::new(text))?;
+            let header = rows.header().to_vec();
+            return Ok(Self::Json(rows, header));
+        }
+        CsvRows::open(text).map(|(rows, header)| Self::Csv(rows, header))
+    }
+}
+
+impl CsvRows {
+    fn open(text: BufReader<Box<dyn Read + Send>>) -> Result<(Self, Vec<String>), BillError> {
         let since_record = Arc::new(AtomicU64::new(0));
         let capped = Capped { inner: Box::new(text) as Box<dyn Read + Send>, since_record: Arc::clone(&since_record) };
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(capped);
