@@ -74,16 +74,18 @@ const SINCE: &[(&str, &[Column])] = &[
     ),
 ];
 
-/// Closed sets of values; others are kept and told of.
-const ALLOWED: &[(Column, &[&str])] = &[
-    (Column::ChargeCategory, &["Usage", "Purchase", "Tax", "Credit", "Adjustment"]),
-    (Column::ChargeClass, &["Correction"]),
-    (Column::ChargeFrequency, &["One-Time", "Recurring", "Usage-Based"]),
-    (Column::CommitmentDiscountCategory, &["Spend", "Usage"]),
-    (Column::CommitmentDiscountStatus, &["Used", "Unused"]),
-    (Column::CapacityReservationStatus, &["Used", "Unused"]),
-    (Column::PricingCategory, &["Standard", "Dynamic", "Committed", "Other"]),
-];
+/// The closed set of values of a column, if it has one; others are kept and told of.
+fn allowed(column: Column) -> Option<&'static [&'static str]> {
+    Some(match column {
+        Column::ChargeCategory => &["Usage", "Purchase", "Tax", "Credit", "Adjustment"],
+        Column::ChargeClass => &["Correction"],
+        Column::ChargeFrequency => &["One-Time", "Recurring", "Usage-Based"],
+        Column::CommitmentDiscountCategory => &["Spend", "Usage"],
+        Column::CommitmentDiscountStatus | Column::CapacityReservationStatus => &["Used", "Unused"],
+        Column::PricingCategory => &["Standard", "Dynamic", "Committed", "Other"],
+        _ => return None,
+    })
+}
 
 enum Target {
     Column(Column),
@@ -208,7 +210,7 @@ impl FocusMapping {
 
 /// Sets a column of text, telling of values that FOCUS does not allow.
 pub(crate) fn set_text<'r>(column: Column, cell: &'r str, cx: &mut MapContext<'_>, charge: &mut ChargeRow<'r>) {
-    if let Some((_, allowed)) = ALLOWED.iter().find(|(c, _)| *c == column)
+    if let Some(allowed) = allowed(column)
         && !allowed.contains(&cell)
     {
         cx.note_of(format!("{} {} is none of {}", column.focus_name(), quoted(cell), allowed.join(", ")));

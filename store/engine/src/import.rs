@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use grid_model::{Table, TenantId, Timestamp};
+use tokio::task::JoinHandle;
 
 use crate::catalog::files::{Commit, FileEntry, NewFile, commit_in};
 use crate::catalog::imports::{self, HiddenCharges, ImportRecord, ImportReject, Timeline};
@@ -72,6 +73,8 @@ pub struct ImportSession {
     pending_rows: usize,
     rows: u64,
     written: Vec<NewFile>,
+    /// The rows before those pending, on their way into files while more are read.
+    under_way: Option<JoinHandle<Result<Vec<NewFile>, StoreError>>>,
     _only_one: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -87,6 +90,7 @@ impl Store {
             pending_rows: 0,
             rows: 0,
             written: Vec::new(),
+            under_way: None,
         }
     }
 
@@ -135,8 +139,21 @@ impl ImportSession {
         let shared = Arc::clone(&self.shared);
         let now = (self.shared.options.clock)();
         let index = self.shared.state.write().series_of(&self.tenant);
-        let encoded = blocking(move || encode_rows(&shared, &origin, &batches, &index, now)).await?;
-        self.written.extend(put_all(&self.shared, encoded).await?);
+        // One at a time, so that memory holds two chunks at most.
+        self.wait_for_files().await?;
+        self.under_way = Some(tokio::spawn(async move {
+            let encoder = Arc::clone(&shared);
+            let encoded = blocking(move || encode_rows(&encoder, &origin, &batches, &index, now)).await?;
+            put_all(&shared, encoded).await
+        }));
+        Ok(())
+    }
+
+    /// Waits until all that is not pending rests in files.
+    async fn wait_for_files(&mut self) -> Result<(), StoreError> {
+        if let Some(task) = self.under_way.take() {
+            self.written.extend(task.await.map_err(|_| StoreError::Closed)??);
+        }
         Ok(())
     }
 
@@ -174,6 +191,7 @@ impl ImportSession {
         if !self.pending.is_empty() {
             self.write_pending().await?;
         }
+        self.wait_for_files().await?;
         let (files, bytes) = (self.written.len(), self.written.iter().map(|f| f.bytes).sum());
         let mut replaced = also_replaced;
         replaced.extend(record.periods.iter().map(|p| (p.account.clone(), p.start)));
@@ -198,7 +216,10 @@ impl ImportSession {
     }
 
     /// Gives up: what was written is removed. Dropping a session does the same, at the next sweep.
-    pub async fn abort(self) {
+    pub async fn abort(mut self) {
+        if let Err(e) = self.wait_for_files().await {
+            tracing::warn!(error = %e, "rows of an aborted import were not written");
+        }
         let shared = Arc::clone(&self.shared);
         drop(self);
         if let Err(e) = shared.sweep().await {
@@ -209,6 +230,10 @@ impl ImportSession {
 
 impl Drop for ImportSession {
     fn drop(&mut self) {
+        // What it has written already, the next start removes.
+        if let Some(task) = self.under_way.take() {
+            task.abort();
+        }
         let never_visible = std::mem::take(&mut self.written)
             .into_iter()
             .map(|file| Arc::new(FileEntry { id: 0, file, generation: 0 }));
@@ -438,6 +463,7 @@ mod tests {
         session.start("one");
         session.write(bill("one", false, &[("a", SEPTEMBER)]).batches.remove(0)).await.unwrap();
         session.write_pending().await.unwrap();
+        session.wait_for_files().await.unwrap();
         assert_eq!((files().await, visible(&store).await.len()), (1, 0));
         session.abort().await;
         assert_eq!(files().await, 0);
@@ -453,6 +479,7 @@ mod tests {
         session.start("one");
         session.write(bill("one", false, &[("a", SEPTEMBER)]).batches.remove(0)).await.unwrap();
         session.write_pending().await.unwrap();
+        session.wait_for_files().await.unwrap();
         session.written.clear();
         drop(session);
         store.close().await.unwrap();

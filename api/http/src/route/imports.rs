@@ -481,7 +481,8 @@ async fn receive_parts(
         let next = tokio::time::timeout(idle, multipart.next_field()).await.map_err(|_| too_slow(idle))?;
         let Some(mut field) = next.map_err(bad_part)? else { break };
         let name = field.name().unwrap_or_default().to_owned();
-        if let Some(given) = field.file_name().map(str::to_owned) {
+        // A mapping is short text, whether it is sent as a file or not.
+        if let Some(given) = field.file_name().map(str::to_owned).filter(|_| name != "mapping") {
             spool.file(file_name(Some(&given)), field.map_err(bad_part)).await?;
             continue;
         }

@@ -25,7 +25,7 @@ impl Rows {
     /// The row that [`Rows::advance`] moved to.
     pub(crate) fn row(&self) -> Row<'_> {
         Row(match self {
-            Self::Csv(r) => RowKind::Csv(r.record()),
+            Self::Csv(r) => RowKind::Csv(r),
             Self::Json(r) => RowKind::Json(r),
             Self::Parquet(r) => RowKind::Parquet(r),
         })
@@ -80,7 +80,7 @@ pub(crate) struct Row<'r>(RowKind<'r>);
 
 #[derive(Clone, Copy)]
 enum RowKind<'r> {
-    Csv(&'r csv::StringRecord),
+    Csv(&'r CsvRows),
     Json(&'r JsonRows),
     Parquet(&'r ParquetRows),
 }
@@ -97,7 +97,7 @@ impl<'r> Row<'r> {
     /// A cell as the source has it.
     pub(crate) fn raw(self, column: usize) -> Option<&'r str> {
         match self.0 {
-            RowKind::Csv(r) => r.get(column),
+            RowKind::Csv(r) => r.cell(column),
             RowKind::Json(j) => j.cell(column),
             RowKind::Parquet(p) => p.cell(column),
         }
