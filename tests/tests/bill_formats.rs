@@ -1,11 +1,14 @@
 //! Bills of every format through the real binary: late rows, corrections and restatements leave the ledger that the last word of
 //! the source makes, earlier states can still be asked for, and folders of exports are imported version by version.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use grid_tests::{Grid, figure, grid_binary, run_grid, shared_data, skip};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -171,6 +174,115 @@ async fn every_round_trip_leaves_an_equal_ledger() -> anyhow::Result<()> {
         "bill_round_trips",
         true,
         "5 formats: imported twice, restated, corrected, brought back: equal, and as of each import",
+    );
+    Ok(())
+}
+
+/// One import of the model.
+struct Imported {
+    id: String,
+    version: usize,
+    /// Accounts that a later import replaced.
+    hidden: BTreeSet<u8>,
+}
+
+/// What a ledger must hold: the rules of docs/bills.md in a few lines.
+#[derive(Default)]
+struct Model {
+    imports: Vec<Imported>,
+}
+
+impl Model {
+    /// Whether the import does anything.
+    fn import(&mut self, bills: &[Vec<Line>], version: usize, restate: bool) -> bool {
+        let accounts: BTreeSet<u8> = bills[version].iter().map(|l| l.account).collect();
+        let shows = |i: &Imported, account: &u8| {
+            bills[i.version].iter().any(|l| l.account == *account) && !i.hidden.contains(account)
+        };
+        if restate {
+            let gone = |i: &Imported| accounts.iter().all(|a| i.hidden.contains(a));
+            let mut same = self.imports.iter().filter(|i| i.version == version);
+            let same = same.clone().rfind(|i| !gone(i)).or_else(|| same.next_back());
+            let alone = |same: &Imported| {
+                let others = self.imports.iter().filter(|i| i.id != same.id);
+                same.hidden.is_empty()
+                    && others.flat_map(|i| accounts.iter().map(move |a| (i, a))).all(|(i, a)| !shows(i, a))
+            };
+            if same.is_some_and(alone) {
+                return false;
+            }
+            for earlier in &mut self.imports {
+                let replaced: Vec<u8> = accounts.iter().filter(|a| shows(earlier, a)).copied().collect();
+                earlier.hidden.extend(replaced);
+            }
+        } else if self.imports.iter().any(|i| i.version == version) {
+            return false;
+        }
+        self.imports.push(Imported { id: String::new(), version, hidden: BTreeSet::new() });
+        true
+    }
+
+    /// Rows and sums by account, in the words of [`Ledger::state`].
+    fn state(&self, bills: &[Vec<Line>]) -> Value {
+        let mut sums: BTreeMap<u8, (u64, i128)> = BTreeMap::new();
+        for import in &self.imports {
+            for line in bills[import.version].iter().filter(|l| !import.hidden.contains(&l.account)) {
+                let sum = sums.entry(line.account).or_default();
+                *sum = (sum.0 + 1, sum.1 + line.cost.replace('.', "").parse::<i128>().unwrap_or_default());
+            }
+        }
+        let row = |(account, (n, sum)): (u8, (u64, i128))| {
+            let sum = grid_tests::answer::decimal(sum, 6);
+            let sum = if sum.contains('.') { sum.trim_end_matches('0').trim_end_matches('.') } else { &sum };
+            json!({ "a": format!("acct-{account}"), "k": "Usage", "n": n, "b": sum, "e": sum })
+        };
+        sums.into_iter().map(row).collect()
+    }
+}
+
+#[tokio::test]
+async fn any_order_of_imports_and_restatements_leaves_the_ledger_of_the_rules() -> anyhow::Result<()> {
+    let grid = Grid::start().await?;
+    let mut done = 0;
+    for (seed, format) in ["focus", "aws-cur", "azure"].into_iter().enumerate() {
+        let mut rng = StdRng::seed_from_u64(seed as u64 + 7);
+        let cost = |n: i64| -> &'static str { format!("{}.{:06}", n / 1_000_000, n % 1_000_000).leak() };
+        let bills: Vec<Vec<Line>> = (0..6)
+            .map(|_| {
+                let lines = rng.random_range(1..6);
+                let line = |rng: &mut StdRng| Line {
+                    cost: cost(rng.random_range(0..9_000_000_000)),
+                    account: rng.random_range(1..4),
+                    day: rng.random_range(1..29),
+                };
+                (0..lines).map(|_| line(&mut rng)).collect()
+            })
+            .collect();
+        let (ledger, mut model) = (Ledger { grid: &grid, format }, Model::default());
+        let mut states: Vec<(String, Value)> = Vec::new();
+        for step in 0..20 {
+            let (version, restate) = (rng.random_range(0..bills.len()), rng.random_bool(0.5));
+            let acts = model.import(&bills, version, restate);
+            let answer = ledger.import("random", &bills[version], restate).await?;
+            let expected = if acts { "stored" } else { "unchanged" };
+            ensure!(answer["outcome"] == expected, "{format} step {step}: {answer} instead of {expected}");
+            let (found, wanted) = (ledger.state("random", "charges").await?, model.state(&bills));
+            ensure!(found == wanted, "{format} step {step}: {found} instead of {wanted}");
+            if let (true, Some(last)) = (acts, model.imports.last_mut()) {
+                last.id = answer["id"].as_str().context("an id")?.to_owned();
+                states.push((last.id.clone(), found));
+            }
+            done += 1;
+        }
+        for (id, expected) in states {
+            let then = ledger.state("random", &format!("charges_as_of('{id}')")).await?;
+            ensure!(then == expected, "{format}: as of {id} {then} instead of {expected}");
+        }
+    }
+    figure(
+        "bill_model",
+        true,
+        format!("{done} random imports and restatements of 3 formats, each compared with the rules; then as of each"),
     );
     Ok(())
 }

@@ -19,7 +19,7 @@ use grid_store::catalog::{ImportFile, ImportNote, ImportPeriod, ImportRecord, Im
 use grid_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
-pub(crate) use folder::Place;
+pub(crate) use folder::{Place, ReadManifests};
 pub(crate) use mapping::MappingFile;
 pub(crate) use source::{Source, from_manifest};
 

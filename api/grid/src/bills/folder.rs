@@ -1,6 +1,7 @@
 //! Folders and buckets of exports: listed, their manifests read, their files fetched. Which files make a bill is decided by
 //! [`grid_decode::bill::folder`]; here are only hands.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +17,10 @@ use super::Source;
 const ENTRIES_MAX: usize = 1_000_000;
 /// How deep folders lie in one another.
 const DEPTH_MAX: usize = 32;
+
+/// Manifests that were read, by their path, with what was listed of them then.
+#[derive(Default)]
+pub(crate) struct ReadManifests(HashMap<String, (Entry, Manifest)>);
 
 /// Where exports lie.
 pub(crate) enum Place {
@@ -34,14 +39,18 @@ impl Place {
         Ok(argument.is_dir().then(|| Self::Local(argument.to_owned())))
     }
 
-    /// Lists the place and decides what its files make.
-    pub(crate) async fn look(&self) -> anyhow::Result<Folder> {
+    /// Lists the place and decides what its files make. Manifests that `read` holds already, unchanged, are not read again.
+    pub(crate) async fn look(&self, read: &mut ReadManifests) -> anyhow::Result<Folder> {
         let entries = self.entries().await?;
         if entries.len() > ENTRIES_MAX {
             bail!("there are more than {ENTRIES_MAX} files below {self}; name a part of it");
         }
         let mut manifests = Vec::new();
         for entry in entries.iter().filter(|e| folder::is_manifest(&e.path) && e.bytes <= MANIFEST_BYTES_MAX as u64) {
+            if let Some((_, manifest)) = read.0.get(&entry.path).filter(|(known, _)| known == entry) {
+                manifests.push((entry.path.clone(), manifest.clone()));
+                continue;
+            }
             let bytes = match self {
                 Self::Local(root) => {
                     let path = root.join(&entry.path);
@@ -51,6 +60,7 @@ impl Place {
             };
             // Other tools call their files manifests too.
             if let Ok(manifest) = Manifest::parse(&bytes) {
+                read.0.insert(entry.path.clone(), (entry.clone(), manifest.clone()));
                 manifests.push((entry.path.clone(), manifest));
             }
         }

@@ -181,11 +181,11 @@ impl CsvRows {
             self.window.copy_within(start..end, 0);
             self.unread = (0, end - start);
         } else if end == self.window.len() {
-            if self.window.len() as u64 > RECORD_BYTES_MAX {
+            if self.window.len() as u64 >= RECORD_BYTES_MAX {
                 let reason = format!("a record is longer than {} MiB: is a quote not closed?", RECORD_BYTES_MAX >> 20);
                 return Err(BillError::Read(io::Error::new(io::ErrorKind::InvalidData, reason)));
             }
-            self.window.resize(self.window.len() * 2, 0);
+            self.window.resize((self.window.len() * 2).min(RECORD_BYTES_MAX as usize), 0);
         }
         // All of the room, so that a record that does not fit is split anew only when there is much more of it.
         while self.unread.1 < self.window.len() {

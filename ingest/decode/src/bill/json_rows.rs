@@ -83,11 +83,9 @@ impl JsonRows {
             rows.take_apart(&record)?;
             ahead.push_back((line, record));
         }
-        if ahead.is_empty() {
-            return Err(BillError::Empty);
-        }
-        if let (true, Some(reason)) = (rows.header.is_empty(), rows.broken.take()) {
-            return Err(BillError::NotJson(reason));
+        if rows.header.is_empty() {
+            // Nothing but objects that hold nothing, or that are none.
+            return Err(rows.broken.take().map_or(BillError::Empty, BillError::NotJson));
         }
         rows.ahead = ahead;
         rows.known = rows.header.len();

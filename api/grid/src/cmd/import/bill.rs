@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
 use crate::args::{BillArgs, ReportFormat};
-use crate::bills::{Bills, DATASET_DEFAULT, MappingFile, Outcome, Place, Request, Source, Step, from_manifest};
+use crate::bills::{
+    Bills, DATASET_DEFAULT, MappingFile, Outcome, Place, ReadManifests, Request, Source, Step, from_manifest,
+};
 use crate::client::Client;
 use crate::config::Config;
 use crate::target::{self, Target};
@@ -127,9 +129,9 @@ async fn by_export(
     args: &BillArgs,
     request: Request,
 ) -> anyhow::Result<ExitCode> {
-    let mut told: BTreeSet<String> = BTreeSet::new();
+    let mut seen = Seen::default();
     loop {
-        let round = one_round(importer, place, args, &request, &mut told).await;
+        let round = one_round(importer, place, args, &request, &mut seen).await;
         let Some(seconds) = args.watch else { return round };
         if let Err(error) = round {
             // Tomorrow's listing may work; a watcher that ends is no watcher.
@@ -145,20 +147,28 @@ async fn by_export(
     }
 }
 
+/// What a watcher remembers from round to round.
+#[derive(Default)]
+struct Seen {
+    manifests: ReadManifests,
+    /// What was said already.
+    told: BTreeSet<String>,
+}
+
 async fn one_round(
     importer: &Importer<'_>,
     place: &Place,
     args: &BillArgs,
     request: &Request,
-    told: &mut BTreeSet<String>,
+    seen: &mut Seen,
 ) -> anyhow::Result<ExitCode> {
-    let folder = place.look().await?;
+    let folder = place.look(&mut seen.manifests).await?;
     let watching = args.watch.is_some();
     if folder.groups.is_empty() && !watching {
         bail!("{place} holds no bill: no manifest, and no file that ends in .csv, .csv.gz, .json, .jsonl or .parquet");
     }
     let mut once = |text: String| {
-        if told.insert(text.clone()) {
+        if seen.told.insert(text.clone()) {
             out::say(&text);
         }
     };
