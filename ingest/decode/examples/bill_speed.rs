@@ -1,11 +1,18 @@
-//! How fast a bill is read: `bill_speed [ROWS]` makes a FOCUS 1.2 bill of 57 columns in memory and reads it, nothing else.
+//! How fast a bill is read: `bill_speed [ROWS]` makes a FOCUS 1.2 bill of 57 columns in memory, reads it, and encodes what was read
+//! as Parquet, in the way in which the store does.
 //!
-//! `cargo build --release --example bill_speed`, then run it; the figure is rows per second of one core.
+//! `cargo build --release --example bill_speed`, then run it; the figures are rows per second of one core.
 
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use grid_decode::bill::{BillOptions, BillReader};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
 const HEADER: &str = "AvailabilityZone,BilledCost,BillingAccountId,BillingAccountName,BillingAccountType,BillingCurrency,\
 BillingPeriodEnd,BillingPeriodStart,CapacityReservationId,CapacityReservationStatus,ChargeCategory,ChargeClass,ChargeDescription,\
@@ -54,23 +61,52 @@ fn csv(rows: usize) -> String {
     out
 }
 
+/// Encodes batches by chunks of the size of an import's files; answers the bytes.
+fn encoded(batches: &[RecordBatch], dictionaries_of_amounts: bool) -> Result<usize, Box<dyn std::error::Error>> {
+    let mut bytes = 0;
+    for chunk in batches.chunks(8) {
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+            .set_data_page_row_count_limit(8 * 1024)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_statistics_truncate_length(Some(64));
+        for field in chunk[0].schema().fields() {
+            if !dictionaries_of_amounts && matches!(field.data_type(), DataType::Decimal128(..)) {
+                properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+            }
+        }
+        let mut writer = ArrowWriter::try_new(Vec::new(), chunk[0].schema(), Some(properties.build()))?;
+        for batch in chunk {
+            writer.write(batch)?;
+        }
+        bytes += writer.into_inner()?.len();
+    }
+    Ok(bytes)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rows = std::env::args().nth(1).map_or(Ok(300_000), |n| n.parse())?;
     let text = csv(rows);
     let megabytes = text.len() as f64 / 1e6;
+    let tell = |what: &str, started: Instant| {
+        let seconds = started.elapsed().as_secs_f64();
+        eprintln!("{what}: {seconds:.2} s, {:.0} rows/s, {:.0} MB/s", rows as f64 / seconds, megabytes / seconds);
+    };
     let started = Instant::now();
     let mut reader = BillReader::bytes(text.into(), BillOptions::default())?;
-    let mut batches = 0;
+    let mut batches = Vec::new();
     while let Some(batch) = reader.next_batch()? {
-        batches += batch.num_rows();
+        batches.push(batch);
     }
-    let seconds = started.elapsed().as_secs_f64();
-    let summary = reader.finish();
-    assert_eq!((batches, summary.rejected), (rows, 0));
-    eprintln!(
-        "{rows} rows, {megabytes:.0} MB: {seconds:.2} s, {:.0} rows/s, {:.0} MB/s",
-        rows as f64 / seconds,
-        megabytes / seconds
-    );
+    tell(&format!("{rows} rows, {megabytes:.0} MB, read"), started);
+    assert_eq!((reader.rows(), reader.finish().rejected), (rows as u64, 0));
+    for dictionaries in [true, false] {
+        let started = Instant::now();
+        let bytes = encoded(&batches, dictionaries)?;
+        tell(
+            &format!("encoded in {} bytes a row, dictionaries of amounts {dictionaries}", bytes / rows.max(1)),
+            started,
+        );
+    }
     Ok(())
 }

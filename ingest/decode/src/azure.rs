@@ -11,7 +11,7 @@ use grid_model::table::charges::{ChargeRow, Column};
 use grid_model::time::DAY_NS;
 
 use crate::bill::date;
-use crate::bill::mapping::{Fate, Header, keep};
+use crate::bill::mapping::{Fate, Header, columns, keep};
 use crate::bill::{BillError, BillFormat, MapContext, Row};
 use crate::focus::tags;
 
@@ -44,23 +44,6 @@ const COSTS: &[&str] = &["CostInBillingCurrency", "PreTaxCost", "ExtendedCost", 
 const CURRENCIES: &[&str] = &["BillingCurrency", "BillingCurrencyCode", "Currency", "CurrencyCode"];
 const DATES: &[&str] = &["Date", "UsageDateTime", "UsageDate"];
 const METERS: &[&str] = &["MeterCategory"];
-
-/// Declares the columns that the mapping computes with.
-macro_rules! columns {
-    ($($field:ident = $names:expr, $kept:literal,)*) => {
-        struct Columns { $($field: Option<usize>,)* }
-
-        impl Columns {
-            fn find(header: &Header<'_>) -> Self {
-                Self { $($field: header.find($names),)* }
-            }
-            /// Those whose content is wholly in a column of `charges`.
-            fn absorbed(&self) -> Vec<Option<usize>> {
-                vec![$(if $kept { None } else { self.$field },)*]
-            }
-        }
-    };
-}
 
 // `true`: the source's own text is kept in x_columns too, because the mapping loses some of it.
 columns! {

@@ -9,6 +9,7 @@ use grid_model::Amount;
 use grid_model::money::Residual;
 use grid_model::table::charges::{ChargeRow, Column};
 
+use crate::bill::mapping::{Header, columns, keep};
 use crate::bill::{BillError, BillFormat, MapContext, Row, canonical, number};
 use crate::focus::tags;
 
@@ -120,96 +121,70 @@ pub(crate) struct CurMapping {
     at: Columns,
 }
 
-/// Declares the columns that the mapping computes with.
-macro_rules! columns {
-    ($($field:ident = $name:literal $kept:literal,)*) => {
-        #[derive(Default)]
-        struct Columns { $($field: Option<usize>,)* }
-
-        impl Columns {
-            fn find(find: impl Fn(&str) -> Option<usize>) -> Self {
-                Self { $($field: find($name),)* }
-            }
-            /// Those whose content is wholly in a column of `charges`.
-            fn absorbed(&self) -> Vec<Option<usize>> {
-                vec![$(if $kept { None } else { self.$field },)*]
-            }
-        }
-    };
-}
-
 // `true`: the source's own text is kept in x_columns too, because the mapping loses some of it.
 columns! {
-    bill_type = "bill/BillType" true,
-    billing_entity = "bill/BillingEntity" true,
-    invoicing_entity = "bill/InvoicingEntity" false,
-    period_start = "bill/BillingPeriodStartDate" false,
-    period_end = "bill/BillingPeriodEndDate" false,
-    item_type = "lineItem/LineItemType" true,
-    usage_start = "lineItem/UsageStartDate" false,
-    usage_end = "lineItem/UsageEndDate" false,
-    product_code = "lineItem/ProductCode" true,
-    usage_type = "lineItem/UsageType" true,
-    usage_amount = "lineItem/UsageAmount" true,
-    currency = "lineItem/CurrencyCode" false,
-    unblended_rate = "lineItem/UnblendedRate" true,
-    unblended_cost = "lineItem/UnblendedCost" false,
-    legal_entity = "lineItem/LegalEntity" false,
-    product_name = "product/ProductName" true,
-    service_name = "product/servicename" true,
-    family = "product/productFamily" true,
-    region_code = "product/regionCode" true,
-    region = "product/region" true,
-    location = "product/location" true,
-    location_type = "product/locationType" true,
-    list_cost = "pricing/publicOnDemandCost" true,
-    list_rate = "pricing/publicOnDemandRate" true,
-    term = "pricing/term" true,
-    unit = "pricing/unit" true,
-    price_currency = "pricing/currency" true,
-    reservation_arn = "reservation/ReservationARN" true,
-    reservation_effective = "reservation/EffectiveCost" true,
-    reservation_unused_upfront = "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod" true,
-    reservation_unused_recurring = "reservation/UnusedRecurringFee" true,
-    plan_arn = "savingsPlan/SavingsPlanARN" true,
-    plan_effective = "savingsPlan/SavingsPlanEffectiveCost" true,
-    plan_total = "savingsPlan/TotalCommitmentToDate" true,
-    plan_used = "savingsPlan/UsedCommitment" true,
-    resource_tags = "resource_tags" false,
-    product = "product" false,
-    discount = "discount" false,
-    cost_category = "cost_category" false,
+    bill_type = &["bill/BillType"], true,
+    billing_entity = &["bill/BillingEntity"], true,
+    invoicing_entity = &["bill/InvoicingEntity"], false,
+    period_start = &["bill/BillingPeriodStartDate"], false,
+    period_end = &["bill/BillingPeriodEndDate"], false,
+    item_type = &["lineItem/LineItemType"], true,
+    usage_start = &["lineItem/UsageStartDate"], false,
+    usage_end = &["lineItem/UsageEndDate"], false,
+    product_code = &["lineItem/ProductCode"], true,
+    usage_type = &["lineItem/UsageType"], true,
+    usage_amount = &["lineItem/UsageAmount"], true,
+    currency = &["lineItem/CurrencyCode"], false,
+    unblended_rate = &["lineItem/UnblendedRate"], true,
+    unblended_cost = &["lineItem/UnblendedCost"], false,
+    legal_entity = &["lineItem/LegalEntity"], false,
+    product_name = &["product/ProductName"], true,
+    service_name = &["product/servicename"], true,
+    family = &["product/productFamily"], true,
+    region_code = &["product/regionCode"], true,
+    region = &["product/region"], true,
+    location = &["product/location"], true,
+    location_type = &["product/locationType"], true,
+    list_cost = &["pricing/publicOnDemandCost"], true,
+    list_rate = &["pricing/publicOnDemandRate"], true,
+    term = &["pricing/term"], true,
+    unit = &["pricing/unit"], true,
+    price_currency = &["pricing/currency"], true,
+    reservation_arn = &["reservation/ReservationARN"], true,
+    reservation_effective = &["reservation/EffectiveCost"], true,
+    reservation_unused_upfront = &["reservation/UnusedAmortizedUpfrontFeeForBillingPeriod"], true,
+    reservation_unused_recurring = &["reservation/UnusedRecurringFee"], true,
+    plan_arn = &["savingsPlan/SavingsPlanARN"], true,
+    plan_effective = &["savingsPlan/SavingsPlanEffectiveCost"], true,
+    plan_total = &["savingsPlan/TotalCommitmentToDate"], true,
+    plan_used = &["savingsPlan/UsedCommitment"], true,
+    resource_tags = &["resource_tags"], false,
+    product = &["product"], false,
+    discount = &["discount"], false,
+    cost_category = &["cost_category"], false,
 }
 
 impl CurMapping {
     /// Reads a header.
-    pub(crate) fn new(header: &[String]) -> Result<Self, BillError> {
-        let keys: Vec<String> =
-            header.iter().map(|h| if tag_key(h).is_some() { String::new() } else { canonical(h) }).collect();
-        let find = |name: &str| {
-            let key = canonical(name);
-            keys.iter().position(|k| *k == key)
-        };
-        let missing: Vec<&'static str> = MANDATORY.iter().copied().filter(|m| find(m).is_none()).collect();
+    pub(crate) fn new(names: &[String]) -> Result<Self, BillError> {
+        let header = Header::new(names, |name| tag_key(name).is_some());
+        let missing: Vec<&'static str> = MANDATORY.iter().copied().filter(|m| header.find(&[m]).is_none()).collect();
         if !missing.is_empty() {
             return Err(BillError::MissingColumns { format: BillFormat::AwsCur, columns: missing });
         }
-        let at = Columns::find(find);
-        let copied: Vec<(usize, Column)> = COPIED.iter().filter_map(|(name, c)| Some((find(name)?, *c))).collect();
+        let at = Columns::find(&header);
+        let copied: Vec<(usize, Column)> = COPIED.iter().filter_map(|(n, c)| Some((header.find(&[n])?, *c))).collect();
         let mut tag_columns: Vec<TagColumn> = Vec::new();
-        let mut extra: Vec<(usize, String)> = Vec::new();
-        let absorbed = at.absorbed();
-        for (index, name) in header.iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             if let Some(key) = tag_key(name).filter(|k| tag_columns.iter().all(|t| t.key != *k)) {
                 tag_columns.push(TagColumn { index, key: key.to_owned() });
-            } else if !copied.iter().any(|(i, _)| *i == index) && !absorbed.contains(&Some(index)) {
-                let mut free = if name.is_empty() { format!("column {}", index + 1) } else { name.clone() };
-                while extra.iter().any(|(_, n)| *n == free) {
-                    free = format!("{free}#{}", index + 1);
-                }
-                extra.push((index, free));
             }
         }
+        let absorbed = at.absorbed();
+        let extra = header.extra(|i| {
+            let copied = copied.iter().any(|(c, _)| *c == i) || absorbed.contains(&Some(i));
+            copied || tag_columns.iter().any(|t| t.index == i)
+        });
         Ok(Self { copied, tag_columns, extra, at })
     }
 
@@ -262,11 +237,7 @@ impl CurMapping {
         self.keep_maps(row, product, charge);
         self.set_parties(row, charge);
         self.set_tags(row, cx, charge);
-        for (i, name) in &self.extra {
-            if let Some(cell) = row.get(*i) {
-                charge.x_columns.push((Cow::Borrowed(name), Cow::Borrowed(cell)));
-            }
-        }
+        keep(&self.extra, row, charge);
         Ok(())
     }
 

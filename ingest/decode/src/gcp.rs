@@ -12,7 +12,7 @@ use grid_model::table::charges::{ChargeRow, Column};
 use serde_json::value::RawValue;
 
 use crate::bill::json_rows::{Object, Text};
-use crate::bill::mapping::{Credit, Header, keep};
+use crate::bill::mapping::{Credit, Header, columns, keep};
 use crate::bill::{BillError, BillFormat, MapContext, Row, date, number, quoted};
 
 mod service;
@@ -38,23 +38,6 @@ const COPIED: &[(&[&str], Column)] = &[
 ];
 
 const MANDATORY: &[&str] = &["billing_account_id", "usage_start_time", "usage_end_time", "cost", "currency"];
-
-/// Declares the columns that the mapping computes with.
-macro_rules! columns {
-    ($($field:ident = $names:expr, $kept:literal,)*) => {
-        struct Columns { $($field: Option<usize>,)* }
-
-        impl Columns {
-            fn find(header: &Header<'_>) -> Self {
-                Self { $($field: header.find($names),)* }
-            }
-            /// Those whose content is wholly in a column of `charges`.
-            fn absorbed(&self) -> Vec<Option<usize>> {
-                vec![$(if $kept { None } else { self.$field },)*]
-            }
-        }
-    };
-}
 
 // `true`: the source's own text is kept in x_columns too, because the mapping loses some of it.
 columns! {

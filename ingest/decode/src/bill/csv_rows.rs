@@ -89,10 +89,10 @@ struct Cell {
 }
 
 impl CsvRows {
-    fn open(input: Box<dyn Read + Send>) -> Result<(Self, Vec<String>), BillError> {
-        let mut rows = Self {
+    fn new(input: Box<dyn Read + Send>, window_bytes: usize) -> Self {
+        Self {
             input,
-            window: vec![0; WINDOW_BYTES],
+            window: vec![0; window_bytes],
             unread: (0, 0),
             at_end: false,
             next_line: 1,
@@ -101,7 +101,11 @@ impl CsvRows {
             cells: Vec::new(),
             copied: Vec::new(),
             lossy: false,
-        };
+        }
+    }
+
+    fn open(input: Box<dyn Read + Send>) -> Result<(Self, Vec<String>), BillError> {
+        let mut rows = Self::new(input, WINDOW_BYTES);
         if !rows.advance()? {
             return Err(BillError::Empty);
         }
@@ -296,18 +300,7 @@ mod tests {
     }
 
     fn ours(text: &[u8], piece: usize, window: usize) -> Vec<Vec<String>> {
-        let mut rows = CsvRows {
-            input: Box::new(Pieces(text.to_vec(), piece)),
-            window: vec![0; window],
-            unread: (0, 0),
-            at_end: false,
-            next_line: 1,
-            line: 0,
-            text: String::new(),
-            cells: Vec::new(),
-            copied: Vec::new(),
-            lossy: false,
-        };
+        let mut rows = CsvRows::new(Box::new(Pieces(text.to_vec(), piece)), window);
         let mut out = Vec::new();
         while rows.advance().unwrap() {
             out.push((0..rows.len()).map(|i| rows.cell(i).unwrap().to_owned()).collect());

@@ -366,10 +366,10 @@ impl DeclaredMapping {
 
     fn set_tags<'r>(&'r self, row: Row<'r>, cx: &mut MapContext<'_>, charge: &mut ChargeRow<'r>) {
         for (index, key) in &self.tag_columns {
-            if let Some(value) = self.cell(row, *index) {
-                if charge.tags.iter().all(|(k, _)| k != key) {
-                    charge.tags.push((key.as_str().into(), value.into()));
-                }
+            if let Some(value) = self.cell(row, *index)
+                && charge.tags.iter().all(|(k, _)| k != key)
+            {
+                charge.tags.push((key.as_str().into(), value.into()));
             }
         }
         for index in &self.tag_json {

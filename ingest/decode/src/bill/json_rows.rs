@@ -225,11 +225,13 @@ impl JsonRows {
         for (name, value) in object.0 {
             let json = value.get();
             let name = if prefix.is_empty() { name } else { Cow::Owned(format!("{prefix}.{name}")) };
-            if json.starts_with('{') && deep < RECORDS_DEEP_MAX && (deep > 0 || is_record(&name)) {
-                if let Ok(inner) = serde_json::from_str::<Object<'_>>(json) {
-                    self.enter(inner, &name, deep + 1)?;
-                    continue;
-                }
+            if json.starts_with('{')
+                && deep < RECORDS_DEEP_MAX
+                && (deep > 0 || is_record(&name))
+                && let Ok(inner) = serde_json::from_str::<Object<'_>>(json)
+            {
+                self.enter(inner, &name, deep + 1)?;
+                continue;
             }
             let column = match self.places.get(name.as_ref()) {
                 Some(column) => *column,

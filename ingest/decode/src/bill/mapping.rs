@@ -250,6 +250,25 @@ impl<'h> Header<'h> {
     }
 }
 
+/// Declares the columns that a mapping computes with: a field, the names by which a header may call it, and whether the source's own
+/// text is kept in `x_columns` too, because the mapping loses some of it.
+macro_rules! columns {
+    ($($field:ident = $names:expr, $kept:literal,)*) => {
+        struct Columns { $($field: Option<usize>,)* }
+
+        impl Columns {
+            fn find(header: &Header<'_>) -> Self {
+                Self { $($field: header.find($names),)* }
+            }
+            /// Those whose content is wholly in a column of `charges`.
+            fn absorbed(&self) -> Vec<Option<usize>> {
+                vec![$(if $kept { None } else { self.$field },)*]
+            }
+        }
+    };
+}
+pub(crate) use columns;
+
 /// Keeps cells under the names of their columns.
 pub(crate) fn keep<'r>(extra: &'r [(usize, String)], row: Row<'r>, charge: &mut ChargeRow<'r>) {
     for (i, name) in extra {
