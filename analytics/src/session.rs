@@ -25,6 +25,7 @@ use crate::limits::{BATCH_ROWS, QueryLimits};
 use crate::memory::{Budget, QueryPool};
 use crate::promql::PromqlSettings;
 use crate::promql::function::PromqlFunction;
+use crate::table::charges::ChargesAsOf;
 
 /// Under this URL DataFusion finds the store's files. It is in no statement's reach: nothing there takes a URL.
 pub(crate) const FILES_URL: &str = "grid-data://files/";
@@ -93,6 +94,7 @@ impl Sessions {
             timeout: self.timeout_max,
         };
         state.register_udtf("promql", Arc::new(promql));
+        state.register_udtf("charges_as_of", Arc::new(ChargesAsOf { source: Arc::clone(catalog.source()) }));
         let config = Arc::clone(state.config_options());
         let props = state.execution_props_mut();
         props.query_execution_start_time = Some(chrono::DateTime::from_timestamp_nanos(now.0));

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use grid_model::TimeRange;
+use grid_store::catalog::{AsOf, NoSuchImport};
 use grid_store::{Snapshot, Store};
 use tokio::sync::OnceCell;
 
@@ -48,6 +49,22 @@ pub(crate) struct Source {
     pub registry: Arc<Registry>,
     /// What clients said about metrics; read at first need.
     pub facts: OnceCell<Arc<BTreeMap<String, MetricFacts>>>,
+}
+
+impl Source {
+    /// The same, with charges as they were.
+    fn charges_as_of(&self, as_of: &AsOf) -> Result<Self, NoSuchImport> {
+        Ok(Self {
+            snapshot: self.snapshot.charges_as_of(as_of)?,
+            store: self.store.clone(),
+            range: self.range,
+            url: self.url.clone(),
+            metrics: Arc::clone(&self.metrics),
+            series_rows: Arc::clone(&self.series_rows),
+            registry: Arc::clone(&self.registry),
+            facts: OnceCell::new(),
+        })
+    }
 }
 
 impl fmt::Debug for Source {

@@ -1,8 +1,8 @@
 //! What the fuzz targets share: a fixed time of receipt, and the claims that every answer of a decoder must keep.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use grid_decode::bill::{BillFormat, BillOptions, BillReader};
+use grid_decode::bill::{BillFormat, BillOptions, BillReader, Declared};
 use grid_decode::exposition::{self, Exposition, Format};
 use grid_decode::limits::Limits;
 use grid_decode::lines::{self, Lines};
@@ -112,8 +112,31 @@ fn chunk_bytes(data: &[u8]) -> usize {
 
 /// Checks a bill: whatever its rows hold, per currency the source is what was stored and what was rejected.
 pub fn check_bill(data: &[u8], format: BillFormat) {
-    let options = BillOptions { format: Some(format), ..BillOptions::default() };
-    let Ok(mut reader) = BillReader::csv(Box::new(std::io::Cursor::new(data.to_vec())), options) else { return };
+    check_bill_by(data, BillOptions { format: Some(format), ..BillOptions::default() });
+}
+
+/// Checks a mapping file and a bill that it describes; a line of three dashes stands between the two.
+pub fn check_mapping(data: &[u8]) {
+    const BETWEEN: &[u8] = b"\n---\n";
+    let at = data.windows(BETWEEN.len()).position(|w| w == BETWEEN).unwrap_or(data.len());
+    let Ok(mapping) = std::str::from_utf8(&data[..at]) else { return };
+    match Declared::parse(mapping) {
+        Ok(declared) => {
+            let bill = data.get(at + BETWEEN.len()..).unwrap_or_default();
+            check_bill_by(bill, BillOptions { mapping: Some(Arc::new(declared)), ..BillOptions::default() });
+        }
+        Err(mistakes) => {
+            assert!(!mistakes.is_empty(), "a refusal has a reason");
+            for mistake in mistakes {
+                assert!(mistake.span.start <= mapping.len(), "a mistake lies in the file");
+            }
+        }
+    }
+}
+
+fn check_bill_by(data: &[u8], options: BillOptions) {
+    let several = options.format == Some(BillFormat::Gcp);
+    let Ok(mut reader) = BillReader::text(Box::new(std::io::Cursor::new(data.to_vec())), options) else { return };
     let mut stored = 0;
     loop {
         match reader.next_batch() {
@@ -123,8 +146,10 @@ pub fn check_bill(data: &[u8], format: BillFormat) {
         }
     }
     let summary = reader.finish();
-    assert!(stored <= summary.rows, "{stored} rows of {}", summary.rows);
-    assert_eq!(summary.unreconciled(), None, "source = stored + rejected");
+    assert_eq!(stored, summary.stored, "charges are counted");
+    // A row that carries credits is several charges.
+    assert!(several || stored <= summary.rows, "{stored} rows of {}", summary.rows);
+    assert_eq!(summary.unreconciled(), None, "source = stored + rejected + left out");
 }
 
 /// Checks that what is read as an attribute value has one text form.

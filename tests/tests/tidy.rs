@@ -68,7 +68,7 @@ const HEAVY: [(&str, &[&str]); 12] = [
     ("opentelemetry-proto", &["grid-ingest", "grid-decode"]),
     ("axum", &["grid-ingest", "grid-guard", "grid-api"]),
     ("clap", &[]),
-    ("toml", &[]),
+    ("toml", &["grid-decode"]),
     ("utoipa", &["grid-api"]),
 ];
 

@@ -1,4 +1,4 @@
-//! `charges`: what is billed, without what a later bill replaced.
+//! `charges`: what is billed, without what a later bill replaced; and `charges_as_of(...)`, the same as it was earlier.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::datatypes::{DataType, SchemaRef, TimestampNanosecondType};
 use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, exec_err};
+use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TableProviderFilterPushDown,
     TableType, Volatility,
@@ -17,8 +17,9 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use grid_model::table::charges::{BILLING_ACCOUNT_ID, BILLING_PERIOD_START, IMPORT_ID};
+use grid_model::table::column::timestamp_type;
 use grid_model::{Table, Timestamp};
-use grid_store::catalog::HiddenCharges;
+use grid_store::catalog::{AsOf, HiddenCharges};
 
 use super::Source;
 use super::files::{keep_columns, scan_schema};
@@ -77,6 +78,35 @@ impl TableProvider for ChargesTable {
     }
 }
 
+/// `charges_as_of('2026-02-01T00:00:00Z')`, `charges_as_of('imp-...')`: the charges as they were at a time, or just after an import.
+#[derive(Debug, Clone)]
+pub(crate) struct ChargesAsOf {
+    pub source: Arc<Source>,
+}
+
+impl TableFunctionImpl for ChargesAsOf {
+    fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        const WANTS: &str = "charges_as_of() wants one time or the id of an import as a constant: \
+            charges_as_of('2026-02-01T00:00:00Z'), charges_as_of('imp-0123456789abcdef')";
+        let [Expr::Literal(value, _)] = args.exprs() else { return plan_err!("{WANTS}") };
+        let as_of = match value.try_as_str() {
+            Some(Some(id)) if id.starts_with("imp-") => AsOf::Import(id.to_owned()),
+            _ => match value.cast_to(&timestamp_type()) {
+                Ok(ScalarValue::TimestampNanosecond(Some(time), _)) => AsOf::Time(Timestamp(time)),
+                // What is no time may be an import of another name.
+                _ => match value.try_as_str() {
+                    Some(Some(id)) => AsOf::Import(id.to_owned()),
+                    _ => return plan_err!("{WANTS}"),
+                },
+            },
+        };
+        match self.source.charges_as_of(&as_of) {
+            Ok(source) => Ok(Arc::new(ChargesTable { source: Arc::new(source) })),
+            Err(e) => plan_err!("{e}; the imports are in grid.imports"),
+        }
+    }
+}
+
 /// Whether no later bill replaced a charge. Never registered: users cannot call it.
 #[derive(Debug, PartialEq, Eq)]
 struct NotReplaced {
@@ -93,6 +123,7 @@ impl NotReplaced {
 impl Hash for NotReplaced {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.hidden.iter().for_each(|entry| entry.hash(state));
+        self.hidden.later().for_each(|import| import.hash(state));
     }
 }
 

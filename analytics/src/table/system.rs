@@ -91,6 +91,10 @@ impl System {
                 count("rows_rejected"),
                 Field::new("superseded", DataType::Boolean, false),
                 text("files", false),
+                text("left_out_total", false),
+                count("rows_left_out"),
+                // `effective_cost 0.0000000000000000001, ...`: what rounding took from costs other than the billed one.
+                text("rounding", false),
             ],
             Self::Rejects => vec![
                 text("import_id", false),
@@ -239,6 +243,10 @@ impl SystemTable {
                         rows.count(total.rows_rejected);
                         rows.truth(import.is_superseded());
                         rows.text(&files);
+                        rows.text(if total.left_out.is_empty() { "0" } else { &total.left_out });
+                        rows.count(total.rows_left_out);
+                        let rounding = total.rounding.iter().map(|(column, took)| format!("{column} {took}"));
+                        rows.text(&rounding.collect::<Vec<_>>().join(", "));
                     }
                 }
             }

@@ -294,3 +294,32 @@ async fn a_restated_bill_replaces_what_it_names() {
         bed.check(sql, expected).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charges_as_they_were_before() {
+    let bed = Bed::new().await;
+    let mut second = bill("imp-2", true, &[("a", "1.25")]);
+    second.record.started = Timestamp(at(0).0 + 3_600_000_000_000);
+    bed.store.import(&bed.tenant, bill("imp-1", false, &[("a", "1.5"), ("b", "2")])).await.unwrap();
+    bed.store.import(&bed.tenant, second).await.unwrap();
+    let sum = |what: &str| format!("SELECT count(*) AS n, sum(billed_cost) AS s FROM {what}");
+    for (of, expected) in [
+        ("charges", "2,3.25"),
+        ("charges_as_of('imp-1')", "2,3.5"),
+        ("charges_as_of('imp-2')", "2,3.25"),
+        ("charges_as_of('2026-01-15T00:00:00Z')", "2,3.5"),
+        ("charges_as_of(TIMESTAMP '2026-01-15 01:00:00')", "2,3.25"),
+        ("charges_as_of('2026-01-14T23:59:59Z')", "0,"),
+        ("charges_as_of('imp-1') WHERE billing_account_id = 'b'", "1,2"),
+    ] {
+        assert_eq!(bed.csv(&sum(of)).await, format!("n,s\n{expected}\n"), "{of}");
+    }
+    for (of, expected) in [
+        ("charges_as_of('imp-3')", "there is no import imp-3"),
+        ("charges_as_of()", "charges_as_of() wants one time"),
+        ("charges_as_of('yesterday')", "there is no import yesterday"),
+    ] {
+        let answer = bed.csv(&sum(of)).await;
+        assert!(answer.contains(expected), "{of}: {answer}");
+    }
+}

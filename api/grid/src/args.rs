@@ -335,7 +335,7 @@ fn percent(text: &str) -> Result<f64, String> {
 /// `grid import KIND`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportKind {
-    /// Bills: FOCUS 1.0-1.4 (CSV, CSV.gz, Parquet), AWS CUR (CSV)
+    /// Bills: FOCUS 1.0-1.4, AWS CUR, Azure cost details, Google Cloud billing exports, and others by a mapping
     Bill(BillArgs),
     /// Metrics: OpenMetrics or Prometheus text, OTLP JSON lines
     Metrics(ImportArgs),
@@ -356,8 +356,20 @@ pub(crate) struct LogsArgs {
     pub(crate) service: Option<String>,
 }
 
+/// What `grid import bill` reads.
+const BILL_FORMATS: &str = "\
+Formats, known by their content:
+  focus    FOCUS 1.0 to 1.4
+  aws-cur  AWS Cost and Usage Report, legacy and 2.0
+  azure    Azure cost details: actual and amortized, EA, MCA and pay-as-you-go
+  gcp      Google Cloud billing export to BigQuery, standard and detailed
+  any other bill by --mapping FILE.toml
+as CSV, JSON lines (both gzipped or not) or Parquet; the manifest of an AWS or Microsoft export; a folder or s3://BUCKET/PREFIX
+of exports, of which the newest version of each period is taken.";
+
 /// `grid import bill`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = BILL_FORMATS)]
 pub(crate) struct BillArgs {
     /// Files and flags of every kind
     #[command(flatten)]
@@ -368,6 +380,12 @@ pub(crate) struct BillArgs {
     /// Replace what earlier imports said about the same accounts and periods
     #[arg(long)]
     pub(crate) restate: bool,
+    /// What the columns of a bill mean that Grid does not know
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "format")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Look at the folder or bucket again every so many seconds, and import what is new, until stopped
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) watch: Option<u64>,
 }
 
 /// Flags of every import.

@@ -5,6 +5,8 @@
 //! is decided by [`grid_decode::bill::plan`]; here are only hands.
 
 mod source;
+mod folder;
+mod mapping;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use grid_store::catalog::{ImportFile, ImportNote, ImportPeriod, ImportRecord, Im
 use grid_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
+pub(crate) use folder::{Place, ReadManifests};
+pub(crate) use mapping::MappingFile;
 pub(crate) use source::{Source, from_manifest};
 
 use crate::clock;
@@ -37,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) dataset: Option<String>,
     /// The format, if the header should not decide.
     pub(crate) format: Option<BillFormat>,
+    /// What the columns mean, if a mapping file says it.
+    pub(crate) mapping: Option<Arc<MappingFile>>,
     /// Version of the manifest that lists the files, and when it was made.
     pub(crate) manifest_version: Option<String>,
     /// When that version was made.
@@ -110,6 +116,20 @@ pub(crate) enum BillsError {
         /// Why.
         source: std::io::Error,
     },
+    /// The mapping does not fit a file.
+    #[error("{file}: the mapping does not fit\n{shown}")]
+    Mapping {
+        /// The file.
+        file: String,
+        /// The mistake with its place.
+        shown: String,
+    },
+    /// Actual and amortised exports together, and one that may be either.
+    #[error(
+        "{0} holds no commitment that would tell whether its costs are actual or amortised, and the import has both kinds: name it so \
+         (actual, amortized), or import it apart"
+    )]
+    Undecided(String),
     /// Two formats in one import.
     #[error("{first} is {first_format} and {second} is {second_format}: import them one by one")]
     Mixed {
@@ -154,19 +174,45 @@ impl Bills {
         Self { store }
     }
 
-    /// Imports, or reads only. `progress` is told of bytes as they are read.
+    /// Imports, or reads only. `progress` is told of bytes and rows as they are read.
     pub(crate) async fn take(
         &self,
         request: Request,
-        progress: impl Fn(u64) + Send + Sync + 'static,
+        progress: impl Fn(Step) + Send + Sync + 'static,
     ) -> Result<Outcome, BillsError> {
         let request = Arc::new(request);
+        let done = self.take_shared(&request, Arc::new(progress)).await;
+        done.map_err(|e| match (e, &request.mapping) {
+            (BillsError::Unreadable { file, reason: BillError::Mapping(mistake) }, Some(mapping)) => {
+                BillsError::Mapping { file, shown: mapping.show(&mistake) }
+            }
+            (other, _) => other,
+        })
+    }
+
+    /// An earlier import of the same version of a manifest, by which its files need not even be fetched.
+    pub(crate) async fn known_version(
+        &self,
+        tenant: &TenantId,
+        dataset: &str,
+        version: &str,
+    ) -> Result<Option<ImportRecord>, BillsError> {
+        let all = self.store.catalog().imports(tenant).await?;
+        Ok(all.into_iter().rfind(|r| r.dataset == dataset && r.manifest_version.as_deref() == Some(version)))
+    }
+
+    async fn take_shared(
+        &self,
+        request: &Arc<Request>,
+        progress: Arc<dyn Fn(Step) + Send + Sync>,
+    ) -> Result<Outcome, BillsError> {
         let heads = {
-            let request = Arc::clone(&request);
+            let request = Arc::clone(request);
             blocking(move || heads(&request)).await?
         };
         let first = heads.first().ok_or(BillsError::NoFiles)?;
-        let source = first.format.name();
+        let source = first.called.clone();
+        let source = source.as_str();
         let described = first.described.clone();
         let dataset = request.dataset.clone().unwrap_or_else(|| DATASET_DEFAULT.to_owned());
 
@@ -205,24 +251,27 @@ impl Bills {
         session.start(&id);
 
         let taken: BTreeSet<&str> = plan.take.iter().map(|f| f.sha256.as_str()).collect();
-        let files: Vec<(Source, String)> = heads
+        let files: Vec<(Source, String, bool)> = heads
             .iter()
             .enumerate()
             .filter(|(i, h)| {
                 // Of two files with the same content only the first was taken.
                 taken.contains(h.id.sha256.as_str()) && !heads[..*i].iter().any(|o| o.id.sha256 == h.id.sha256)
             })
-            .map(|(_, h)| (h.source.clone(), h.id.name.clone()))
+            .map(|(_, h)| (h.source.clone(), h.id.name.clone(), h.beside_amortized))
             .collect();
         let (batches, mut queue) = mpsc::channel(QUEUE);
-        let (format, import_id) = (request.format, id.clone());
+        let base = BillOptions { import_id: id.clone(), ..options(request) };
         let reader = tokio::task::spawn_blocking(move || {
             let mut summary = BillSummary::default();
-            for (source, name) in files {
+            for (source, name, beside_amortized) in files {
                 let unreadable = |reason| BillsError::Unreadable { file: name.clone(), reason };
-                let options = BillOptions { format, import_id: import_id.clone(), file: name.clone() };
+                let options = BillOptions { file: name.clone(), beside_amortized, ..base.clone() };
                 let mut bill = source.open(options, &progress)?;
+                let mut rows = 0;
                 while let Some(batch) = bill.next_batch().map_err(unreadable)? {
+                    progress(Step::Rows(bill.rows() - rows));
+                    rows = bill.rows();
                     if batches.blocking_send(batch).is_err() {
                         // The writer failed and says why.
                         return Ok(summary);
@@ -257,7 +306,7 @@ impl Bills {
             session.abort().await;
             return Err(BillsError::Unreconciled(currency));
         }
-        let record = record(&id, source, &dataset, &summary, &request, &plan.take, plan.replaces);
+        let record = record(&id, source, &dataset, &summary, request, &plan.take, plan.replaces);
         let rejects: Vec<ImportReject> = summary.rejects.iter().map(reject).collect();
         let mut outcome =
             Outcome { state: State::Stored, record: record.clone(), described, skipped, rejects, replaced: Vec::new() };
@@ -287,12 +336,17 @@ impl BillImporter for Bills {
                     ImporterError::Unreadable(format!("there is no format {word:?}; formats are {}", names.join(", ")))
                 })?),
             };
+            let mapping = match upload.mapping {
+                Some(text) => Some(Arc::new(MappingFile::read("mapping", text).map_err(ImporterError::Unreadable)?)),
+                None => None,
+            };
             let files = upload.files.into_iter().map(|f| Source::File { path: f.path, name: f.name }).collect();
             let request = Request {
                 tenant: upload.tenant,
                 files,
                 dataset: upload.dataset,
                 format,
+                mapping,
                 manifest_version: upload.manifest_version,
                 manifest_made: None,
                 also_replaced: BTreeSet::new(),
@@ -301,6 +355,8 @@ impl BillImporter for Bills {
             };
             let outcome = self.take(request, |_| ()).await.map_err(|e| match e {
                 BillsError::Unreadable { .. }
+                | BillsError::Mapping { .. }
+                | BillsError::Undecided(_)
                 | BillsError::Mixed { .. }
                 | BillsError::NoFiles
                 | BillsError::Overflow(_) => ImporterError::Unreadable(e.to_string()),
@@ -321,21 +377,47 @@ impl BillImporter for Bills {
     }
 }
 
+/// What an import tells of while it reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// So many more bytes of the files.
+    Bytes(u64),
+    /// So many more rows.
+    Rows(u64),
+}
+
 /// What is known of a file before its rows are read.
 struct Head {
     source: Source,
     id: FileId,
     format: BillFormat,
+    /// What the source is called in the column of that name.
+    called: String,
     described: String,
+    /// Whether it is an actual export whose amortised one is there too.
+    beside_amortized: bool,
+}
+
+fn options(request: &Request) -> BillOptions {
+    let mapping = request.mapping.as_ref().map(|m| Arc::clone(&m.declared));
+    BillOptions { format: request.format, mapping, ..BillOptions::default() }
 }
 
 fn heads(request: &Request) -> Result<Vec<Head>, BillsError> {
+    let silent: Arc<dyn Fn(Step) + Send + Sync> = Arc::new(|_| ());
     let mut heads: Vec<Head> = Vec::new();
     for source in &request.files {
         let id = FileId { sha256: source.sha256()?, name: source.name().to_owned() };
-        let options = BillOptions { format: request.format, import_id: String::new(), file: id.name.clone() };
-        let bill = source.open(options, &|_| ())?;
-        let head = Head { source: source.clone(), id, format: bill.format(), described: bill.describe() };
+        let options = BillOptions { file: id.name.clone(), ..options(request) };
+        let bill = source.open(options, &silent)?;
+        let head = Head {
+            source: source.clone(),
+            id,
+            format: bill.format(),
+            called: bill.source().to_owned(),
+            described: bill.describe(),
+            beside_amortized: false,
+        };
         if let Some(first) = heads.first().filter(|f| f.format != head.format) {
             return Err(BillsError::Mixed {
                 first: first.id.name.clone(),
@@ -346,7 +428,37 @@ fn heads(request: &Request) -> Result<Vec<Head>, BillsError> {
         }
         heads.push(head);
     }
+    if heads.len() > 1 && heads.iter().all(|h| h.format == BillFormat::Azure) {
+        tell_amortized(request, &mut heads, &silent)?;
+    }
     Ok(heads)
+}
+
+/// Finds the actual exports that have their amortised ones beside them: of those only purchases of commitments count, since
+/// everything else is in both.
+fn tell_amortized(
+    request: &Request,
+    heads: &mut [Head],
+    silent: &Arc<dyn Fn(Step) + Send + Sync>,
+) -> Result<(), BillsError> {
+    let mut kinds = Vec::new();
+    for head in heads.iter() {
+        let name = head.id.name.to_ascii_lowercase();
+        let unreadable = |reason| BillsError::Unreadable { file: head.id.name.clone(), reason };
+        let bill = head.source.open(BillOptions { file: head.id.name.clone(), ..options(request) }, silent)?;
+        let kind = bill.into_amortized().map_err(unreadable)?;
+        let by_name = [("amorti", true), ("actual", false)].into_iter().find(|(word, _)| name.contains(word));
+        kinds.push(kind.or(by_name.map(|(_, amortized)| amortized)));
+    }
+    let any = |wanted: bool| kinds.contains(&Some(wanted));
+    if !any(true) || !any(false) {
+        return Ok(());
+    }
+    for (head, kind) in heads.iter_mut().zip(kinds) {
+        let Some(amortized) = kind else { return Err(BillsError::Undecided(head.id.name.clone())) };
+        head.beside_amortized = !amortized;
+    }
+    Ok(())
 }
 
 fn known(record: &ImportRecord) -> Known {
@@ -377,6 +489,14 @@ fn record(
         rows_stored: t.rows_stored,
         rows_rejected: t.rows_rejected,
         rows_unreadable: t.rows_unreadable,
+        left_out: t.left_out.to_string(),
+        rows_left_out: t.rows_left_out,
+        rounding: t
+            .rounding
+            .iter()
+            .filter(|(_, took)| !took.is_zero())
+            .map(|(column, took)| ((*column).to_owned(), took.to_string()))
+            .collect(),
     };
     let note = |(what, n): (&String, &grid_decode::bill::Note)| ImportNote {
         what: what.clone(),

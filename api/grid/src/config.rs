@@ -4,8 +4,8 @@
 mod keys;
 mod value;
 mod file;
-mod report;
-mod suggest;
+pub(crate) mod report;
+pub(crate) mod suggest;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -26,8 +26,10 @@ pub struct BillUpload {
     pub files: Vec<BillFile>,
     /// Source and export name; `None` lets the importer derive it from the files.
     pub dataset: Option<String>,
-    /// `focus`, `aws-cur`, ...; `None` or `auto` lets the importer recognise it.
+    /// `focus`, `aws-cur`, `azure`, `gcp`; `None` or `auto` lets the importer recognise it.
     pub format: Option<String>,
+    /// A mapping file (TOML) that says what the columns mean.
+    pub mapping: Option<String>,
     /// Version of the manifest; a newer one replaces its predecessor's accounts and periods.
     pub manifest_version: Option<String>,
     /// Replace what is stored for the same dataset, accounts and periods.

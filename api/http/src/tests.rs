@@ -166,6 +166,7 @@ impl App {
             files: vec![crate::BillFile { name: format!("{mark}.csv"), path }],
             dataset: Some(format!("{mark}-dataset")),
             format: None,
+            mapping: None,
             manifest_version: None,
             restate: false,
             check: false,

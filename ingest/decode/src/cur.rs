@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 
 use grid_model::Amount;
+use grid_model::money::Residual;
 use grid_model::table::charges::{ChargeRow, Column};
 
-use crate::bill::{BillError, BillFormat, MapContext, Row, canonical};
+use crate::bill::mapping::{Header, columns, keep};
+use crate::bill::{BillError, BillFormat, MapContext, Row, canonical, number};
 use crate::focus::tags;
 
 /// Columns whose text is taken over as it is.
@@ -38,6 +40,9 @@ const MANDATORY: &[&str] = &[
     "lineItem/CurrencyCode",
     "lineItem/UnblendedCost",
 ];
+
+/// The one number that is subtracted.
+const PLAN_USED: &str = "savingsPlan/UsedCommitment";
 
 const TAG_PREFIXES: [&str; 2] = ["resourceTags/", "resource_tags_"];
 
@@ -116,93 +121,70 @@ pub(crate) struct CurMapping {
     at: Columns,
 }
 
-/// Declares the columns that the mapping computes with.
-macro_rules! columns {
-    ($($field:ident = $name:literal $kept:literal,)*) => {
-        #[derive(Default)]
-        struct Columns { $($field: Option<usize>,)* }
-
-        impl Columns {
-            fn find(find: impl Fn(&str) -> Option<usize>) -> Self {
-                Self { $($field: find($name),)* }
-            }
-            /// Those whose content is wholly in a column of `charges`.
-            fn absorbed(&self) -> Vec<Option<usize>> {
-                vec![$(if $kept { None } else { self.$field },)*]
-            }
-        }
-    };
-}
-
 // `true`: the source's own text is kept in x_columns too, because the mapping loses some of it.
 columns! {
-    bill_type = "bill/BillType" true,
-    billing_entity = "bill/BillingEntity" true,
-    invoicing_entity = "bill/InvoicingEntity" false,
-    period_start = "bill/BillingPeriodStartDate" false,
-    period_end = "bill/BillingPeriodEndDate" false,
-    item_type = "lineItem/LineItemType" true,
-    usage_start = "lineItem/UsageStartDate" false,
-    usage_end = "lineItem/UsageEndDate" false,
-    product_code = "lineItem/ProductCode" true,
-    usage_type = "lineItem/UsageType" true,
-    usage_amount = "lineItem/UsageAmount" true,
-    currency = "lineItem/CurrencyCode" false,
-    unblended_rate = "lineItem/UnblendedRate" true,
-    unblended_cost = "lineItem/UnblendedCost" false,
-    legal_entity = "lineItem/LegalEntity" false,
-    product_name = "product/ProductName" true,
-    service_name = "product/servicename" true,
-    family = "product/productFamily" true,
-    region_code = "product/regionCode" true,
-    region = "product/region" true,
-    location = "product/location" true,
-    location_type = "product/locationType" true,
-    list_cost = "pricing/publicOnDemandCost" true,
-    list_rate = "pricing/publicOnDemandRate" true,
-    term = "pricing/term" true,
-    unit = "pricing/unit" true,
-    price_currency = "pricing/currency" true,
-    reservation_arn = "reservation/ReservationARN" true,
-    reservation_effective = "reservation/EffectiveCost" true,
-    reservation_unused_upfront = "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod" true,
-    reservation_unused_recurring = "reservation/UnusedRecurringFee" true,
-    plan_arn = "savingsPlan/SavingsPlanARN" true,
-    plan_effective = "savingsPlan/SavingsPlanEffectiveCost" true,
-    plan_total = "savingsPlan/TotalCommitmentToDate" true,
-    plan_used = "savingsPlan/UsedCommitment" true,
-    resource_tags = "resource_tags" false,
+    bill_type = &["bill/BillType"], true,
+    billing_entity = &["bill/BillingEntity"], true,
+    invoicing_entity = &["bill/InvoicingEntity"], false,
+    period_start = &["bill/BillingPeriodStartDate"], false,
+    period_end = &["bill/BillingPeriodEndDate"], false,
+    item_type = &["lineItem/LineItemType"], true,
+    usage_start = &["lineItem/UsageStartDate"], false,
+    usage_end = &["lineItem/UsageEndDate"], false,
+    product_code = &["lineItem/ProductCode"], true,
+    usage_type = &["lineItem/UsageType"], true,
+    usage_amount = &["lineItem/UsageAmount"], true,
+    currency = &["lineItem/CurrencyCode"], false,
+    unblended_rate = &["lineItem/UnblendedRate"], true,
+    unblended_cost = &["lineItem/UnblendedCost"], false,
+    legal_entity = &["lineItem/LegalEntity"], false,
+    product_name = &["product/ProductName"], true,
+    service_name = &["product/servicename"], true,
+    family = &["product/productFamily"], true,
+    region_code = &["product/regionCode"], true,
+    region = &["product/region"], true,
+    location = &["product/location"], true,
+    location_type = &["product/locationType"], true,
+    list_cost = &["pricing/publicOnDemandCost"], true,
+    list_rate = &["pricing/publicOnDemandRate"], true,
+    term = &["pricing/term"], true,
+    unit = &["pricing/unit"], true,
+    price_currency = &["pricing/currency"], true,
+    reservation_arn = &["reservation/ReservationARN"], true,
+    reservation_effective = &["reservation/EffectiveCost"], true,
+    reservation_unused_upfront = &["reservation/UnusedAmortizedUpfrontFeeForBillingPeriod"], true,
+    reservation_unused_recurring = &["reservation/UnusedRecurringFee"], true,
+    plan_arn = &["savingsPlan/SavingsPlanARN"], true,
+    plan_effective = &["savingsPlan/SavingsPlanEffectiveCost"], true,
+    plan_total = &["savingsPlan/TotalCommitmentToDate"], true,
+    plan_used = &["savingsPlan/UsedCommitment"], true,
+    resource_tags = &["resource_tags"], false,
+    product = &["product"], false,
+    discount = &["discount"], false,
+    cost_category = &["cost_category"], false,
 }
 
 impl CurMapping {
     /// Reads a header.
-    pub(crate) fn new(header: &[String]) -> Result<Self, BillError> {
-        let keys: Vec<String> =
-            header.iter().map(|h| if tag_key(h).is_some() { String::new() } else { canonical(h) }).collect();
-        let find = |name: &str| {
-            let key = canonical(name);
-            keys.iter().position(|k| *k == key)
-        };
-        let missing: Vec<&'static str> = MANDATORY.iter().copied().filter(|m| find(m).is_none()).collect();
+    pub(crate) fn new(names: &[String]) -> Result<Self, BillError> {
+        let header = Header::new(names, |name| tag_key(name).is_some());
+        let missing: Vec<&'static str> = MANDATORY.iter().copied().filter(|m| header.find(&[m]).is_none()).collect();
         if !missing.is_empty() {
             return Err(BillError::MissingColumns { format: BillFormat::AwsCur, columns: missing });
         }
-        let at = Columns::find(find);
-        let copied: Vec<(usize, Column)> = COPIED.iter().filter_map(|(name, c)| Some((find(name)?, *c))).collect();
+        let at = Columns::find(&header);
+        let copied: Vec<(usize, Column)> = COPIED.iter().filter_map(|(n, c)| Some((header.find(&[n])?, *c))).collect();
         let mut tag_columns: Vec<TagColumn> = Vec::new();
-        let mut extra: Vec<(usize, String)> = Vec::new();
-        let absorbed = at.absorbed();
-        for (index, name) in header.iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             if let Some(key) = tag_key(name).filter(|k| tag_columns.iter().all(|t| t.key != *k)) {
                 tag_columns.push(TagColumn { index, key: key.to_owned() });
-            } else if !copied.iter().any(|(i, _)| *i == index) && !absorbed.contains(&Some(index)) {
-                let mut free = if name.is_empty() { format!("column {}", index + 1) } else { name.clone() };
-                while extra.iter().any(|(_, n)| *n == free) {
-                    free = format!("{free}#{}", index + 1);
-                }
-                extra.push((index, free));
             }
         }
+        let absorbed = at.absorbed();
+        let extra = header.extra(|i| {
+            let copied = copied.iter().any(|(c, _)| *c == i) || absorbed.contains(&Some(i));
+            copied || tag_columns.iter().any(|t| t.index == i)
+        });
         Ok(Self { copied, tag_columns, extra, at })
     }
 
@@ -250,14 +232,12 @@ impl CurMapping {
         self.set_costs(row, item, billed, cx, charge);
         self.set_quantities(row, item, cx, charge);
         self.set_commitment(row, item, charge);
-        self.set_service(row, charge);
+        let product = get(at.product).and_then(tags).unwrap_or_default();
+        self.set_service(row, &product, charge);
+        self.keep_maps(row, product, charge);
         self.set_parties(row, charge);
         self.set_tags(row, cx, charge);
-        for (i, name) in &self.extra {
-            if let Some(cell) = row.get(*i) {
-                charge.x_columns.push((Cow::Borrowed(name), Cow::Borrowed(cell)));
-            }
-        }
+        keep(&self.extra, row, charge);
         Ok(())
     }
 
@@ -272,20 +252,30 @@ impl CurMapping {
         charge: &mut ChargeRow<'r>,
     ) {
         let at = &self.at;
-        let mut number = |column: Option<usize>, name: &str| match column.and_then(|i| row.get(i)) {
-            Some(text) => cx.amount(name, text).inspect_err(|_| cx.note(format!("{name} is not a number"))).ok(),
-            None => None,
+        // What rounding takes counts to the column that the number goes into, turned round where the number is taken away.
+        let mut number = |into: Column, column: Option<usize>, name: &str| {
+            let (amount, residual) = match number::parse(column.and_then(|i| row.get(i))?) {
+                Ok(read) => read,
+                Err(_) => {
+                    cx.note_of(format!("{name} is not a number"));
+                    return None;
+                }
+            };
+            let less = name == PLAN_USED;
+            cx.rounding(into, if less { Residual(-residual.0) } else { residual });
+            Some(if less { Amount(-amount.0) } else { amount })
         };
+        let mut effective_of = |column, name| number(Column::EffectiveCost, column, name);
         let effective = match item {
-            LineItem::SavingsPlanCovered => number(at.plan_effective, "savingsPlan/SavingsPlanEffectiveCost"),
+            LineItem::SavingsPlanCovered => effective_of(at.plan_effective, "savingsPlan/SavingsPlanEffectiveCost"),
             LineItem::SavingsPlanNegation | LineItem::SavingsPlanUpfrontFee => Some(Amount::ZERO),
-            LineItem::SavingsPlanRecurringFee => number(at.plan_total, "savingsPlan/TotalCommitmentToDate")
-                .zip(number(at.plan_used, "savingsPlan/UsedCommitment"))
-                .and_then(|(total, used)| total.checked_add(Amount(-used.0))),
-            LineItem::DiscountedUsage => number(at.reservation_effective, "reservation/EffectiveCost"),
+            LineItem::SavingsPlanRecurringFee => effective_of(at.plan_total, "savingsPlan/TotalCommitmentToDate")
+                .zip(effective_of(at.plan_used, PLAN_USED))
+                .and_then(|(total, used)| total.checked_add(used)),
+            LineItem::DiscountedUsage => effective_of(at.reservation_effective, "reservation/EffectiveCost"),
             LineItem::ReservationFee => {
-                number(at.reservation_unused_upfront, "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod")
-                    .zip(number(at.reservation_unused_recurring, "reservation/UnusedRecurringFee"))
+                effective_of(at.reservation_unused_upfront, "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod")
+                    .zip(effective_of(at.reservation_unused_recurring, "reservation/UnusedRecurringFee"))
                     .and_then(|(upfront, recurring)| upfront.checked_add(recurring))
             }
             LineItem::Fee if at.reservation_arn.is_some_and(|i| row.get(i).is_some()) => Some(Amount::ZERO),
@@ -293,7 +283,7 @@ impl CurMapping {
         };
         let list = match item {
             LineItem::SavingsPlanNegation => Some(Amount::ZERO),
-            _ if item.is_consumption() => number(at.list_cost, "pricing/publicOnDemandCost"),
+            _ if item.is_consumption() => number(Column::ListCost, at.list_cost, "pricing/publicOnDemandCost"),
             _ => Some(billed),
         };
         let unknown_list = list.is_none();
@@ -332,7 +322,7 @@ impl CurMapping {
             match cx.amount(name, text) {
                 Ok(amount) => charge.set_amount(column, amount),
                 // The text itself is kept in x_columns.
-                Err(_) => cx.note(format!("{name} is not a number")),
+                Err(_) => cx.note_of(format!("{name} is not a number")),
             }
         }
         if let Some(unit) = unit {
@@ -375,19 +365,52 @@ impl CurMapping {
         }
     }
 
-    fn set_service<'r>(&'r self, row: Row<'r>, charge: &mut ChargeRow<'r>) {
+    /// CUR 2.0 keeps most of what it knows of a product in a map: what is in no column of its own is looked for there.
+    fn set_service<'r>(&'r self, row: Row<'r>, product: &Pairs<'r>, charge: &mut ChargeRow<'r>) {
         let at = &self.at;
         let get = |column: Option<usize>| column.and_then(|i| row.get(i));
+        let of_product = |name: &str| match product.iter().find(|(key, _)| canonical(key) == name) {
+            Some((_, Cow::Borrowed(value))) => Some(*value).filter(|v| !v.is_empty()),
+            _ => None,
+        };
         let code = get(at.product_code).unwrap_or_default();
-        let name = get(at.product_name).or_else(|| get(at.service_name)).unwrap_or(code);
+        let name = get(at.product_name).or_else(|| get(at.service_name));
+        let name = name.or_else(|| of_product("productname")).or_else(|| of_product("servicename")).unwrap_or(code);
+        if charge.text(Column::SkuId).is_none() {
+            charge.set_text(Column::SkuId, of_product("sku").unwrap_or_default());
+        }
         charge.set_text(Column::ServiceName, name);
-        let (category, subcategory) = service_category(code, get(at.family).unwrap_or_default());
+        let (category, subcategory) =
+            service_category(code, get(at.family).or_else(|| of_product("productfamily")).unwrap_or_default());
         charge.set_text(Column::ServiceCategory, category);
         charge.set_text(Column::ServiceSubcategory, subcategory);
         let region = get(at.region_code).or_else(|| get(at.region));
+        let region = region.or_else(|| of_product("regioncode")).or_else(|| of_product("region"));
         charge.set_text(Column::RegionId, region.unwrap_or_default());
         if get(at.location_type).is_none_or(|t| t == "AWS Region") {
-            charge.set_text(Column::RegionName, get(at.location).unwrap_or_default());
+            let location = get(at.location).or_else(|| of_product("location"));
+            charge.set_text(Column::RegionName, location.unwrap_or_default());
+        }
+    }
+
+    /// What the maps of CUR 2.0 say, under the names that its flat predecessor gave such columns.
+    fn keep_maps<'r>(&'r self, row: Row<'r>, product: Pairs<'r>, charge: &mut ChargeRow<'r>) {
+        let at = &self.at;
+        let unreadable = at.product.is_some_and(|_| product.is_empty());
+        let keep = |charge: &mut ChargeRow<'r>, prefix: &str, pairs: Pairs<'r>| {
+            charge.x_columns.extend(pairs.into_iter().map(|(k, v)| (Cow::Owned(format!("{prefix}/{k}")), v)));
+        };
+        keep(charge, "product", product);
+        for (column, name, prefix) in [
+            (at.product.filter(|_| unreadable), "product", "product"),
+            (at.discount, "discount", "discount"),
+            (at.cost_category, "cost_category", "costCategory"),
+        ] {
+            let Some(cell) = column.and_then(|i| row.get(i)) else { continue };
+            match tags(cell) {
+                Some(pairs) => keep(charge, prefix, pairs),
+                None => charge.x_columns.push((Cow::Borrowed(name), Cow::Borrowed(cell))),
+            }
         }
     }
 
@@ -434,6 +457,9 @@ impl CurMapping {
         }
     }
 }
+
+/// A map of the source.
+type Pairs<'r> = Vec<(Cow<'r, str>, Cow<'r, str>)>;
 
 /// The tag that a column holds: `resourceTags/user:team` is `team`, `resourceTags/aws:createdBy` keeps its declared prefix.
 fn tag_key(header: &str) -> Option<&str> {

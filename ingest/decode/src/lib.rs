@@ -24,6 +24,8 @@ pub mod otlp_encode;
 pub mod bill;
 pub mod focus;
 pub mod cur;
+pub mod azure;
+pub mod gcp;
 
 mod growth;
 mod label_pairs;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use grid_decode::bill::{BillFormat, BillOptions, BillReader};
+use grid_decode::bill::{BillFormat, BillOptions, BillReader, Declared};
 use grid_decode::exposition::protobuf::ProtobufOptions;
 use grid_decode::exposition::{self, Format};
 use grid_decode::loki::{self, PushEntry, PushStream};
@@ -84,14 +84,31 @@ const TARGETS: &[(&str, Decoder, Seeds)] = &[
     ),
     ("focus_csv", |b, _| read_bill(b, BillFormat::Focus), focus_csv),
     ("aws_cur", |b, _| read_bill(b, BillFormat::AwsCur), aws_cur),
+    ("azure_csv", |b, _| read_bill(b, BillFormat::Azure), azure_csv),
+    ("gcp_json", |b, _| read_bill(b, BillFormat::Gcp), gcp_json),
+    ("bill_mapping", |b, _| read_mapped(b), bill_mapping),
     ("attr_json", |b, _| drop(std::str::from_utf8(b).map(AttrValue::from_json)), attr_json),
     ("series_key", |b, _| drop(def_of_key(b)), series_key),
 ];
 
 fn read_bill(bytes: &[u8], format: BillFormat) {
-    let options = BillOptions { format: Some(format), ..BillOptions::default() };
-    let Ok(mut reader) = BillReader::csv(Box::new(std::io::Cursor::new(bytes.to_vec())), options) else { return };
+    read_bill_by(bytes, BillOptions { format: Some(format), ..BillOptions::default() });
+}
+
+fn read_bill_by(bytes: &[u8], options: BillOptions) {
+    let Ok(mut reader) = BillReader::text(Box::new(std::io::Cursor::new(bytes.to_vec())), options) else { return };
     while let Ok(Some(_)) = reader.next_batch() {}
+    assert!(reader.finish().unreconciled().is_none());
+}
+
+/// A mapping file and a bill, three dashes between them.
+fn read_mapped(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (mapping, bill) = text.split_once("\n---\n").unwrap_or((&text, ""));
+    if let Ok(declared) = Declared::parse(mapping) {
+        let mapping = Some(std::sync::Arc::new(declared));
+        read_bill_by(bill.as_bytes(), BillOptions { mapping, ..BillOptions::default() });
+    }
 }
 
 fn corpus(target: &str) -> PathBuf {
@@ -479,6 +496,38 @@ fn aws_cur() -> Vec<Vec<u8>> {
         "identity/LineItemId,identity/TimeInterval,bill/PayerAccountId,bill/BillingPeriodStartDate,bill/BillingPeriodEndDate,lineItem/UsageAccountId,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/UsageEndDate,lineItem/ProductCode,lineItem/UsageType,lineItem/UsageAmount,lineItem/CurrencyCode,lineItem/UnblendedCost,lineItem/ResourceId,resourceTags/user:team\n\
          a,2026-01-01T00:00:00Z/2026-01-01T01:00:00Z,1,2026-01-01T00:00:00Z,2026-02-01T00:00:00Z,2,Usage,2026-01-01T00:00:00Z,2026-01-01T01:00:00Z,AmazonEC2,BoxUsage:m5.large,1.0,USD,0.0960000000,i-1,a\n\
          b,,1,2026-01-01T00:00:00Z,2026-02-01T00:00:00Z,2,Tax,2026-01-01T00:00:00Z,2026-01-01T01:00:00Z,AmazonEC2,,,USD,1e-7,,\n",
+    ])
+}
+
+fn azure_csv() -> Vec<Vec<u8>> {
+    texts(&[
+        "SubscriptionId,Date,MeterCategory,MeterName,BillingAccountId,BillingCurrencyCode,BillingPeriodStartDate,BillingPeriodEndDate,ChargeType,PricingModel,CostInBillingCurrency,ReservationId,Quantity,UnitPrice,PayGPrice,UnitOfMeasure,ResourceId,Tags\n\
+         s,9/2/2023,Virtual Machines,DS4,e,CAD,9/1/2023,9/30/2023,Usage,OnDemand,0.3,,3,0.1,0.2,1 Hour,/subscriptions/s/providers/Microsoft.Compute/virtualMachines/v,\"\"\"a\"\": \"\"b\"\"\"\n\
+         s,02/09/2023,Storage,LRS,e,CAD,01/09/2023,30/09/2023,UnusedReservation,Reservation,5.6E-05,r,10,0.1,,10K,,\n",
+        "SubscriptionGuid,UsageDateTime,MeterCategory,PreTaxCost,Currency,InstanceId\ns,2019-02-28,Bandwidth,1e-7,USD,/x/y\n",
+    ])
+}
+
+fn gcp_json() -> Vec<Vec<u8>> {
+    texts(&[
+        r#"{"billing_account_id":"01","service":{"id":"6F","description":"Compute Engine"},"sku":{"id":"D2"},"usage_start_time":"2024-01-05 08:00:00 UTC","usage_end_time":"2024-01-05 09:00:00 UTC","project":{"id":"p","labels":[{"key":"t","value":"w"}]},"labels":[{"key":"e","value":"p\u0000"}],"cost":0.1234567890123456789,"currency":"EUR","credits":[{"name":"C","amount":-5e-2,"id":"c","type":"COMMITTED_USAGE_DISCOUNT"}],"invoice":{"month":"202401"},"cost_type":"regular"}"#,
+        r#"[{"billing_account_id":"01","service":{"id":"s"},"usage_start_time":"2024-01-01","usage_end_time":"2024-02-01","cost":"x","currency":"EUR"},
+            {"new":{"deep":{"er":[1]}}}, nothing"#,
+        "billing_account_id,service_description,usage_start_time,usage_end_time,cost,currency,credits_amount,labels\n\
+         01,S,2024-01-01T00:00:00Z,2024-01-01T01:00:00Z,0.5,USD,-0.1,\"[{\"\"key\"\":\"\"a\"\",\"\"value\"\":null}]\"\n",
+    ])
+}
+
+fn bill_mapping() -> Vec<Vec<u8>> {
+    texts(&[
+        "name = \"x\"\ncurrency = \"EUR\"\nnull = [\"-\"]\n[columns]\nBilledCost = { column = \"amount\", negate = true }\n\
+         BillingAccountId = { constant = \"me\" }\nServiceName = { template = \"{what}/{{x}}\", default = \"?\" }\n\
+         ChargePeriodStart = { column = \"day\", format = \"%d.%m.%y\" }\n\
+         ChargePeriodEnd = { column = \"day\", format = \"%d.%m.%y\", next = \"month\" }\n\
+         ChargeCategory = { column = \"what\", values = { a = \"Tax\" }, otherwise = \"Usage\" }\n\
+         [tags]\nprefixes = [\"t/\"]\njson = \"more\"\n[[filters]]\ncolumn = \"what\"\ndrop = [\"z\"]\n---\n\
+         amount,what,day,t/a,more\n-1.5,a,31.12.24,v,\"{\"\"k\"\":1}\"\n-,z,x,,\n2e-40,b,1.1.99,,none\n",
+        "name = 1\n[columns]\nNo = { colum = 2 }\n[tags]\nx = 1\n[[filters]]\nkeep = 1\n",
     ])
 }
 

@@ -18,7 +18,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 pub use documents::{Document, DocumentError, DocumentKey};
 pub use files::{Commit, FileEntry, NewFile};
-pub use imports::{HiddenCharges, ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal};
+pub use imports::{
+    AsOf, HiddenCharges, ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal, NoSuchImport,
+    Timeline,
+};
 pub use retention::RetentionRule;
 pub use tokens::TokenRow;
 

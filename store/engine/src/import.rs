@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use grid_model::{Table, TenantId, Timestamp};
+use tokio::task::JoinHandle;
 
 use crate::catalog::files::{Commit, FileEntry, NewFile, commit_in};
-use crate::catalog::imports::{self, HiddenCharges, ImportRecord, ImportReject};
+use crate::catalog::imports::{self, HiddenCharges, ImportRecord, ImportReject, Timeline};
 use crate::error::StoreError;
 use crate::flush::{Origin, blocking, encode_rows, put_all};
 use crate::store::{Shared, Store};
@@ -72,6 +73,8 @@ pub struct ImportSession {
     pending_rows: usize,
     rows: u64,
     written: Vec<NewFile>,
+    /// The rows before those pending, on their way into files while more are read.
+    under_way: Option<JoinHandle<Result<Vec<NewFile>, StoreError>>>,
     _only_one: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -87,6 +90,7 @@ impl Store {
             pending_rows: 0,
             rows: 0,
             written: Vec::new(),
+            under_way: None,
         }
     }
 
@@ -135,8 +139,21 @@ impl ImportSession {
         let shared = Arc::clone(&self.shared);
         let now = (self.shared.options.clock)();
         let index = self.shared.state.write().series_of(&self.tenant);
-        let encoded = blocking(move || encode_rows(&shared, &origin, &batches, &index, now)).await?;
-        self.written.extend(put_all(&self.shared, encoded).await?);
+        // One at a time, so that memory holds two chunks at most.
+        self.wait_for_files().await?;
+        self.under_way = Some(tokio::spawn(async move {
+            let encoder = Arc::clone(&shared);
+            let encoded = blocking(move || encode_rows(&encoder, &origin, &batches, &index, now)).await?;
+            put_all(&shared, encoded).await
+        }));
+        Ok(())
+    }
+
+    /// Waits until all that is not pending rests in files.
+    async fn wait_for_files(&mut self) -> Result<(), StoreError> {
+        if let Some(task) = self.under_way.take() {
+            self.written.extend(task.await.map_err(|_| StoreError::Closed)??);
+        }
         Ok(())
     }
 
@@ -174,6 +191,7 @@ impl ImportSession {
         if !self.pending.is_empty() {
             self.write_pending().await?;
         }
+        self.wait_for_files().await?;
         let (files, bytes) = (self.written.len(), self.written.iter().map(|f| f.bytes).sum());
         let mut replaced = also_replaced;
         replaced.extend(record.periods.iter().map(|p| (p.account.clone(), p.start)));
@@ -193,12 +211,15 @@ impl ImportSession {
             self.written.clear();
         }
         let (hidden, added, generation) = tx.end(done).await?;
-        shared.publish_import(&self.tenant, added, &hidden, generation);
+        shared.publish_import(&self.tenant, &record, added, &hidden, generation);
         Ok(ImportReport { id: record.id, existed: false, rows: self.rows, files, bytes, replaced: hidden, generation })
     }
 
     /// Gives up: what was written is removed. Dropping a session does the same, at the next sweep.
-    pub async fn abort(self) {
+    pub async fn abort(mut self) {
+        if let Err(e) = self.wait_for_files().await {
+            tracing::warn!(error = %e, "rows of an aborted import were not written");
+        }
         let shared = Arc::clone(&self.shared);
         drop(self);
         if let Err(e) = shared.sweep().await {
@@ -209,6 +230,10 @@ impl ImportSession {
 
 impl Drop for ImportSession {
     fn drop(&mut self) {
+        // What it has written already, the next start removes.
+        if let Some(task) = self.under_way.take() {
+            task.abort();
+        }
         let never_visible = std::mem::take(&mut self.written)
             .into_iter()
             .map(|file| Arc::new(FileEntry { id: 0, file, generation: 0 }));
@@ -221,15 +246,18 @@ impl Shared {
     fn publish_import(
         &self,
         tenant: &TenantId,
+        record: &ImportRecord,
         added: Vec<FileEntry>,
         newly_hidden: &[(String, String, Timestamp)],
         generation: u64,
     ) {
         let mut state = self.state.write();
+        let timeline: &mut Timeline = Arc::make_mut(state.timelines.entry(tenant.clone()).or_default());
+        timeline.push(record.id.clone(), record.started);
         if !newly_hidden.is_empty() {
             let hidden: &mut HiddenCharges = Arc::make_mut(state.hidden.entry(tenant.clone()).or_default());
             for (import, account, start) in newly_hidden {
-                hidden.insert(import.clone(), account.clone(), *start);
+                hidden.insert(import.clone(), account.clone(), *start, record.id.clone());
             }
         }
         for entry in added {
@@ -249,7 +277,7 @@ mod tests {
     use grid_model::table::charges::{self, ChargeRow, ChargesBuilder, Column, Kind, Origin as RowOrigin};
 
     use super::*;
-    use crate::catalog::{ImportFile, ImportPeriod};
+    use crate::catalog::{AsOf, ImportFile, ImportPeriod};
     use crate::parquet_read::read_all;
     use crate::store::StoreOptions;
 
@@ -313,7 +341,10 @@ mod tests {
 
     /// Visible rows: `import account` of each, sorted.
     async fn visible(store: &Store) -> Vec<String> {
-        let snapshot = store.snapshot(&TenantId::default_tenant());
+        visible_in(store, &store.snapshot(&TenantId::default_tenant())).await
+    }
+
+    async fn visible_in(store: &Store, snapshot: &crate::Snapshot) -> Vec<String> {
         let mut out = Vec::new();
         for file in snapshot.files(Table::Charges) {
             for batch in read_all(Table::Charges, store.objects().get(&file.path).await.unwrap()).unwrap() {
@@ -370,6 +401,45 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn charges_as_they_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let tenant = TenantId::default_tenant();
+        let store = open(dir.path()).await;
+        let dated = |id: &str, replaces, day: i64| {
+            let mut import = bill(id, replaces, &[("a", SEPTEMBER)]);
+            import.record.started = Timestamp(OCTOBER.0 + day);
+            import
+        };
+        store.import(&tenant, dated("one", false, 1)).await.unwrap();
+        store.import(&tenant, dated("two", true, 2)).await.unwrap();
+        store.import(&tenant, dated("three", false, 3)).await.unwrap();
+        store.import(&tenant, dated("four", true, 4)).await.unwrap();
+        let expected = [
+            (AsOf::Time(OCTOBER), vec![]),
+            (AsOf::Time(Timestamp(OCTOBER.0 + 1)), vec!["one a"]),
+            (AsOf::Import("one".to_owned()), vec!["one a"]),
+            (AsOf::Import("two".to_owned()), vec!["two a"]),
+            (AsOf::Time(Timestamp(OCTOBER.0 + 3)), vec!["three a", "two a"]),
+            (AsOf::Import("four".to_owned()), vec!["four a"]),
+            (AsOf::Time(Timestamp::MAX), vec!["four a"]),
+        ];
+        let check = async |store: &Store| {
+            for (as_of, expected) in &expected {
+                let earlier = store.snapshot(&tenant).charges_as_of(as_of).unwrap();
+                assert_eq!(visible_in(store, &earlier).await, *expected, "{as_of:?}");
+            }
+            let unknown = store.snapshot(&tenant).charges_as_of(&AsOf::Import("five".to_owned()));
+            assert_eq!(unknown.err().unwrap().to_string(), "there is no import five");
+        };
+        check(&store).await;
+        store.close().await.unwrap();
+        drop(store);
+        let store = open(dir.path()).await;
+        check(&store).await;
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn another_dataset_or_tenant_is_never_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let (tenant, other) = (TenantId::default_tenant(), TenantId::grid());
@@ -393,6 +463,7 @@ mod tests {
         session.start("one");
         session.write(bill("one", false, &[("a", SEPTEMBER)]).batches.remove(0)).await.unwrap();
         session.write_pending().await.unwrap();
+        session.wait_for_files().await.unwrap();
         assert_eq!((files().await, visible(&store).await.len()), (1, 0));
         session.abort().await;
         assert_eq!(files().await, 0);
@@ -408,6 +479,7 @@ mod tests {
         session.start("one");
         session.write(bill("one", false, &[("a", SEPTEMBER)]).batches.remove(0)).await.unwrap();
         session.write_pending().await.unwrap();
+        session.wait_for_files().await.unwrap();
         session.written.clear();
         drop(session);
         store.close().await.unwrap();

@@ -5,12 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
+use grid_model::Timestamp;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 
 use crate::error::StoreError;
 use crate::wal::segment::sync_dir;
+
+/// A file as the object store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its path under the root.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last written.
+    pub modified: Timestamp,
+}
 
 /// The files of one store.
 #[derive(Debug, Clone)]
@@ -109,6 +121,31 @@ impl Objects {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// All files with what is known of them, as paths under the root.
+    pub async fn list_known(&self) -> Result<Vec<Known>, StoreError> {
+        let metas: Vec<_> = self.store.list(Some(&self.prefix)).try_collect().await?;
+        let known = metas.into_iter().filter_map(|meta| {
+            let parts: Vec<_> = meta.location.prefix_match(&self.prefix)?.map(|p| p.as_ref().to_owned()).collect();
+            let modified = Timestamp(meta.last_modified.timestamp_nanos_opt()?);
+            Some(Known { path: parts.join("/"), bytes: meta.size, modified })
+        });
+        Ok(known.collect())
+    }
+
+    /// Reads a file into a local one, piece by piece; answers its size.
+    pub async fn fetch(&self, path: &str, into: &Path) -> Result<u64, StoreError> {
+        use tokio::io::AsyncWriteExt as _;
+        let mut pieces = self.store.get(&self.object_path(path)).await?.into_stream();
+        let mut file = tokio::fs::File::create(into).await.map_err(StoreError::io("create", into))?;
+        let mut bytes = 0;
+        while let Some(piece) = pieces.try_next().await? {
+            file.write_all(&piece).await.map_err(StoreError::io("write", into))?;
+            bytes += piece.len() as u64;
+        }
+        file.flush().await.map_err(StoreError::io("write", into))?;
+        Ok(bytes)
     }
 
     /// All files, with their sizes, as paths under the root.

@@ -1,11 +1,12 @@
 //! Rows as Parquet: which encoding each column gets, and why. See docs/formats/parquet.md.
 
+use std::collections::HashSet;
 use std::io::Write;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{ArrayRef, AsArray as _, Decimal128Array, RecordBatch};
+use arrow::datatypes::{Decimal128Type, Field, Schema};
 use grid_model::Table;
-use grid_model::table::{exemplars, logs, samples, series, spans};
+use grid_model::table::{charges, exemplars, logs, samples, series, spans};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -250,9 +251,24 @@ fn properties(
             b = b.set_column_dictionary_enabled(column(spans::SPAN_ID), false);
             b = plain(b, spans::DURATION_NS, Encoding::DELTA_BINARY_PACKED);
         }
-        Table::Metadata | Table::Charges => {}
+        Table::Charges => {
+            b = plain(b, charges::SOURCE_ROW, Encoding::DELTA_BINARY_PACKED);
+            for (field, values) in first.schema_ref().fields().iter().zip(first.columns()) {
+                if values.as_primitive_opt::<Decimal128Type>().is_some_and(|amounts| mostly_distinct(amounts)) {
+                    b = b.set_column_dictionary_enabled(column(field.name()), false);
+                }
+            }
+        }
+        Table::Metadata => {}
     }
     Ok(b.build())
+}
+
+/// Whether a dictionary of a bill's amounts would be as long as the column: costs seldom repeat, prices do.
+fn mostly_distinct(amounts: &Decimal128Array) -> bool {
+    const SAMPLE: usize = 1024;
+    let sample: Vec<i128> = amounts.iter().flatten().take(SAMPLE).collect();
+    sample.iter().collect::<HashSet<_>>().len() * 2 > sample.len()
 }
 
 /// A Bloom filter, so that a lookup by id opens only the row groups that can hold it. Ids are random: no dictionary.

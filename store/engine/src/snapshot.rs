@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use grid_model::{Table, TenantId};
 
-use crate::catalog::{FileEntry, HiddenCharges};
+use crate::catalog::{AsOf, FileEntry, HiddenCharges, NoSuchImport, Timeline};
 use crate::index::SeriesIndex;
 use crate::store::State;
 
@@ -21,6 +21,7 @@ pub struct Snapshot {
     buffered: BTreeMap<Table, Vec<RecordBatch>>,
     series: Arc<SeriesIndex>,
     hidden: Arc<HiddenCharges>,
+    timeline: Arc<Timeline>,
 }
 
 impl Snapshot {
@@ -39,7 +40,21 @@ impl Snapshot {
         }
         let series = state.series.get(tenant).cloned().unwrap_or_default();
         let hidden = state.hidden.get(tenant).cloned().unwrap_or_default();
-        Self { tenant: tenant.clone(), generation: state.generation, files, buffered, series, hidden }
+        let timeline = state.timelines.get(tenant).cloned().unwrap_or_default();
+        Self { tenant: tenant.clone(), generation: state.generation, files, buffered, series, hidden, timeline }
+    }
+
+    /// The same rows, but charges as they were: without what was imported later, and with what was replaced only later. Bills
+    /// that a retention rule or a delete has removed since do not come back.
+    pub fn charges_as_of(&self, as_of: &AsOf) -> Result<Self, NoSuchImport> {
+        let hidden = self.timeline.hidden_as_of(&self.hidden, as_of)?;
+        let mut earlier = self.clone();
+        // A file of an import that is hidden altogether need not be read.
+        let then = |f: &Arc<FileEntry>| !f.import_id.as_deref().is_some_and(|id| hidden.hides_all_of(id));
+        let files = self.files(Table::Charges).iter().filter(|f| then(f)).cloned().collect();
+        earlier.files.insert(Table::Charges, Arc::new(files));
+        earlier.hidden = Arc::new(hidden);
+        Ok(earlier)
     }
 
     /// The files of a table, ordered by `max_seq`.

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::append::Writer;
 use crate::buffer::Buffer;
-use crate::catalog::{Catalog, Commit, FileEntry, HiddenCharges};
+use crate::catalog::{Catalog, Commit, FileEntry, HiddenCharges, Timeline};
 use crate::error::{OpenError, StoreError};
 use crate::health::{Failures, ReadOnly};
 use crate::index::SeriesIndex;
@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub series: HashMap<TenantId, Arc<SeriesIndex>>,
     /// Charges that a later import replaced.
     pub hidden: HashMap<TenantId, Arc<HiddenCharges>>,
+    /// The imports of bills in their order.
+    pub timelines: HashMap<TenantId, Arc<Timeline>>,
 }
 
 /// Counts since the start.
@@ -177,7 +179,8 @@ impl Store {
         let (entries, generation, flushed) = catalog.load().await?;
         let mut next_seq = entries.iter().map(|e| e.max_seq + 1).max().unwrap_or(1);
         remove_orphans(&objects, &entries).await?;
-        let mut state = State { generation, hidden: catalog.hidden_charges().await?, ..State::default() };
+        let (hidden, timelines) = (catalog.hidden_charges().await?, catalog.timelines().await?);
+        let mut state = State { generation, hidden, timelines, ..State::default() };
         for entry in entries {
             let list = state.files.entry((entry.tenant.clone(), entry.table)).or_default();
             Arc::make_mut(list).push(Arc::new(entry));

@@ -97,6 +97,45 @@ impl Amount {
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).filter(|s| s.abs() <= MAX_UNITS).map(Self)
     }
+
+    /// The product, rounded half to even, and exactly what that took; `None` if it leaves 38 digits. Two factors of 18
+    /// decimals make 36, so nothing else is lost.
+    pub fn checked_mul(self, other: Self) -> Option<(Self, Residual)> {
+        let (high, low) = wide_product(self.0.unsigned_abs(), other.0.unsigned_abs());
+        let (units, fine) = divided(high, low)?;
+        let (one, fine) = (10_i128.pow(SCALE), i128::from(fine));
+        let units = i128::try_from(units).ok()?;
+        let up = fine * 2 > one || (fine * 2 == one && units % 2 == 1);
+        let (units, fine) = if up { (units + 1, fine - one) } else { (units, fine) };
+        let sign = if (self.0 < 0) == (other.0 < 0) { 1 } else { -1 };
+        (units <= MAX_UNITS).then_some((Self(sign * units), Residual(sign * fine)))
+    }
+}
+
+/// A product of 256 bits: the upper and the lower half.
+fn wide_product(a: u128, b: u128) -> (u128, u128) {
+    const HALF: u32 = 64;
+    const MASK: u128 = u64::MAX as u128;
+    let (a_high, a_low, b_high, b_low) = (a >> HALF, a & MASK, b >> HALF, b & MASK);
+    let low = a_low * b_low;
+    let middle = a_high * b_low + (low >> HALF);
+    let other = a_low * b_high + (middle & MASK);
+    (a_high * b_high + (middle >> HALF) + (other >> HALF), (other << HALF) | (low & MASK))
+}
+
+/// 256 bits divided by 10^18: the quotient, if it fits 128 bits, and the rest.
+fn divided(high: u128, low: u128) -> Option<(u128, u64)> {
+    const ONE: u128 = 10_u128.pow(SCALE);
+    let (mut quotient, mut rest) = (0_u128, 0_u128);
+    for limb in [high >> 64, high & u128::from(u64::MAX), low >> 64, low & u128::from(u64::MAX)] {
+        if quotient >> 64 != 0 {
+            return None;
+        }
+        let part = (rest << 64) | limb;
+        quotient = (quotient << 64) | (part / ONE);
+        rest = part % ONE;
+    }
+    Some((quotient, rest as u64))
 }
 
 impl fmt::Display for Amount {
@@ -173,7 +212,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn products_are_exact() {
+        let cases = [
+            ("0.027265128", "0.1", "0.0027265128", "0"),
+            ("-3", "2.5", "-7.5", "0"),
+            ("0.000000000000000001", "0.5", "0", "0.0000000000000000005"),
+            ("0.000000000000000003", "0.5", "0.000000000000000002", "-0.0000000000000000005"),
+            ("-0.000000000000000003", "0.5", "-0.000000000000000002", "0.0000000000000000005"),
+            ("9999999999", "9999999999", "99999999980000000001", "0"),
+        ];
+        for (a, b, product, residual) in cases {
+            let (a, b) = (Amount::parse(a).unwrap().0, Amount::parse(b).unwrap().0);
+            let (p, r) = a.checked_mul(b).unwrap();
+            assert_eq!((p.to_string().as_str(), r.to_string().as_str()), (product, residual), "{a} x {b}");
+        }
+        assert_eq!(Amount(MAX_UNITS).checked_mul(Amount(MAX_UNITS)), None);
+        assert_eq!(Amount(MAX_UNITS).checked_mul(Amount(10_i128.pow(18))), Some((Amount(MAX_UNITS), Residual(0))));
+    }
+
     proptest! {
+        #[test]
+        fn a_product_and_its_residual_are_the_whole_product(a in any::<i64>(), b in any::<i64>()) {
+            let (p, r) = Amount(i128::from(a)).checked_mul(Amount(i128::from(b))).unwrap();
+            prop_assert_eq!(p.0 * 10_i128.pow(18) + r.0, i128::from(a) * i128::from(b));
+        }
+        #[test]
+        fn a_product_undoes_a_division_by_a_power_of_ten(units in -MAX_UNITS..=MAX_UNITS, power in 0..18_u32) {
+            let (p, r) = Amount(units).checked_mul(Amount(10_i128.pow(power))).unwrap();
+            let one = 10_i128.pow(18 - power);
+            prop_assert_eq!(p.0 * one + r.0 / 10_i128.pow(power), units);
+        }
         #[test]
         fn amounts_print_and_parse(units in -MAX_UNITS..=MAX_UNITS) {
             let a = Amount(units);

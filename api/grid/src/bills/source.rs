@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
+use grid_decode::bill::folder::is_manifest;
 use grid_decode::bill::manifest::{MANIFEST_BYTES_MAX, Manifest};
 use grid_decode::bill::{BillOptions, BillReader, PARQUET_MAGIC};
 use grid_model::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::BillsError;
+use super::{BillsError, Step};
 
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -82,30 +84,45 @@ impl Source {
     pub(super) fn open(
         &self,
         options: BillOptions,
-        progress: &(impl Fn(u64) + Send + Sync),
+        progress: &Arc<dyn Fn(Step) + Send + Sync>,
     ) -> Result<BillReader, BillsError> {
         let file_name = self.name().to_owned();
         let unreadable = |reason| BillsError::Unreadable { file: file_name.clone(), reason };
         match self {
             Self::Bytes { bytes, .. } => {
-                progress(bytes.len() as u64);
+                progress(Step::Bytes(bytes.len() as u64));
                 BillReader::bytes(bytes.clone(), options).map_err(unreadable)
             }
             Self::File { path, name } => {
                 let open = |source| BillsError::Open { file: name.clone(), source };
                 let mut file = File::open(path).map_err(open)?;
-                progress(file.metadata().map(|m| m.len()).unwrap_or(0));
                 let mut magic = [0_u8; 4];
                 let got = read_up_to(&mut file, &mut magic).map_err(open)?;
                 file.rewind().map_err(open)?;
                 if &magic[..got] == PARQUET_MAGIC {
+                    progress(Step::Bytes(file.metadata().map(|m| m.len()).unwrap_or(0)));
                     BillReader::parquet(file, options).map_err(unreadable)
                 } else {
-                    let input = io::BufReader::with_capacity(CHUNK_BYTES, file);
-                    BillReader::csv(Box::new(input), options).map_err(unreadable)
+                    let counted = Counted { inner: file, progress: Arc::clone(progress) };
+                    let input = io::BufReader::with_capacity(CHUNK_BYTES, counted);
+                    BillReader::text(Box::new(input), options).map_err(unreadable)
                 }
             }
         }
+    }
+}
+
+/// Tells of bytes as they are read.
+struct Counted {
+    inner: File,
+    progress: Arc<dyn Fn(Step) + Send + Sync>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        (self.progress)(Step::Bytes(n as u64));
+        Ok(n)
     }
 }
 
@@ -145,10 +162,15 @@ pub(crate) fn from_manifest(path: &Path) -> anyhow::Result<Option<Listed>> {
         return Ok(None);
     }
     if file.metadata().with_context(read)?.len() > MANIFEST_BYTES_MAX as u64 {
-        bail!("{} is larger than any manifest", path.display());
+        return Ok(None);
     }
     let bytes = std::fs::read(path).with_context(read)?;
-    let manifest = Manifest::parse(&bytes).with_context(read)?;
+    // A bill of JSON objects begins like a manifest.
+    let manifest = match Manifest::parse(&bytes) {
+        Ok(manifest) => manifest,
+        Err(e) if is_manifest(&path.to_string_lossy()) => return Err(e).with_context(read),
+        Err(_) => return Ok(None),
+    };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut files = Vec::new();
     for key in &manifest.files {

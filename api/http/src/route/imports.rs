@@ -31,8 +31,10 @@ pub(crate) struct ImportParams {
     /// Name of the export within its source; the same for every period of it. Derived from the file's name if absent.
     #[param(example = "acme-focus")]
     pub dataset: Option<String>,
-    /// `focus`, `aws-cur`, or `auto` to recognise it.
+    /// `focus`, `aws-cur`, `azure`, `gcp`, or `auto` to recognise it.
     pub format: Option<String>,
+    /// A mapping file (TOML) that says what the columns of another bill mean; best sent as a part of a form.
+    pub mapping: Option<String>,
     /// Name of the file, if the body is the file itself.
     #[param(example = "focus-2026-10.csv.gz")]
     pub name: Option<String>,
@@ -69,7 +71,7 @@ pub(crate) struct Import {
     rows_stored: u64,
     /// Rows rejected.
     rows_rejected: u64,
-    /// Source = stored + residual + rejected, exactly, for each currency.
+    /// Source = stored + residual + rejected + left out, exactly, for each currency.
     reconciliation: Vec<Reconciliation>,
     /// Its files.
     files: Vec<ImportedFile>,
@@ -96,6 +98,22 @@ pub(crate) struct Reconciliation {
     rejected: String,
     /// Rows rejected whose cost cannot be read, so that they are in no sum.
     rows_unreadable: u64,
+    /// Sum over the rows that a rule leaves out: a filter of the mapping, or an export that another one of the import repeats.
+    left_out: String,
+    /// Rows left out.
+    rows_left_out: u64,
+    /// What rounding to 18 decimals took from the other costs of the rows stored.
+    rounding: Vec<Rounding>,
+}
+
+/// What rounding took from one column.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Rounding {
+    /// The column.
+    #[schema(example = "effective_cost")]
+    column: String,
+    /// Source minus stored.
+    residual: String,
 }
 
 /// A file of an import.
@@ -209,6 +227,9 @@ fn show(r: ImportRecord) -> Import {
                 residual: t.residual,
                 rejected: t.rejected,
                 rows_unreadable: t.rows_unreadable,
+                left_out: if t.left_out.is_empty() { "0".to_owned() } else { t.left_out },
+                rows_left_out: t.rows_left_out,
+                rounding: t.rounding.into_iter().map(|(column, residual)| Rounding { column, residual }).collect(),
             })
             .collect(),
         files: r.files.into_iter().map(|f| ImportedFile { name: f.name, sha256: f.sha256 }).collect(),
@@ -232,7 +253,7 @@ fn show_reject(r: ImportReject) -> Reject {
 /// Imports a bill: the body is one file, or `multipart/form-data` with one or more; all files are one import, stored as a
 /// whole or not at all. Idempotent by content: the same files again change nothing, so no Idempotency-Key is needed.
 #[utoipa::path(post, path = "/api/v1/imports", tag = "imports", params(ImportParams),
-    request_body(description = "The file, or several as multipart/form-data. CSV, CSV.gz or Parquet.", content_type = "application/octet-stream", content = Vec<u8>),
+    request_body(description = "The file, or several as multipart/form-data. CSV, JSON lines (both also gzipped) or Parquet.", content_type = "application/octet-stream", content = Vec<u8>),
     responses((status = 201, description = "Stored.", body = ImportMade),
         (status = 200, description = "Nothing to store: it was there already, or `check` was said.", body = ImportMade),
         (status = 413, description = "The upload is too large."),
@@ -257,6 +278,7 @@ pub(crate) async fn post(
         files,
         dataset: params.dataset,
         format: params.format.filter(|f| f != "auto"),
+        mapping: params.mapping,
         manifest_version: params.manifest_version,
         restate: params.restate,
         check,
@@ -459,19 +481,22 @@ async fn receive_parts(
         let next = tokio::time::timeout(idle, multipart.next_field()).await.map_err(|_| too_slow(idle))?;
         let Some(mut field) = next.map_err(bad_part)? else { break };
         let name = field.name().unwrap_or_default().to_owned();
-        if let Some(given) = field.file_name().map(str::to_owned) {
+        // A mapping is short text, whether it is sent as a file or not.
+        if let Some(given) = field.file_name().map(str::to_owned).filter(|_| name != "mapping") {
             spool.file(file_name(Some(&given)), field.map_err(bad_part)).await?;
             continue;
         }
-        let value = read_text(&mut field, &name).await?;
+        let bytes_max = if name == "mapping" { MAPPING_BYTES_MAX } else { TEXT_BYTES_MAX };
+        let value = read_text(&mut field, &name, bytes_max).await?;
         match name.as_str() {
             "dataset" => params.dataset = Some(value),
             "format" => params.format = Some(value),
+            "mapping" => params.mapping = Some(value),
             "manifest_version" => params.manifest_version = Some(value),
             "restate" => params.restate = read_bool(&name, &value)?,
             "check" => params.check = read_bool(&name, &value)?,
             _ => {
-                let known = "dataset, format, manifest_version, restate, check, and files";
+                let known = "dataset, format, mapping, manifest_version, restate, check, and files";
                 return Err(ApiError::Parameter(format!("the form has an unknown part {name:?}; it may have {known}")));
             }
         }
@@ -479,14 +504,17 @@ async fn receive_parts(
     Ok((params, spool.files))
 }
 
+const TEXT_BYTES_MAX: usize = 1024;
+/// Bytes of a mapping file.
+const MAPPING_BYTES_MAX: usize = 256 * 1024;
+
 /// A short text part.
-async fn read_text(field: &mut Field<'_>, name: &str) -> Result<String, ApiError> {
-    const TEXT_BYTES_MAX: usize = 1024;
+async fn read_text(field: &mut Field<'_>, name: &str, bytes_max: usize) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(bad_part)? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > TEXT_BYTES_MAX {
-            return Err(ApiError::Parameter(format!("the part {name:?} has more than {TEXT_BYTES_MAX} bytes")));
+        if bytes.len() > bytes_max {
+            return Err(ApiError::Parameter(format!("the part {name:?} has more than {bytes_max} bytes")));
         }
     }
     String::from_utf8(bytes).map_err(|_| ApiError::Parameter(format!("the part {name:?} is not text")))

@@ -1,7 +1,7 @@
 //! The dates that bills really carry: ISO 8601 as FOCUS demands it, and what spreadsheets and databases make of it.
 
 use grid_model::Timestamp;
-use grid_model::time::{SECOND_NS, days_from_civil};
+use grid_model::time::{DAY_NS, SECOND_NS, civil_from_days, days_from_civil};
 
 /// A date as read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +13,32 @@ pub struct ReadDate {
 }
 
 /// Reads a date. Understood are, with `T` or a blank before the time and an optional fraction: ISO 8601 with or without
-/// time, seconds and zone (UTC if none is given), its basic form `20231101T000000.000Z`, and the US form
-/// `M/D/YYYY [h:mm[:ss] [AM|PM]]`. `None` if the text is none of these or lies outside of 1677 to 2262.
+/// time, seconds and zone (UTC if none is given), its basic form `20231101T000000.000Z`, the US form
+/// `M/D/YYYY [h:mm[:ss] [AM|PM]]` and the form with dots, `D.M.YYYY`. `None` if the text is none of these or lies outside
+/// of 1677 to 2262.
 pub fn parse(text: &str) -> Option<ReadDate> {
-    let mut p = Parser { rest: text.trim().as_bytes() };
+    parse_by(text, false)
+}
+
+/// As [`parse`], but a date with slashes begins with the day, as most of the world writes it.
+pub fn parse_day_first(text: &str) -> Option<ReadDate> {
+    parse_by(text, true)
+}
+
+/// First instant of the month of a time, and first instant after that month (UTC).
+pub fn month_of(time: Timestamp) -> (Timestamp, Timestamp) {
+    let (year, month, _) = civil_from_days(time.0.div_euclid(DAY_NS));
+    month_from(year, month)
+}
+
+/// First instant of a month, and first instant after it (UTC).
+pub(crate) fn month_from(year: i64, month: u32) -> (Timestamp, Timestamp) {
+    let start = |year, month| Timestamp(days_from_civil(year, month, 1).saturating_mul(DAY_NS));
+    (start(year, month), if month == 12 { start(year + 1, 1) } else { start(year, month + 1) })
+}
+
+fn parse_by(text: &str, day_first: bool) -> Option<ReadDate> {
+    let mut p = Parser { rest: text.trim().as_bytes(), day_first };
     let (days, form) = p.date()?;
     let mut conformant = form == Form::Iso;
     let mut nanos: i128 = i128::from(days) * 86_400 * i128::from(SECOND_NS);
@@ -54,6 +76,7 @@ enum Form {
 
 struct Parser<'a> {
     rest: &'a [u8],
+    day_first: bool,
 }
 
 impl Parser<'_> {
@@ -94,14 +117,18 @@ impl Parser<'_> {
             }
             8 => (self.number(4, 4)?, self.number(2, 2)?, self.number(2, 2)?, Form::Basic),
             1 | 2 => {
-                let month = self.number(1, 2)?;
-                if !self.eat(b'/') {
+                let first = self.number(1, 2)?;
+                let separator = *self.rest.first()?;
+                if !matches!(separator, b'/' | b'.') {
                     return None;
                 }
-                let day = self.number(1, 2)?;
-                if !self.eat(b'/') {
+                self.eat(separator);
+                let second = self.number(1, 2)?;
+                if !self.eat(separator) {
                     return None;
                 }
+                let day_first = separator == b'.' || self.day_first;
+                let (month, day) = if day_first { (second, first) } else { (first, second) };
                 (self.number(4, 4)?, month, day, Form::Us)
             }
             _ => return None,
@@ -217,6 +244,8 @@ mod tests {
             ("2024/09/01", Some("2024-09-01T00:00:00.000000000Z"), false),
             ("9/1/2024", Some("2024-09-01T00:00:00.000000000Z"), false),
             ("09/30/2024 1:05 PM", Some("2024-09-30T13:05:00.000000000Z"), false),
+            ("30.9.2024", Some("2024-09-30T00:00:00.000000000Z"), false),
+            ("1.9.2024 13:05", Some("2024-09-01T13:05:00.000000000Z"), false),
             ("9/1/2024 12:00:00 AM", Some("2024-09-01T00:00:00.000000000Z"), false),
             ("20231101T000000.000Z", Some("2023-11-01T00:00:00.000000000Z"), false),
             ("20231101", Some("2023-11-01T00:00:00.000000000Z"), false),
@@ -239,6 +268,19 @@ mod tests {
             let read = parse(text);
             assert_eq!(read.map(|r| r.time.to_string()).as_deref(), expected, "{text:?}");
             assert_eq!(read.is_some_and(|r| r.conformant), conformant, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_day_may_come_first() {
+        for (text, us, world) in [
+            ("9/2/2023", Some("2023-09-02"), Some("2023-02-09")),
+            ("30/09/2023", None, Some("2023-09-30")),
+            ("09/30/2023", Some("2023-09-30"), None),
+            ("2023-09-30", Some("2023-09-30"), Some("2023-09-30")),
+        ] {
+            let day = |r: Option<ReadDate>| r.map(|r| r.time.to_string()[..10].to_owned());
+            assert_eq!((day(parse(text)).as_deref(), day(parse_day_first(text)).as_deref()), (us, world), "{text}");
         }
     }
 

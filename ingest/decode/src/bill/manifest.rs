@@ -1,8 +1,10 @@
 //! Manifests: what a provider writes beside the files of one export. Read are the manifest of an AWS Cost and Usage Report
-//! (`assemblyId`, `reportKeys`) and that of a Microsoft Cost Management export (`runInfo`, `blobs`).
+//! (`assemblyId`, `reportKeys`), that of an AWS data export (`dataFiles`), and that of a Microsoft Cost Management export
+//! (`runInfo`, `blobs`).
 
 use grid_model::Timestamp;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use super::date;
 
@@ -16,7 +18,7 @@ pub const MANIFEST_FILES_MAX: usize = 100_000;
 pub struct Manifest {
     /// The export's name.
     pub name: Option<String>,
-    /// What names this version: AWS' assembly id, Microsoft's run id.
+    /// What names this version: AWS' assembly or execution id, Microsoft's run id; a hash of the manifest if it names none.
     pub version: String,
     /// When the version was made, if the manifest says so.
     pub made: Option<Timestamp>,
@@ -37,7 +39,9 @@ pub enum ManifestError {
     #[error("not a readable manifest")]
     Json(#[source] serde_json::Error),
     /// JSON, but of neither kind.
-    #[error("neither an AWS CUR manifest (assemblyId, reportKeys) nor a Microsoft export manifest (runInfo, blobs)")]
+    #[error(
+        "no manifest of an AWS CUR (assemblyId, reportKeys), an AWS data export (dataFiles) or a Microsoft export (runInfo, blobs)"
+    )]
     Unknown,
     /// It lists no file, or too many.
     #[error("the manifest lists {0} files; it must list 1 to {MANIFEST_FILES_MAX}")]
@@ -53,6 +57,17 @@ struct Wire {
     account: Option<String>,
     billing_period: Option<WirePeriod>,
     report_keys: Option<Vec<String>>,
+    // AWS data exports
+    #[serde(alias = "DataFiles", alias = "data_files")]
+    data_files: Option<Vec<WireFile>>,
+    #[serde(alias = "ExecutionId", alias = "execution_id")]
+    execution_id: Option<String>,
+    #[serde(alias = "ExportName", alias = "export_name")]
+    export_name: Option<String>,
+    #[serde(alias = "ExportArn", alias = "export_arn")]
+    export_arn: Option<String>,
+    #[serde(alias = "CreatedAt", alias = "executionCreatedAt", alias = "created_at")]
+    created_at: Option<String>,
     // Microsoft
     export_config: Option<WireExport>,
     run_info: Option<WireRun>,
@@ -63,6 +78,17 @@ struct Wire {
 #[derive(Deserialize)]
 struct WirePeriod {
     start: String,
+}
+
+/// A file by its key alone, or with what else is known of it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WireFile {
+    Key(String),
+    Record {
+        #[serde(alias = "path", alias = "s3Path", alias = "fileName")]
+        key: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -109,6 +135,21 @@ impl Manifest {
                 account: None,
                 period_start: None,
                 rows: wire.data_row_count,
+            },
+            Wire { data_files: Some(files), .. } => Self {
+                // The last part of arn:aws:bcm-data-exports:us-east-1:111122223333:export/NAME-uuid.
+                name: wire.export_name.or_else(|| Some(wire.export_arn?.rsplit('/').next()?.to_owned())),
+                version: wire.execution_id.or(wire.assembly_id).unwrap_or_else(|| hex::encode(Sha256::digest(bytes))),
+                made: wire.created_at.and_then(|t| instant(&t)),
+                files: files
+                    .into_iter()
+                    .map(|f| match f {
+                        WireFile::Key(key) | WireFile::Record { key } => key,
+                    })
+                    .collect(),
+                account: None,
+                period_start: wire.billing_period.and_then(|p| instant(&p.start)),
+                rows: None,
             },
             _ => return Err(ManifestError::Unknown),
         };

@@ -10,8 +10,9 @@ use arrow_array::types::{
     Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, StringArray};
-use arrow_schema::{DataType, Fields, TimeUnit};
+use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, Field, Fields, TimeUnit};
 use grid_model::Timestamp;
 use grid_model::time::{DAY_NS, SECOND_NS};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -19,6 +20,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::BillError;
 use super::csv_rows::COLUMNS_MAX;
+use super::json_rows::is_record;
 use super::number::double_text;
 
 const BATCH_ROWS: usize = 4096;
@@ -45,7 +47,13 @@ impl ParquetRows {
         if nesting(fields) > NESTING_MAX {
             return Err(BillError::NotParquet(format!("columns are nested deeper than {NESTING_MAX}")));
         }
-        let header = fields.iter().map(|f| f.name().trim().to_owned()).collect();
+        let mut header = Vec::new();
+        for field in fields {
+            names(field, field.name().trim(), false, &mut header);
+        }
+        if header.len() > COLUMNS_MAX {
+            return Err(BillError::NotParquet(format!("more than {COLUMNS_MAX} columns")));
+        }
         let reader = guarded(|| builder.with_batch_size(BATCH_ROWS).build())?;
         Ok((Self { reader, columns: Vec::new(), rows: 0, next: 0 }, header))
     }
@@ -54,7 +62,10 @@ impl ParquetRows {
     pub(crate) fn advance(&mut self) -> Result<bool, BillError> {
         while self.next >= self.rows {
             let Some(batch) = guarded(|| self.reader.next().transpose())? else { return Ok(false) };
-            self.columns = batch.columns().iter().map(|c| texts(c)).collect();
+            self.columns.clear();
+            for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+                leaves(field, column, None, &mut self.columns);
+            }
             (self.rows, self.next) = (batch.num_rows(), 0);
         }
         self.next += 1;
@@ -78,6 +89,32 @@ fn guarded<T, E: std::fmt::Display>(f: impl FnOnce() -> Result<T, E>) -> Result<
         Ok(Ok(value)) => Ok(value),
         Ok(Err(e)) => Err(BillError::NotParquet(e.to_string())),
         Err(_) => Err(BillError::NotParquet("the file is corrupt".to_owned())),
+    }
+}
+
+/// The columns of one field: several, if it is one of the records of a billing export.
+fn names(field: &Field, name: &str, within: bool, header: &mut Vec<String>) {
+    match field.data_type() {
+        DataType::Struct(fields) if within || is_record(field.name()) => {
+            fields.iter().for_each(|f| names(f, &format!("{name}.{}", f.name()), true, header));
+        }
+        _ => header.push(name.to_owned()),
+    }
+}
+
+/// The cells of one field, in the order of [`names`]. Where a record is null, so are its fields.
+fn leaves(field: &Field, column: &ArrayRef, within: Option<&NullBuffer>, out: &mut Vec<StringArray>) {
+    match (field.data_type(), column.as_struct_opt()) {
+        (DataType::Struct(fields), Some(inner)) if within.is_some() || is_record(field.name()) => {
+            // Never absent below a record, so that its own records are known as such.
+            let nulls = NullBuffer::union(within, column.nulls());
+            let nulls = nulls.unwrap_or_else(|| NullBuffer::new_valid(column.len()));
+            fields.iter().zip(inner.columns()).for_each(|(f, c)| leaves(f, c, Some(&nulls), out));
+        }
+        _ => {
+            let (offsets, values, nulls) = texts(column).into_parts();
+            out.push(StringArray::new(offsets, values, NullBuffer::union(within, nulls.as_ref())));
+        }
     }
 }
 

@@ -19,6 +19,12 @@ use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 
 use super::*;
+use grid_model::Currency;
+
+mod azure;
+mod declared;
+mod gcp;
+mod ledger;
 
 /// A complete FOCUS 1.0 header.
 const HEADER: &str = "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingAccountId,BillingCurrency,BillingPeriodStart,\
@@ -33,7 +39,7 @@ fn row(cost: &str, currency: &str) -> String {
 }
 
 fn read(bytes: impl Into<Bytes>) -> Result<(Vec<RecordBatch>, BillSummary), BillError> {
-    let options = BillOptions { format: None, import_id: "imp-1".to_owned(), file: "a.csv".to_owned() };
+    let options = BillOptions { import_id: "imp-1".to_owned(), file: "a.csv".to_owned(), ..BillOptions::default() };
     let mut reader = BillReader::bytes(bytes.into(), options)?;
     let mut batches = Vec::new();
     while let Some(batch) = reader.next_batch()? {
@@ -187,7 +193,7 @@ fn files_that_are_no_bill() {
     check(
         "a,b\n1,2\n",
         expect![[
-            "neither a FOCUS nor an AWS CUR header: no column is called BilledCost or lineItem/UnblendedCost; the columns are a, b\n"
+            "no bill that Grid knows (FOCUS, AWS CUR, Azure cost details, Google Cloud billing export): it has none of the columns BilledCost, lineItem/UnblendedCost, MeterCategory with a cost, or cost with usage_start_time; a mapping file (--mapping) can say what its columns mean. The columns are a, b\n"
         ]],
     );
     check(

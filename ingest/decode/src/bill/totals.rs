@@ -90,8 +90,14 @@ pub struct CurrencyTotal {
     pub residual: Exact,
     /// Sum over the rejected rows whose cost is readable.
     pub rejected: Exact,
-    /// Rows stored.
+    /// Sum over the rows that a rule leaves out: a filter of a declared mapping, or an export that another one repeats.
+    pub left_out: Exact,
+    /// What rounding to 18 decimals took from the other costs of the stored rows, by column.
+    pub rounding: BTreeMap<&'static str, Exact>,
+    /// Charges stored. A row that carries credits is several.
     pub rows_stored: u64,
+    /// Rows left out.
+    pub rows_left_out: u64,
     /// Rows rejected, those with an unreadable cost included.
     pub rows_rejected: u64,
     /// Rows rejected because their cost is unreadable; they are in no sum.
@@ -99,9 +105,10 @@ pub struct CurrencyTotal {
 }
 
 impl CurrencyTotal {
-    /// `source - stored - residual - rejected`: zero, or rows were lost or counted twice.
+    /// `source - stored - residual - rejected - left out`: zero, or rows were lost or counted twice.
     pub fn difference(&self) -> Option<Exact> {
-        self.source.checked_sub(self.stored)?.checked_sub(self.residual)?.checked_sub(self.rejected)
+        let rest = self.source.checked_sub(self.stored)?.checked_sub(self.residual)?.checked_sub(self.rejected)?;
+        rest.checked_sub(self.left_out)
     }
 
     fn merge(&mut self, other: &Self) -> Option<()> {
@@ -109,6 +116,12 @@ impl CurrencyTotal {
         self.stored = self.stored.checked_add(other.stored)?;
         self.residual = self.residual.checked_add(other.residual)?;
         self.rejected = self.rejected.checked_add(other.rejected)?;
+        self.left_out = self.left_out.checked_add(other.left_out)?;
+        for (column, rounding) in &other.rounding {
+            let sum = self.rounding.entry(column).or_default();
+            *sum = sum.checked_add(*rounding)?;
+        }
+        self.rows_left_out += other.rows_left_out;
         self.rows_stored += other.rows_stored;
         self.rows_rejected += other.rows_rejected;
         self.rows_unreadable += other.rows_unreadable;
@@ -151,10 +164,12 @@ pub struct Note {
 pub struct BillSummary {
     /// Rows of the source.
     pub rows: u64,
-    /// Rows stored.
+    /// Charges stored. A row that carries credits is several.
     pub stored: u64,
     /// Rows rejected.
     pub rejected: u64,
+    /// Rows left out by a rule.
+    pub left_out: u64,
     /// The reconciliation, per currency; rows without a currency under the empty one.
     pub totals: BTreeMap<Currency, CurrencyTotal>,
     /// The first [`REJECTS_LISTED_MAX`] rejected rows.
@@ -171,6 +186,7 @@ impl BillSummary {
         self.rows += other.rows;
         self.stored += other.stored;
         self.rejected += other.rejected;
+        self.left_out += other.left_out;
         for (currency, total) in other.totals {
             self.totals.entry(currency).or_default().merge(&total).ok_or(TotalOverflow("the import"))?;
         }
@@ -186,15 +202,6 @@ impl BillSummary {
     /// The first currency whose totals do not reconcile; `None` if all do.
     pub fn unreconciled(&self) -> Option<&Currency> {
         self.totals.iter().find(|(_, t)| !t.difference().is_some_and(Exact::is_zero)).map(|(c, _)| c)
-    }
-
-    pub(crate) fn note(&mut self, what: &str, file: &str, row: u64) {
-        match self.notes.get_mut(what) {
-            Some(note) => note.count += 1,
-            None => {
-                self.notes.insert(what.to_owned(), Note { count: 1, file: file.to_owned(), first_row: row });
-            }
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::StoreError;
 pub struct ImportRecord {
     /// Its id: the same for the same tenant, dataset and files.
     pub id: String,
-    /// The format of the source: `focus`, `aws-cur`.
+    /// The format of the source: `focus`, `aws-cur`, `azure`, `gcp`, or the name of a declared mapping.
     pub source: String,
     /// The export's name within its source.
     pub dataset: String,
@@ -51,7 +51,7 @@ impl ImportRecord {
     }
 }
 
-/// The reconciliation of one currency's billed cost: source = stored + residual + rejected. Exact decimals as text.
+/// The reconciliation of one currency's billed cost: source = stored + residual + rejected + left out. Exact decimals as text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ImportTotal {
     /// The currency; empty for rows that name none.
@@ -70,6 +70,19 @@ pub struct ImportTotal {
     pub rows_rejected: u64,
     /// Rows rejected whose cost is unreadable, so that they are in no sum.
     pub rows_unreadable: u64,
+    /// Sum over the rows that a rule leaves out; nothing in imports of earlier versions.
+    #[serde(default = "zero")]
+    pub left_out: String,
+    /// Rows left out.
+    #[serde(default)]
+    pub rows_left_out: u64,
+    /// What rounding to 18 decimals took from the other costs of the rows stored: column and amount.
+    #[serde(default)]
+    pub rounding: Vec<(String, String)>,
+}
+
+fn zero() -> String {
+    "0".to_owned()
 }
 
 /// Something that does not conform but cost no row.
@@ -127,35 +140,100 @@ pub struct ImportReject {
 /// Charges of one tenant that a later import replaced: kept, but hidden from every reader.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HiddenCharges {
-    imports: BTreeMap<String, BTreeSet<(String, i64)>>,
+    /// By import: the account and start of each period that is hidden, and the import that hides it.
+    imports: BTreeMap<String, BTreeMap<(String, i64), String>>,
+    /// Imports of which every row is hidden, because the reader asks for a time before them.
+    later: BTreeSet<String>,
 }
 
 impl HiddenCharges {
     /// Whether nothing is hidden.
     pub fn is_empty(&self) -> bool {
-        self.imports.is_empty()
+        self.imports.is_empty() && self.later.is_empty()
     }
 
     /// Whether any row of an import is hidden.
     pub fn touches(&self, import_id: &str) -> bool {
-        self.imports.contains_key(import_id)
+        self.imports.contains_key(import_id) || self.hides_all_of(import_id)
+    }
+
+    /// Whether every row of an import is hidden, because it is younger than what the reader asks for.
+    pub fn hides_all_of(&self, import_id: &str) -> bool {
+        self.later.contains(import_id)
     }
 
     /// Whether a row is hidden, by its import, billing account and start of the billing period.
     pub fn contains(&self, import_id: &str, account: &str, period_start: Timestamp) -> bool {
+        if self.hides_all_of(import_id) {
+            return true;
+        }
         let Some(periods) = self.imports.get(import_id) else { return false };
-        periods.iter().any(|(a, start)| *start == period_start.0 && a == account)
+        periods.keys().any(|(a, start)| *start == period_start.0 && a == account)
     }
 
-    /// All of it: import, billing account, start of the billing period.
+    /// What is hidden by a later import: import, billing account, start of the billing period.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, Timestamp)> {
         self.imports
             .iter()
-            .flat_map(|(i, periods)| periods.iter().map(|(a, t)| (i.as_str(), a.as_str(), Timestamp(*t))))
+            .flat_map(|(i, periods)| periods.keys().map(|(a, t)| (i.as_str(), a.as_str(), Timestamp(*t))))
     }
 
-    pub(crate) fn insert(&mut self, import_id: String, account: String, period_start: Timestamp) {
-        self.imports.entry(import_id).or_default().insert((account, period_start.0));
+    /// The imports that are hidden altogether.
+    pub fn later(&self) -> impl Iterator<Item = &str> {
+        self.later.iter().map(String::as_str)
+    }
+
+    pub(crate) fn insert(&mut self, import_id: String, account: String, period_start: Timestamp, by: String) {
+        self.imports.entry(import_id).or_default().insert((account, period_start.0), by);
+    }
+
+    /// What was hidden when the imports of `later` were not there yet.
+    fn without(&self, later: BTreeSet<String>) -> Self {
+        let earlier = |periods: &BTreeMap<(String, i64), String>| -> BTreeMap<(String, i64), String> {
+            periods.iter().filter(|(_, by)| !later.contains(*by)).map(|(p, by)| (p.clone(), by.clone())).collect()
+        };
+        let imports = self.imports.iter().map(|(id, periods)| (id.clone(), earlier(periods)));
+        Self { imports: imports.filter(|(_, periods)| !periods.is_empty()).collect(), later }
+    }
+}
+
+/// The state of the charges that a reader asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AsOf {
+    /// Just after an import.
+    Import(String),
+    /// At a time.
+    Time(Timestamp),
+}
+
+/// There is no such import.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no import {0}")]
+pub struct NoSuchImport(pub String);
+
+/// The imports of one tenant in their order, by which a reader goes back in time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// Id and time of each, oldest first.
+    imports: Vec<(String, Timestamp)>,
+}
+
+impl Timeline {
+    pub(crate) fn push(&mut self, import_id: String, at: Timestamp) {
+        self.imports.push((import_id, at));
+    }
+
+    /// What a reader who goes back must not see: of what is hidden now, what was hidden then, and all that came later.
+    pub(crate) fn hidden_as_of(&self, hidden: &HiddenCharges, as_of: &AsOf) -> Result<HiddenCharges, NoSuchImport> {
+        let later: BTreeSet<String> = match as_of {
+            AsOf::Time(time) => self.imports.iter().filter(|(_, at)| at > time).map(|(id, _)| id.clone()).collect(),
+            AsOf::Import(wanted) => {
+                let at = self.imports.iter().position(|(id, _)| id == wanted);
+                let at = at.ok_or_else(|| NoSuchImport(wanted.clone()))?;
+                self.imports[at + 1..].iter().map(|(id, _)| id.clone()).collect()
+            }
+        };
+        Ok(hidden.without(later))
     }
 }
 
@@ -186,15 +264,27 @@ impl Catalog {
 
     /// What is hidden, per tenant.
     pub(crate) async fn hidden_charges(&self) -> Result<HashMap<TenantId, Arc<HiddenCharges>>, StoreError> {
-        let query =
-            "SELECT tenant, import_id, account, period_start FROM import_periods WHERE superseded_by IS NOT NULL";
-        let rows: Vec<(String, String, String, i64)> = sqlx::query_as(query).fetch_all(self.pool()).await?;
+        let query = "SELECT tenant, import_id, account, period_start, superseded_by FROM import_periods
+            WHERE superseded_by IS NOT NULL";
+        let rows: Vec<(String, String, String, i64, String)> = sqlx::query_as(query).fetch_all(self.pool()).await?;
         let mut hidden: HashMap<TenantId, HiddenCharges> = HashMap::new();
-        for (tenant, import_id, account, start) in rows {
+        for (tenant, import_id, account, start, by) in rows {
             let tenant = TenantId::parse(&tenant).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-            hidden.entry(tenant).or_default().insert(import_id, account, Timestamp(start));
+            hidden.entry(tenant).or_default().insert(import_id, account, Timestamp(start), by);
         }
         Ok(hidden.into_iter().map(|(t, h)| (t, Arc::new(h))).collect())
+    }
+
+    /// The imports of every tenant in their order.
+    pub(crate) async fn timelines(&self) -> Result<HashMap<TenantId, Arc<Timeline>>, StoreError> {
+        let query = "SELECT tenant, id, started FROM imports ORDER BY rowid";
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(query).fetch_all(self.pool()).await?;
+        let mut all: HashMap<TenantId, Timeline> = HashMap::new();
+        for (tenant, id, started) in rows {
+            let tenant = TenantId::parse(&tenant).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+            all.entry(tenant).or_default().push(id, Timestamp(started));
+        }
+        Ok(all.into_iter().map(|(t, line)| (t, Arc::new(line))).collect())
     }
 }
 

@@ -205,7 +205,7 @@ pub const TAGS: &str = "tags";
 pub const X_COLUMNS: &str = "x_columns";
 /// The import that brought the row.
 pub const IMPORT_ID: &str = "import_id";
-/// The format of the source: `focus`, `aws-cur`.
+/// The format of the source: `focus`, `aws-cur`, `azure`, `gcp`, or the name of a declared mapping.
 pub const SOURCE: &str = "source";
 /// The file of the source.
 pub const SOURCE_FILE: &str = "source_file";
@@ -281,6 +281,11 @@ impl<'a> ChargeRow<'a> {
     pub fn set_time(&mut self, column: Column, value: Timestamp) {
         debug_assert_eq!(column.kind(), Kind::Time);
         self.cells[column as usize] = Cell::Time(value);
+    }
+
+    /// Makes a column null again.
+    pub fn clear(&mut self, column: Column) {
+        self.cells[column as usize] = Cell::Null;
     }
 
     /// The text of a column, if set.

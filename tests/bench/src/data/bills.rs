@@ -1,15 +1,18 @@
-//! A bill in the words of FOCUS 1.0: charges per hour of resources of a dozen services.
+//! A bill in the 57 columns of FOCUS 1.2: charges per hour of resources of a dozen services.
 
 use std::fmt::Write as _;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-const HEADER: &str = "BillingAccountId,BillingAccountName,BillingCurrency,BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,\
-ChargePeriodEnd,ChargeCategory,ChargeDescription,ChargeFrequency,BilledCost,EffectiveCost,ListCost,ContractedCost,ListUnitPrice,\
-ContractedUnitPrice,PricingCategory,PricingQuantity,PricingUnit,ConsumedQuantity,ConsumedUnit,ProviderName,PublisherName,\
-InvoiceIssuerName,RegionId,RegionName,AvailabilityZone,ResourceId,ResourceName,ResourceType,ServiceCategory,ServiceName,SkuId,\
-SkuPriceId,SubAccountId,SubAccountName,Tags";
+const HEADER: &str = "AvailabilityZone,BilledCost,BillingAccountId,BillingAccountName,BillingAccountType,BillingCurrency,\
+BillingPeriodEnd,BillingPeriodStart,CapacityReservationId,CapacityReservationStatus,ChargeCategory,ChargeClass,ChargeDescription,\
+ChargeFrequency,ChargePeriodEnd,ChargePeriodStart,CommitmentDiscountCategory,CommitmentDiscountId,CommitmentDiscountName,\
+CommitmentDiscountQuantity,CommitmentDiscountStatus,CommitmentDiscountType,CommitmentDiscountUnit,ConsumedQuantity,ConsumedUnit,\
+ContractedCost,ContractedUnitPrice,EffectiveCost,InvoiceId,InvoiceIssuerName,ListCost,ListUnitPrice,PricingCategory,\
+PricingCurrency,PricingCurrencyContractedUnitPrice,PricingCurrencyEffectiveCost,PricingCurrencyListUnitPrice,PricingQuantity,\
+PricingUnit,ProviderName,PublisherName,RegionId,RegionName,ResourceId,ResourceName,ResourceType,ServiceCategory,ServiceName,\
+ServiceSubcategory,SkuId,SkuMeter,SkuPriceDetails,SkuPriceId,SubAccountId,SubAccountName,SubAccountType,Tags";
 
 /// Name, category, unit, price of the unit.
 const SERVICES: [(&str, &str, &str, f64); 12] = [
@@ -30,7 +33,7 @@ const SERVICES: [(&str, &str, &str, f64); 12] = [
 /// A bill of one month with so many charges, as CSV.
 pub(crate) fn csv(charges: usize, seed: u64) -> String {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut out = String::with_capacity(charges * 620);
+    let mut out = String::with_capacity(charges * 1000);
     out.push_str(HEADER);
     out.push('\n');
     for i in 0..charges {
@@ -42,18 +45,21 @@ pub(crate) fn csv(charges: usize, seed: u64) -> String {
         let list = quantity * price;
         let (contracted, effective) = (list * 0.9, list * 0.72);
         let team = ["web", "data", "platform", "mobile", "ml"][resource % 5];
+        let committed = match resource % 5 {
+            0 => format!("Spend,arn:plan:{account},Plan {account},{effective:.10},Used,Savings Plan,USD"),
+            _ => ",,,,,,".to_owned(),
+        };
+        let (unit_price, sku) = (price * 0.9, resource % 97);
+        let env = if resource % 3 == 0 { "dev" } else { "prod" };
         let _ = writeln!(
             out,
-            "112233445566,Example Ltd,USD,2026-09-01T00:00:00Z,2026-10-01T00:00:00Z,2026-09-{day:02}T{hour:02}:00:00Z,\
-             2026-09-{day:02}T{hour:02}:59:59Z,Usage,${price} per {unit} of {service},Usage-Based,{contracted:.10},{effective:.10},{list:.10},\
-             {contracted:.10},{price},{:.12},Standard,{quantity},{unit},{quantity},{unit},Example Cloud,Example Cloud,Example Cloud Inc.,\
-             eu-central-{region},Frankfurt {region},eu-central-{region}a,arn:example:{account}:resource/r-{resource:08x},r-{resource:08x},\
-             Instance,{category},{service},SKU{:06},SKU{:06}.USD,acc-{account:02},Team {account},\"{{\"\"team\"\": \"\"{team}\"\", \
-             \"\"env\"\": \"\"{}\"\"}}\"",
-            price * 0.9,
-            resource % 97,
-            resource % 97,
-            if resource % 3 == 0 { "dev" } else { "prod" }
+            "eu-central-{region}a,{contracted:.10},112233445566,Example Ltd,Billing,USD,2026-10-01T00:00:00Z,2026-09-01T00:00:00Z,,,Usage,,\
+             ${price} per {unit} of {service},Usage-Based,2026-09-{day:02}T{hour:02}:59:59Z,2026-09-{day:02}T{hour:02}:00:00Z,{committed},\
+             {quantity},{unit},{contracted:.10},{unit_price:.12},{effective:.10},INV-2026-09,Example Cloud Inc.,{list:.10},{price},Standard,USD,\
+             {unit_price:.12},{effective:.10},{price},{quantity},{unit},Example Cloud,Example Cloud,eu-central-{region},Frankfurt {region},\
+             arn:example:{account}:resource/r-{resource:08x},r-{resource:08x},Instance,{category},{service},Other ({category}),SKU{sku:06},\
+             {service} {unit},\"{{\"\"InstanceType\"\":\"\"m5.large\"\"}}\",SKU{sku:06}.USD,acc-{account:02},Team {account},Account,\
+             \"{{\"\"team\"\": \"\"{team}\"\", \"\"env\"\": \"\"{env}\"\"}}\""
         );
     }
     out

@@ -101,6 +101,7 @@ pub(super) async fn seed(config: &Config, rooms: &Rooms, marker: &Marker) -> any
                         files: vec![Source::Bytes { name, bytes }],
                         dataset: Some(dataset),
                         format: None,
+                        mapping: None,
                         manifest_version: None,
                         manifest_made: None,
                         also_replaced: std::collections::BTreeSet::new(),
