@@ -19,8 +19,12 @@ pub const QUERY_TEXT_SHOWN_BYTES: usize = 4096;
 pub const LABEL_COLUMNS_MAX: usize = 256;
 /// Series ids that are given to the Parquet reader one by one; more are given as a range.
 pub const SERIES_IN_PREDICATE_MAX: usize = 512;
-/// Bytes of what is known about where in files the rows of series are.
-pub const SERIES_ROWS_CACHE_BYTES: usize = 32 << 20;
+/// Bytes of what is known about where in files the rows of series are, and in what form.
+pub const SERIES_ROWS_CACHE_BYTES: usize = 64 << 20;
+/// Bytes of the times that these rows have, each list of times once.
+pub const CLOCKS_BYTES: usize = 32 << 20;
+/// Looks at samples, and slots of answers, up to which a PromQL query is evaluated where it was planned: a few milliseconds.
+pub const PROMQL_INLINE: u64 = 1 << 20;
 /// Bytes that one call of a function such as `repeat` may make for one batch.
 pub const FUNCTION_BYTES_MAX: u64 = 64 << 20;
 /// Rows of one batch.

@@ -1,10 +1,11 @@
-//! Running a query: its scans on the engine's threads, the evaluator on one that may block.
+//! Running a query: its scans on the engine's threads, the evaluator on one that may block ([`super::here`]: mostly without either).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use datafusion::catalog::Session;
+use datafusion::common::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt as _;
@@ -20,12 +21,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::merge::{Input, Merge};
+use super::here::{self, Ready};
+use super::merge::{Batches, Input, Merge, Source as Merged};
 use super::metadata::Selection;
 use super::plan::{LeafScan, Part, Wanted, scan};
 use super::reader::{LeafRead, Leaves};
 use super::{PromqlAnswer, PromqlError, PromqlRequest};
-use crate::catalog::TenantCatalog;
 use crate::engine::Shared;
 use crate::error::QueryError;
 use crate::registry::{QueryHandle, QueryState, Watch};
@@ -101,21 +102,20 @@ async fn evaluate(
     handle: &QueryHandle,
     deadline: Instant,
 ) -> Result<PromqlAnswer, PromqlError> {
-    let token = handle.token();
-    let source = shared.source(&Scope::all(request.tenant.clone()));
-    let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
-    let failed = |e: datafusion::common::DataFusionError| PromqlError::from(QueryError::from_datafusion(&e));
-    let state = shared.sessions.open(catalog, shared.store.now(), token.clone()).map_err(failed)?;
     let query = Query {
         text: request.query.clone(),
         expr: expr.clone(),
         grid: request.grid,
         options: options(shared, request),
     };
-    let planned = Planned::new(&source, &state, query).await?;
-    let answer = planned.evaluate(&state.task_ctx(), &token, deadline).await?;
+    let answer = here::evaluate(shared, &Scope::all(request.tenant.clone()), query, handle, deadline).await?;
     handle.add_rows(usize::try_from(answer.samples_read).unwrap_or(usize::MAX));
     Ok(answer)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn failed(e: DataFusionError) -> PromqlError {
+    QueryError::from_datafusion(&e).into()
 }
 
 /// An expression, and at which steps.
@@ -155,35 +155,47 @@ impl Planned {
         deadline: Instant,
     ) -> Result<PromqlAnswer, PromqlError> {
         let scans = self.scans.iter().map(|scan| start(scan, context, token, deadline));
-        let leaves = Arc::new(Leaves(scans.collect()));
-        let (query, plan, read) = (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves));
-        let first = if Instant::now() < deadline { GO_ON } else { LATE };
-        let (stop, ending) = (Arc::new(AtomicU8::new(first)), token.clone());
-        let stopped = Arc::clone(&stop);
-        // Asked for each series, so it is one look at memory.
-        let watch = tokio::spawn(async move {
-            let why = tokio::select! {
-                () = ending.cancelled() => CANCELLED,
-                () = tokio::time::sleep_until(deadline) => LATE,
-            };
-            stop.store(why, Ordering::Relaxed);
-        });
-        let evaluated = tokio::task::spawn_blocking(move || {
-            let interrupt = || match stopped.load(Ordering::Relaxed) {
-                GO_ON => Ok(()),
-                LATE => Err(grid_promql::Error::Timeout),
-                _ => Err(grid_promql::Error::Cancelled),
-            };
-            query::run(&query.text, &query.expr, &plan, &query.options, read.as_ref(), &interrupt)
-        });
-        let ended = || PromqlError::Engine(QueryError::Internal("the evaluator ended unexpectedly".into()));
-        let answer = evaluated.await.map_err(|_| ended()).and_then(|answer| Ok(answer?));
-        watch.abort();
-        // Scans that nobody reads any more end.
-        let answer = answer.inspect_err(|_| token.cancel())?;
-        let (samples_read, samples_peak) = leaves.samples();
-        Ok(PromqlAnswer { answer, samples_read, samples_peak, elapsed: Duration::ZERO, query_id: String::new() })
+        let leaves = Leaves(scans.collect());
+        evaluate_apart(Arc::clone(&self.query), Arc::clone(&self.plan), leaves, token, deadline).await
     }
+}
+
+/// Evaluates a query on a thread that may block.
+pub(super) async fn evaluate_apart(
+    query: Arc<Query>,
+    plan: Arc<Plan>,
+    leaves: Leaves,
+    token: &CancellationToken,
+    deadline: Instant,
+) -> Result<PromqlAnswer, PromqlError> {
+    let leaves = Arc::new(leaves);
+    let read = Arc::clone(&leaves);
+    let first = if Instant::now() < deadline { GO_ON } else { LATE };
+    let (stop, ending) = (Arc::new(AtomicU8::new(first)), token.clone());
+    let stopped = Arc::clone(&stop);
+    // Asked for each series, so it is one look at memory.
+    let watch = tokio::spawn(async move {
+        let why = tokio::select! {
+            () = ending.cancelled() => CANCELLED,
+            () = tokio::time::sleep_until(deadline) => LATE,
+        };
+        stop.store(why, Ordering::Relaxed);
+    });
+    let evaluated = tokio::task::spawn_blocking(move || {
+        let interrupt = || match stopped.load(Ordering::Relaxed) {
+            GO_ON => Ok(()),
+            LATE => Err(grid_promql::Error::Timeout),
+            _ => Err(grid_promql::Error::Cancelled),
+        };
+        query::run(&query.text, &query.expr, &plan, &query.options, read.as_ref(), &interrupt)
+    });
+    let ended = || PromqlError::Engine(QueryError::Internal("the evaluator ended unexpectedly".into()));
+    let answer = evaluated.await.map_err(|_| ended()).and_then(|answer| Ok(answer?));
+    watch.abort();
+    // Scans that nobody reads any more end.
+    let answer = answer.inspect_err(|_| token.cancel())?;
+    let (samples_read, samples_peak) = leaves.samples();
+    Ok(PromqlAnswer { answer, samples_read, samples_peak, elapsed: Duration::ZERO, query_id: String::new() })
 }
 
 /// The samples of selected series, without an expression.
@@ -217,17 +229,14 @@ async fn read_raw(
 ) -> Result<Vec<(Labels, Samples)>, PromqlError> {
     let token = handle.token();
     let source = shared.source(&Scope::all(selection.tenant.clone()));
-    let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
-    let failed = |e: datafusion::common::DataFusionError| PromqlError::from(QueryError::from_datafusion(&e));
-    let state = shared.sessions.open(catalog, shared.store.now(), token.clone()).map_err(failed)?;
     let (from, until) = selection.range;
     let mut all = Vec::new();
     let limit = shared.limits.query_memory_bytes;
     let mut bytes = 0;
     for set in &selection.sets {
         let leaf = Leaf { matchers: set.clone(), after: from.saturating_sub(1), until, counts_only: false };
-        let scan = scan(&source, &state, &leaf, Wanted { starts: false, before: 0 }).await.map_err(failed)?;
-        let leaves = Leaves(vec![start(&scan, &state.task_ctx(), &token, deadline)]);
+        let wanted = Wanted { starts: false, before: 0 };
+        let leaves = Leaves(vec![Ready::of(shared, &source, &leaf, wanted, &token, deadline).await?.read]);
         let read = tokio::task::spawn_blocking(move || {
             let mut found = Vec::new();
             for mut part in leaves.select(0, &leaf)? {
@@ -256,15 +265,22 @@ async fn read_raw(
 /// Starts the scans of a selector; they wait until the evaluator reads them.
 fn start(scan: &LeafScan, context: &Arc<TaskContext>, token: &CancellationToken, deadline: Instant) -> LeafRead {
     let part = |part: &Part| {
-        let source = |input: &Input| {
-            let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
-            tokio::spawn(pump(Arc::clone(&input.plan), Arc::clone(context), sender, token.clone(), deadline));
-            (receiver, Arc::clone(&input.runs))
-        };
-        Merge::new(part.inputs.iter().map(source), part.range)
+        Merge::new(part.inputs.iter().map(|input| scanned(input, context, token, deadline)).collect(), part.range)
     };
     let parts = scan.parts.iter().map(part).collect();
     LeafRead { chosen: Arc::clone(&scan.chosen), parts: Mutex::new(parts), samples: AtomicU64::new(0) }
+}
+
+/// Starts one scan.
+pub(super) fn scanned(
+    input: &Input,
+    context: &Arc<TaskContext>,
+    token: &CancellationToken,
+    deadline: Instant,
+) -> Merged {
+    let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+    tokio::spawn(pump(Arc::clone(&input.plan), Arc::clone(context), sender, token.clone(), deadline));
+    Merged::rows(Batches::Scanned(receiver), Arc::clone(&input.runs))
 }
 
 type Sender = mpsc::Sender<Result<arrow::array::RecordBatch, grid_promql::Error>>;
