@@ -3,7 +3,8 @@
 //! Reading order follows a query: [`Engine::promql`] (turn, deadline, memory) -> `plan` (each selector a scan of the rows of chosen series, pinned
 //! to one snapshot; of local files read in place: `local`) -> `exec` (scans on their threads, the evaluator on its own; `grid-promql` does
 //! the thinking) -> `reader` (batches back to series). `node` and `function` are the same as a table of SQL, with stock scans below it,
-//! [`metadata`] is which series, labels and metrics there are.
+//! [`metadata`] is which series, labels and metrics there are. [`remote`] runs a plan elsewhere: `codec` makes bytes of it (`pinned` is a scan that
+//! keeps its row selections, `wire` the messages).
 
 mod choose;
 mod locate;
@@ -16,6 +17,10 @@ mod here;
 mod node;
 pub(crate) mod function;
 pub mod metadata;
+mod pinned;
+mod wire;
+mod codec;
+pub mod remote;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -89,6 +89,11 @@ impl Chosen {
         chosen
     }
 
+    /// Series that another engine chose: enough to read a plan's rows, not to plan.
+    pub(super) fn shipped(series: Vec<(SeriesId, Labels)>, alike: Vec<u32>) -> Self {
+        Self { series, alike, ..Self::default() }
+    }
+
     fn find_alike(&mut self) {
         let mut by_labels: HashMap<&Labels, u32> = HashMap::with_capacity(self.series.len());
         for (rank, (_, labels)) in self.series.iter().enumerate() {

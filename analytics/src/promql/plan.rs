@@ -17,6 +17,7 @@ use super::choose::Chosen;
 use super::local::LocalRuns;
 use super::locate::{Candidate, Located, Piece};
 use super::merge::{Input, Run, input_columns};
+use super::pinned::PinnedExec;
 use crate::limits::BATCH_ROWS;
 use crate::table::Source;
 use crate::table::files::{conform, memory};
@@ -197,7 +198,7 @@ impl<'a> Found<'a> {
         let selected = self.located[file].select(pieces);
         let file = &self.files[file];
         let plan = source.read_sample_file(state, &file.file, &self.columns, file.access(&selected))?;
-        Ok(Input { plan, runs: selected.runs.into() })
+        Ok(Input { plan: PinnedExec::above(plan), runs: selected.runs.into() })
     }
 }
 
