@@ -16,7 +16,7 @@ SECONDS_PER_TARGET ?= 300
 KILL_CYCLES ?= 500
 POWERCUT_SEEDS ?= 1000
 # Suites that note figures; the others of `make test` only hold rules.
-SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs scrape corpus differential promql_http grafana
+SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs scrape corpus differential promql_http grafana bounds
 
 .PHONY: help demo build test peers bench bench-ml fuzz scorecard fmt lint licences rust
 
@@ -44,10 +44,13 @@ bench-ml: rust ## scores of the models on public data, beside the published ones
 	"$(CARGO_TARGET_DIR)/release/bench-ml"
 
 fuzz: rust ## fuzz every decoder for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
+fuzz: rust ## fuzz every reader of foreign bytes for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	@for target in $(FUZZ_TARGETS); do \
 	    echo "== $$target, $(SECONDS_PER_TARGET) s"; \
 	    CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir $(FUZZ_DIR) $$target -- \
+	        $$(dict="$(FUZZ_DIR)/dict/$${target%_*}.dict"; [ -f "$$dict" ] || dict="$(FUZZ_DIR)/dict/$$target.dict"; \
+	            [ -f "$$dict" ] && echo "-dict=$$dict") \
 	        -max_total_time=$(SECONDS_PER_TARGET) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 || exit 1; \
 	done
 

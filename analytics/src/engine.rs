@@ -354,13 +354,14 @@ impl Task {
     }
 
     async fn start(&self) -> Result<(Arc<Source>, datafusion::execution::SendableRecordBatchStream), QueryError> {
-        let mut statement = guard::parse(&self.request.query, &self.request.params)?;
+        let mut statement = grid_sql_guard::parse(&self.request.query, &self.request.params)?;
         let source = self.shared.source(&self.request.scope);
         let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
         let state = self.shared.sessions.open(Arc::clone(&catalog), self.shared.store.now(), self.handle.token());
         let state = state.map_err(|e| QueryError::from_datafusion(&e))?;
         check_tables(&state, &catalog, &statement)?;
-        guard::name_columns(&mut statement);
+        grid_sql_guard::name_columns(&mut statement);
+        let statement = Statement::Statement(Box::new(statement));
         let plan = state.statement_to_plan(statement).await.map_err(|e| self.explain_error(&state, &e))?;
         guard::check_plan(&plan)?;
         let physical = state.create_physical_plan(&plan).await.map_err(|e| self.explain_error(&state, &e))?;
@@ -380,8 +381,13 @@ impl Task {
 }
 
 /// Refuses a table that is not there, with the name that was probably meant.
-fn check_tables(state: &SessionState, catalog: &Arc<TenantCatalog>, statement: &Statement) -> Result<(), QueryError> {
-    let references = state.resolve_table_references(statement).map_err(|e| QueryError::from_datafusion(&e))?;
+fn check_tables(
+    state: &SessionState,
+    catalog: &Arc<TenantCatalog>,
+    statement: &ast::Statement,
+) -> Result<(), QueryError> {
+    let wrapped = Statement::Statement(Box::new(statement.clone()));
+    let references = state.resolve_table_references(&wrapped).map_err(|e| QueryError::from_datafusion(&e))?;
     for reference in references {
         let is_function = reference.schema().is_none() && state.table_functions().contains_key(reference.table());
         let known = || state.schema_for_ref(reference.clone()).is_ok_and(|s| s.table_exist(reference.table()));
@@ -408,14 +414,9 @@ fn check_tables(state: &SessionState, catalog: &Arc<TenantCatalog>, statement: &
 }
 
 /// Where a table's name stands in the statement.
-fn position_of(statement: &Statement, table: &str) -> Option<Position> {
-    let ast = match statement {
-        Statement::Statement(ast) => ast,
-        Statement::Explain(explain) => return position_of(&explain.statement, table),
-        _ => return None,
-    };
+fn position_of(statement: &ast::Statement, table: &str) -> Option<Position> {
     let mut found = None;
-    let _ = ast::visit_relations(ast.as_ref(), |name: &ast::ObjectName| {
+    let _ = ast::visit_relations(statement, |name: &ast::ObjectName| {
         let last = name.0.last().and_then(|part| part.as_ident());
         if let Some(ident) = last.filter(|i| i.value.eq_ignore_ascii_case(table)) {
             let start = name.0.first().and_then(|p| p.as_ident()).unwrap_or(ident).span.start;

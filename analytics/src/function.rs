@@ -6,6 +6,7 @@ pub(crate) mod text_match;
 pub(crate) mod attr;
 pub(crate) mod is_stale;
 pub(crate) mod restore_value;
+pub(crate) mod at_times;
 pub(crate) mod counter;
 pub(crate) mod quantile;
 pub(crate) mod decimal;

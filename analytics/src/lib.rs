@@ -3,8 +3,8 @@
 //! Entry point: [`Engine`]. It takes one statement of one tenant ([`SqlRequest`]) and answers a stream of batches
 //! ([`SqlAnswer`]); [`render`] turns batches into JSON, CSV, Arrow, Parquet or a table of text.
 //!
-//! Reading order follows a statement: [`engine`] (turn, deadline, rows) -> `guard` (one query that reads, parameters bound in
-//! the syntax tree) -> `session` and `catalog` (what it can name) -> `exact` (literals typed by their neighbours) -> `table`
+//! Reading order follows a statement: [`engine`] (turn, deadline, rows) -> [`grid_sql_guard`] (one query that reads, parameters
+//! bound in the syntax tree) -> `session` and `catalog` (what it can name) -> `exact` (literals typed by their neighbours) -> `table`
 //! (which files, which series, which order) -> `function`.
 //!
 //! Architecture invariants:

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use crate::promql::PromqlSettings;
 
-/// Bytes of one statement's text.
-pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
-/// Parameters of one statement.
-pub const PARAMETERS_MAX: usize = 4096;
+pub use grid_sql_guard::limits::{PARAMETERS_MAX, STATEMENT_BYTES_MAX};
+
 /// Batches that wait between the query's threads and the reader of its answer.
 pub const ANSWER_QUEUE: usize = 4;
 /// Slow queries that are remembered.
@@ -19,12 +17,22 @@ pub const QUERY_TEXT_SHOWN_BYTES: usize = 4096;
 pub const LABEL_COLUMNS_MAX: usize = 256;
 /// Series ids that are given to the Parquet reader one by one; more are given as a range.
 pub const SERIES_IN_PREDICATE_MAX: usize = 512;
-/// Bytes of what is known about where in files the rows of series are.
-pub const SERIES_ROWS_CACHE_BYTES: usize = 32 << 20;
+/// Bytes of what is known about where in files the rows of series are, and in what form.
+pub const SERIES_ROWS_CACHE_BYTES: usize = 64 << 20;
+/// Bytes of the times that these rows have, each list of times once.
+pub const CLOCKS_BYTES: usize = 32 << 20;
+/// Looks at samples, and slots of answers, up to which a PromQL query is evaluated where it was planned: a few milliseconds.
+pub const PROMQL_INLINE: u64 = 1 << 20;
 /// Bytes that one call of a function such as `repeat` may make for one batch.
 pub const FUNCTION_BYTES_MAX: u64 = 64 << 20;
 /// Rows of one batch.
 pub const BATCH_ROWS: usize = 8192;
+/// Files of samples that one merge reads at once; more only if all of them hold samples of one time.
+pub const SOURCES_MERGED_MAX: usize = 64;
+/// Rows that all merges of one scan hold of their sources; each source has a batch of its share, but at least [`MERGE_BATCH_ROWS_MIN`].
+pub const MERGE_ROWS: usize = 16 * BATCH_ROWS;
+/// Rows of the smallest batch in which a merge reads a source.
+pub const MERGE_BATCH_ROWS_MIN: usize = 128;
 /// Rows of a list of `grid.*` that comes from the catalog.
 pub const CATALOG_ROWS_MAX: usize = 100_000;
 

@@ -1,18 +1,26 @@
 //! PromQL over the store: a query of one tenant, evaluated over scans that DataFusion runs.
 //!
 //! Reading order follows a query: [`Engine::promql`] (turn, deadline, memory) -> `plan` (each selector a scan of the rows of chosen series, pinned
-//! to one snapshot) -> `exec` (scans on their threads, the evaluator on its own; `grid-promql` does the thinking) -> `reader` (batches back
-//! to series). `node` and `function` are the same as a table of SQL, [`metadata`] is which series, labels and metrics there are.
+//! to one snapshot; of local files read in place: `local`) -> `exec` (scans on their threads, the evaluator on its own; `grid-promql` does
+//! the thinking) -> `reader` (batches back to series). `node` and `function` are the same as a table of SQL, with stock scans below it,
+//! [`metadata`] is which series, labels and metrics there are. [`remote`] runs a plan elsewhere: `codec` makes bytes of it (`pinned` is a scan that
+//! keeps its row selections, `wire` the messages).
 
 mod choose;
 mod locate;
+mod local;
 mod plan;
 mod merge;
 mod reader;
 mod exec;
+mod here;
 mod node;
 pub(crate) mod function;
 pub mod metadata;
+mod pinned;
+mod wire;
+mod codec;
+pub mod remote;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The DataFusion session of one query. What all sessions share (functions, rules, settings) is made once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults, TaskContext};
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
@@ -73,6 +74,33 @@ impl Sessions {
         self.budget.used()
     }
 
+    /// What plans reads of files, and sees no table.
+    pub(crate) fn planning(&self) -> &SessionState {
+        &self.template
+    }
+
+    /// What such reads run in: memory of its own, no functions by name.
+    pub(crate) fn task(&self) -> Result<Arc<TaskContext>> {
+        let config = self.template.config().clone();
+        let context = TaskContext::new(
+            None,
+            "promql".to_owned(),
+            config,
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            self.runtime()?,
+        );
+        Ok(Arc::new(context))
+    }
+
+    /// The shared runtime with a query's own share of memory.
+    fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
+        let pool = Arc::new(QueryPool::new(self.query_memory_bytes, Arc::clone(&self.budget)));
+        RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(pool).build_arc()
+    }
+
     /// A session that sees one catalog, with memory of its own; `now()` is `now`, `token` ends its queries.
     pub(crate) fn open(
         &self,
@@ -80,8 +108,7 @@ impl Sessions {
         now: Timestamp,
         token: CancellationToken,
     ) -> Result<SessionState, DataFusionError> {
-        let pool = Arc::new(QueryPool::new(self.query_memory_bytes, Arc::clone(&self.budget)));
-        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(pool).build_arc()?;
+        let runtime = self.runtime()?;
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(Arc::clone(&catalog) as _)
             .with_runtime_env(runtime)

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a fixed time of receipt, and the claims that every answer of a decoder must keep.
+//! What the fuzz targets share: the claims that every answer must keep.
 
 use std::sync::{Arc, LazyLock};
 
@@ -151,6 +151,15 @@ fn check_bill_by(data: &[u8], options: BillOptions) {
     assert!(several || stored <= summary.rows, "{stored} rows of {}", summary.rows);
     assert_eq!(summary.unreconciled(), None, "source = stored + rejected + left out");
 }
+#[cfg(feature = "decode")]
+pub mod decode;
+pub mod promql;
+#[cfg(feature = "store")]
+pub mod store;
+
+#[cfg(feature = "decode")]
+pub use decode::*;
+use grid_model::AttrValue;
 
 /// Checks that what is read as an attribute value has one text form.
 pub fn check_attribute(data: &[u8]) {

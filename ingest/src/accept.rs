@@ -228,6 +228,9 @@ fn append_problem(error: &AppendError) -> Problem {
         AppendError::SeriesLimit { .. } => Problem::new(S::TOO_MANY_REQUESTS, "GRID-0302", "too many series", detail)
             .hint("drop labels with many values at the sender, or raise the tenant's limit on series")
             .retry_after(SERIES_RETRY_AFTER),
+        AppendError::TenantLimit { .. } => Problem::new(S::TOO_MANY_REQUESTS, "GRID-0312", "too many tenants", detail)
+            .hint("check the tenant that the sender names, or raise storage.tenants_max")
+            .retry_after(SERIES_RETRY_AFTER),
         AppendError::SeriesMemory { .. } => {
             Problem::new(S::SERVICE_UNAVAILABLE, "GRID-0311", "no memory for new series", detail)
                 .hint("raise memory.limit or storage.series_bytes_max; known series are taken as before")

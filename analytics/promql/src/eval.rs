@@ -49,6 +49,13 @@ pub(crate) struct Context<'a> {
 /// Series one after the other.
 pub(crate) trait Stream: Send {
     fn next(&mut self) -> Result<Option<Series>, Error>;
+
+    /// Puts the next series in the place of one that is no longer needed; false at the end.
+    fn next_into(&mut self, series: &mut Series) -> Result<bool, Error> {
+        let Some(next) = self.next()? else { return Ok(false) };
+        *series = next;
+        Ok(true)
+    }
 }
 
 /// Streams that can be read side by side.
@@ -337,12 +344,17 @@ struct Mapped<'a> {
 
 impl Stream for Mapped<'_> {
     fn next(&mut self) -> Result<Option<Series>, Error> {
-        while let Some(mut series) = self.input.next()? {
-            if (self.change)(&mut series)? {
-                return Ok(Some(series));
+        let mut series = Series::default();
+        Ok(self.next_into(&mut series)?.then_some(series))
+    }
+
+    fn next_into(&mut self, series: &mut Series) -> Result<bool, Error> {
+        while self.input.next_into(series)? {
+            if (self.change)(series)? {
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 }
 

@@ -32,6 +32,90 @@ impl Kahan {
     }
 }
 
+/// A running sum for each step of a query.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sums {
+    sums: Vec<f64>,
+    lost: Vec<f64>,
+}
+
+impl Sums {
+    pub(crate) fn new(steps: usize) -> Self {
+        Self { sums: vec![0.0; steps], lost: vec![0.0; steps] }
+    }
+
+    pub(crate) fn add(&mut self, step: usize, value: f64) {
+        let mut sum = self.at(step);
+        sum.add(value);
+        (self.sums[step], self.lost[step]) = (sum.sum, sum.lost);
+    }
+
+    /// Adds a number to the sum of each step at which there is one. What rounding loses is found without asking which of both is the greater
+    /// (D. E. Knuth, "The Art of Computer Programming", vol. 2, 4.2.2, theorem B): the same number, several steps at once.
+    pub(crate) fn add_all(&mut self, values: &[f64], present: &[bool]) {
+        let sums = self.sums.iter_mut().zip(&mut self.lost);
+        for ((sum, lost), (value, present)) in sums.zip(values.iter().zip(present)) {
+            // No sum is ever -0, so adding 0 changes none.
+            let value = if *present { *value } else { 0.0 };
+            let total = *sum + value;
+            let of_value = total - *sum;
+            let error = (*sum - (total - of_value)) + (value - of_value);
+            *lost = if total.abs() == f64::INFINITY { 0.0 } else { *lost + error };
+            *sum = total;
+        }
+    }
+
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        for step in 0..self.sums.len().min(other.sums.len()) {
+            self.add(step, other.sums[step]);
+            self.lost[step] += other.lost[step];
+        }
+    }
+
+    pub(crate) fn at(&self, step: usize) -> Kahan {
+        Kahan { sum: self.sums[step], lost: self.lost[step] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sums_of_steps_are_those_of_one(rows in proptest::collection::vec(
+            proptest::collection::vec(
+                prop_oneof![
+                    any::<f64>().prop_map(Some),
+                    any::<i32>().prop_map(|i| Some(f64::from(i) / 7.0)),
+                    Just(Some(-0.0)),
+                    Just(Some(f64::INFINITY)),
+                    Just(None),
+                ],
+                3,
+            ),
+            0..40,
+        )) {
+            let mut sums = Sums::new(3);
+            let mut single = [Kahan::default(); 3];
+            for row in &rows {
+                let values: Vec<f64> = row.iter().map(|v| v.unwrap_or(f64::NAN)).collect();
+                let present: Vec<bool> = row.iter().map(Option::is_some).collect();
+                sums.add_all(&values, &present);
+                for (sum, value) in single.iter_mut().zip(row) {
+                    value.iter().for_each(|v| sum.add(*v));
+                }
+            }
+            for (step, one) in single.iter().enumerate() {
+                let (found, wanted) = (sums.at(step).total(), one.total());
+                prop_assert!(found.to_bits() == wanted.to_bits() || found.is_nan() && wanted.is_nan(), "{found} {wanted}");
+            }
+        }
+    }
+}
+
 /// A running mean: of the sum as long as that is finite, then step by step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mean {

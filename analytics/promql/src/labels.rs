@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use grid_model::labels::METRIC_NAME;
 use grid_model::series::write_label_key;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// The labels that say what a metric is, and that go when a result is no longer that metric (Prometheus, `schema/labels.go`).
 pub const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
@@ -20,8 +20,68 @@ fn is_metadata(name: &[u8]) -> bool {
 }
 
 /// Labels sorted by name, without empty values. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Labels(Arc<[u8]>);
+#[derive(Clone)]
+pub struct Labels {
+    /// Their bytes and perhaps those of others.
+    bytes: Arc<[u8]>,
+    start: u32,
+    len: u32,
+}
+
+/// Many labels whose bytes are kept together: one allocation for all.
+#[derive(Debug, Default)]
+pub struct Packed {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+/// Bytes up to which labels are kept together: who holds one of them holds all.
+const PACKED_BYTES: usize = 64 * 1024;
+
+impl Packed {
+    /// Adds the labels at the head of a series' canonical key; nothing if the bytes are not one. Answers how many bytes they take.
+    pub fn push(&mut self, key: &[u8]) -> Option<usize> {
+        let head = head_of_key(key)?;
+        self.bytes.extend_from_slice(head);
+        self.ends.push(u32::try_from(self.bytes.len()).ok()?);
+        Some(head.len())
+    }
+
+    /// Whether it is time to take them.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= PACKED_BYTES
+    }
+
+    /// Takes all labels, in order.
+    pub fn take(&mut self) -> impl Iterator<Item = Labels> + use<> {
+        let Self { bytes, ends } = std::mem::take(self);
+        let bytes: Arc<[u8]> = bytes.into();
+        let mut start = 0;
+        ends.into_iter().map(move |end| {
+            let labels = Labels { bytes: Arc::clone(&bytes), start, len: end - start };
+            start = end;
+            labels
+        })
+    }
+}
+
+/// The bytes of the labels in a series' canonical key.
+fn head_of_key(key: &[u8]) -> Option<&[u8]> {
+    let mut at = key;
+    let count = take_len(&mut at)?;
+    for _ in 0..2 * count {
+        take_bytes(&mut at)?;
+    }
+    Some(&key[..key.len() - at.len()])
+}
+
+impl PartialEq for Labels {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Labels {}
 
 impl Default for Labels {
     fn default() -> Self {
@@ -29,9 +89,26 @@ impl Default for Labels {
     }
 }
 
+/// Hashes the bytes of labels.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    /// The length of the bytes, which their hash knows.
+    fn write_usize(&mut self, _: usize) {}
+}
+
 impl Hash for Labels {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(xxh3_64(&self.0));
+        state.write_u64(xxh3_64(self.key()));
     }
 }
 
@@ -55,23 +132,30 @@ impl Labels {
         let bytes = pairs.iter().map(|(k, v)| 8 + k.len() + v.len()).sum::<usize>();
         let mut out = Vec::with_capacity(4 + bytes);
         write_label_key(&mut out, pairs.len(), pairs.iter().copied());
-        Self(Arc::from(out))
+        Self::of_bytes(&out)
+    }
+
+    fn of_bytes(key: &[u8]) -> Self {
+        // A key is far shorter than that: the store bounds what labels may have.
+        let len = u32::try_from(key.len()).unwrap_or(0);
+        Self { bytes: Arc::from(&key[..len as usize]), start: 0, len }
+    }
+
+    /// The labels as the head of a canonical key; [`Self::of_series_key`] reads them back.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        &self.bytes[self.start as usize..(self.start + self.len) as usize]
     }
 
     /// The labels at the head of a series' canonical key ([`grid_model::SeriesDef::key`]); `None` if the bytes are not one. What is not
     /// UTF-8 in it reads as empty.
     pub fn of_series_key(key: &[u8]) -> Option<Self> {
-        let mut at = key;
-        let count = take_len(&mut at)?;
-        for _ in 0..2 * count {
-            take_bytes(&mut at)?;
-        }
-        Some(Self(Arc::from(&key[..key.len() - at.len()])))
+        head_of_key(key).map(Self::of_bytes)
     }
 
     /// All pairs, sorted by name.
     pub fn iter(&self) -> Pairs<'_> {
-        Self::pairs_of_key(&self.0)
+        Self::pairs_of_key(self.key())
     }
 
     /// The pairs of the labels at the head of a series' canonical key, without a copy of them.
@@ -83,7 +167,7 @@ impl Labels {
 
     /// A label's value, empty if it is not there.
     pub fn get(&self, name: &str) -> &str {
-        Self::value_in_key(&self.0, name)
+        Self::value_in_key(self.key(), name)
     }
 
     /// A label's value in a series' canonical key, empty if it is not there.
@@ -148,7 +232,7 @@ impl Labels {
         out.clear();
         // Both are sorted, so one walk finds what is listed.
         let mut names = names.iter().map(String::as_bytes).peekable();
-        for (k, _, whole) in RawPairs::of(&self.0) {
+        for (k, _, whole) in RawPairs::of(self.key()) {
             while names.peek().is_some_and(|n| *n < k) {
                 names.next();
             }
@@ -169,17 +253,17 @@ impl Labels {
 
     /// A hash of the content.
     pub fn hash64(&self) -> u64 {
-        xxh3_64(&self.0)
+        xxh3_64(self.key())
     }
 
     /// Bytes of a canonical key that they take.
     pub fn key_bytes(&self) -> usize {
-        self.0.len()
+        self.len as usize
     }
 
     /// Bytes that they take.
     pub fn bytes(&self) -> usize {
-        self.0.len() + 16
+        self.len as usize + 40
     }
 
     /// As the nouns of the store.
@@ -310,8 +394,12 @@ mod tests {
         assert_eq!(labels.with("job", ""), Labels::new([("__name__", "up")]));
         assert_eq!(Labels::from(&labels.to_model()), labels);
         let key = grid_model::SeriesDef::of_labels(labels.to_model()).key();
-        assert_eq!(Labels::of_series_key(&key), Some(labels));
+        assert_eq!(Labels::of_series_key(&key), Some(labels.clone()));
         assert_eq!(Labels::of_series_key(&key[..key.len() - 1]), None);
+        let mut packed = Packed::default();
+        assert_eq!(packed.push(&key), Some(labels.key_bytes()));
+        assert_eq!((packed.push(b"no"), packed.push(Labels::default().key())), (None, Some(4)));
+        assert_eq!(packed.take().collect::<Vec<_>>(), [labels.clone(), Labels::default()]);
         assert!(Labels::new([("a", "2")]) > Labels::new([("a", "1"), ("b", "1")]));
     }
 }

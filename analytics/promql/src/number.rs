@@ -1,5 +1,7 @@
 //! Numbers as text, as Go's `strconv` writes them: what Prometheus' users read in labels, notes and JSON.
 
+use std::io::Write as _;
+
 /// Shortest decimal digits without an exponent, as `count_values` writes labels (`'f', -1`).
 pub fn plain(value: f64) -> String {
     special(value).unwrap_or_else(|| format!("{value}"))
@@ -15,6 +17,16 @@ pub fn format(value: f64) -> String {
 pub fn json(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && size.is_finite() && !(1e-6..1e21).contains(&size) { exponent(value) } else { plain(value) }
+}
+
+/// Adds what [`json`] writes to a text.
+pub fn push_json(text: &mut Vec<u8>, value: f64) {
+    if (1e-6..1e21).contains(&value.abs()) {
+        // Writing to memory does not fail.
+        let _ = write!(text, "{value}");
+    } else {
+        text.extend_from_slice(json(value).as_bytes());
+    }
 }
 
 /// As OpenMetrics writes numbers in labels: a whole one has a `.0`.
@@ -65,6 +77,9 @@ mod tests {
             (f64::NAN, "NaN", "NaN"),
         ] {
             assert_eq!((plain(value).as_str(), json(value).as_str()), (as_plain, as_json));
+            let mut pushed = Vec::new();
+            push_json(&mut pushed, value);
+            assert_eq!(pushed, as_json.as_bytes());
         }
         assert_eq!(format(0.000_05), "5e-05");
     }

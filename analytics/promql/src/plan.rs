@@ -26,6 +26,10 @@ pub struct Plan {
     pub leaves: Vec<Leaf>,
     /// The steps of the answer.
     pub grid: Grid,
+    /// The most steps at which anything is looked at, those of subqueries included.
+    pub steps_max: usize,
+    /// The shortest distance of two such steps, in milliseconds; `i64::MAX` if there are no two.
+    pub step_min: i64,
 }
 
 #[derive(Debug)]
@@ -118,9 +122,18 @@ pub(crate) struct Aggregation {
 impl Plan {
     /// Plans an expression for the steps of a grid.
     pub fn new(expr: &Expr, grid: Grid, options: &Options) -> Result<Self, Error> {
-        let mut planner = Planner { query: grid, options, leaves: Vec::new(), counts_only: false };
+        let (steps_max, step_min) = (0, i64::MAX);
+        let mut planner = Planner { query: grid, options, leaves: Vec::new(), counts_only: false, steps_max, step_min };
         let root = planner.node(expr, grid)?;
-        Ok(Self { root, leaves: planner.leaves, grid })
+        let Planner { leaves, steps_max, step_min, .. } = planner;
+        Ok(Self { root, leaves, grid, steps_max, step_min })
+    }
+
+    /// About how much is done with `rows` rows of `series` series of a leaf: each row in each window that sees it, and each slot of an answer.
+    pub fn work(&self, leaf: &Leaf, rows: u64, series: u64) -> u64 {
+        let reach = leaf.until.saturating_sub(leaf.after).saturating_sub(self.grid.end.saturating_sub(self.grid.start));
+        let windows = u64::try_from(reach / self.step_min.max(1)).unwrap_or(0).max(1);
+        rows.saturating_mul(windows).saturating_add(series.saturating_mul(self.steps_max as u64))
     }
 }
 
@@ -131,10 +144,16 @@ struct Planner<'a> {
     leaves: Vec<Leaf>,
     /// Whether what is planned is asked for counts and sums of histograms alone.
     counts_only: bool,
+    steps_max: usize,
+    step_min: i64,
 }
 
 impl Planner<'_> {
     fn node(&mut self, expr: &Expr, grid: Grid) -> Result<Node, Error> {
+        self.steps_max = self.steps_max.max(grid.len());
+        if grid.len() > 1 {
+            self.step_min = self.step_min.min(grid.step);
+        }
         let kind = match &expr.kind {
             ExprKind::Number(n) => Kind::Number(n.value),
             ExprKind::Text(text) => Kind::Text(text.clone()),

@@ -64,6 +64,15 @@ impl Points {
         Self { values: vec![0.0; steps], present: vec![false; steps], histograms: Vec::new() }
     }
 
+    /// Forgets all samples, keeps the room.
+    pub fn reset(&mut self, steps: usize) {
+        self.values.clear();
+        self.values.resize(steps, 0.0);
+        self.present.clear();
+        self.present.resize(steps, false);
+        self.histograms.clear();
+    }
+
     /// A number at every step.
     pub fn all(values: Vec<f64>) -> Self {
         let present = vec![true; values.len()];
@@ -143,7 +152,7 @@ impl Points {
 }
 
 /// A series of results.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Series {
     /// Its labels.
     pub labels: Labels,

@@ -122,7 +122,8 @@ impl Samples {
 
     /// Takes stale markers out: a range never shows them.
     pub fn drop_stale(&mut self) {
-        if self.values.iter().any(|v| grid_model::histogram::is_stale(*v)) {
+        // Without a way out, so that several are looked at at once.
+        if self.values.iter().fold(false, |any, v| any | grid_model::histogram::is_stale(*v)) {
             let mut kept = 0;
             for i in 0..self.values.len() {
                 if !grid_model::histogram::is_stale(self.values[i]) {

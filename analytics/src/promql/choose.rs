@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use grid_model::SeriesId;
 use grid_model::labels::METRIC_NAME;
 use grid_promql::Labels;
+use grid_promql::labels::Packed;
 use grid_promql_syntax::Matcher;
 use grid_promql_syntax::matcher::MatchOp;
 use grid_store::SeriesIndex;
@@ -39,40 +40,58 @@ pub(super) fn metrics(index: &SeriesIndex, matchers: &[Matcher]) -> Vec<String> 
 
 /// Calls `found` for every series that satisfies all matchers.
 pub(super) fn for_each(index: &SeriesIndex, matchers: &[Matcher], mut found: impl FnMut(&str, SeriesId, &[u8])) {
-    let others: Vec<&Matcher> = matchers.iter().filter(|m| m.name != METRIC_NAME).collect();
     for metric in metrics(index, matchers) {
-        index.for_each_key_of(&metric, |id, key| {
-            if others.iter().all(|m| m.matches(Labels::value_in_key(key, &m.name))) {
-                found(&metric, id, key);
-            }
-        });
+        for_each_of(index, &metric, matchers, |_, id, key| found(&metric, id, key));
     }
+}
+
+/// Calls `found` for every series of a metric that satisfies the matchers of other labels.
+fn for_each_of(index: &SeriesIndex, metric: &str, matchers: &[Matcher], mut found: impl FnMut(u32, SeriesId, &[u8])) {
+    let others: Vec<&Matcher> = matchers.iter().filter(|m| m.name != METRIC_NAME).collect();
+    index.for_each_position_of(metric, |position, id, key| {
+        if others.iter().all(|m| m.matches(Labels::value_in_key(key, &m.name))) {
+            found(position, id, key);
+        }
+    });
 }
 
 impl Chosen {
     pub(super) fn of(index: &SeriesIndex, matchers: &[Matcher]) -> Self {
-        let mut found: Vec<(String, Vec<(SeriesId, Labels)>)> = Vec::new();
+        let mut chosen = Self::default();
         // What is known by its labels alone has labels of its own.
         let mut more_than_labels = false;
-        for_each(index, matchers, |metric, id, key| {
-            let Some(labels) = Labels::of_series_key(key) else { return };
-            more_than_labels |= labels.key_bytes() < key.len();
-            match found.last_mut() {
-                Some((last, list)) if last == metric => list.push((id, labels)),
-                _ => found.push((metric.to_owned(), vec![(id, labels)])),
+        for metric in metrics(index, matchers) {
+            let mut found: Vec<(SeriesId, u32)> = Vec::new();
+            for_each_of(index, &metric, matchers, |position, id, _| found.push((id, position)));
+            if found.is_empty() {
+                continue;
             }
-        });
-        let mut chosen = Self::default();
-        chosen.series.reserve(found.iter().map(|f| f.1.len()).sum());
-        for (metric, mut list) in found {
+            // After a start they come as files held them, in runs of ascending ids.
+            found.sort_by_key(|(id, _)| *id);
             chosen.metrics.push((metric, chosen.series.len() as u32));
-            list.sort_unstable_by_key(|(id, _)| *id);
-            chosen.series.extend(list);
+            chosen.series.reserve(found.len());
+            let (mut packed, mut ids) = (Packed::default(), Vec::new());
+            let mut positions = found.iter();
+            index.for_each_key_at(found.iter().map(|(_, position)| *position), |key| {
+                let id = positions.next().map(|(id, _)| *id);
+                let (Some(id), Some(bytes)) = (id, packed.push(key)) else { return };
+                ids.push(id);
+                more_than_labels |= bytes < key.len();
+                if packed.is_full() {
+                    chosen.series.extend(ids.drain(..).zip(packed.take()));
+                }
+            });
+            chosen.series.extend(ids.drain(..).zip(packed.take()));
         }
         if more_than_labels {
             chosen.find_alike();
         }
         chosen
+    }
+
+    /// Series that another engine chose: enough to read a plan's rows, not to plan.
+    pub(super) fn shipped(series: Vec<(SeriesId, Labels)>, alike: Vec<u32>) -> Self {
+        Self { series, alike, ..Self::default() }
     }
 
     fn find_alike(&mut self) {

@@ -1,31 +1,32 @@
-//! Running a query: its scans on the engine's threads, the evaluator on one that may block.
+//! Running a query: its scans on the engine's threads, the evaluator on one that may block ([`super::here`]: mostly without either).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use datafusion::catalog::Session;
+use datafusion::common::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt as _;
-use grid_model::Scope;
+use grid_model::{Scope, TenantId};
 use grid_promql::Labels;
 use grid_promql::plan::Plan;
 use grid_promql::points::Grid;
 use grid_promql::query::{self, Options};
 use grid_promql::samples::{Leaf, Samples, Source as _};
-use grid_promql_syntax::Expr;
+use grid_promql_syntax::{Expr, Features};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::merge::{Input, Merge};
+use super::here::{self, Ready};
+use super::merge::{Batches, Input, Merge, Source as Merged};
 use super::metadata::Selection;
 use super::plan::{LeafScan, Part, Wanted, scan};
 use super::reader::{LeafRead, Leaves};
 use super::{PromqlAnswer, PromqlError, PromqlRequest};
-use crate::catalog::TenantCatalog;
 use crate::engine::Shared;
 use crate::error::QueryError;
 use crate::registry::{QueryHandle, QueryState, Watch};
@@ -49,87 +50,119 @@ impl Drop for Leave {
 }
 
 pub(super) async fn run(shared: Arc<Shared>, request: PromqlRequest) -> Result<PromqlAnswer, PromqlError> {
-    let limits = &shared.limits;
-    let expr = grid_promql_syntax::parse(&request.query, &limits.promql.features).map_err(PromqlError::Parse)?;
-    let now = shared.store.now();
-    let handle = shared.registry.enter(&request.tenant, request.client.clone(), &request.query, now);
-    let timeout = request.timeout.unwrap_or(limits.timeout).min(limits.timeout_max);
+    let expr = parse(&shared, &request)?;
+    let asked = Asked::of(&request);
     let started = Instant::now();
-    let deadline = started + timeout;
-    let permit = shared.turn(&handle, deadline, timeout).await.inspect_err(|e| handle.fail(e))?;
-    handle.set(QueryState::Running);
-    let leave = Leave(handle.watch());
-    let query_id = handle.id();
-    let task = {
-        let shared = Arc::clone(&shared);
-        async move {
-            let _permit = permit;
-            let result = evaluate(&shared, &request, &expr, &handle, deadline).await;
-            match &result {
-                Ok(_) => handle.set(QueryState::Done),
-                Err(PromqlError::Engine(e)) => handle.fail(e),
-                Err(e) => handle.fail(&QueryError::Data(e.to_string())),
-            }
-            result
-        }
+    let work = move |shared: Arc<Shared>, handle: Arc<QueryHandle>, deadline| async move {
+        let query = Query::of(&shared, &request, expr);
+        let answer = here::evaluate(&shared, &Scope::all(request.tenant.clone()), query, &handle, deadline).await?;
+        handle.add_rows(usize::try_from(answer.samples_read).unwrap_or(usize::MAX));
+        Ok(answer)
     };
-    let ended = || PromqlError::Engine(QueryError::Internal("the query's task ended unexpectedly".into()));
-    let running = shared.runtime.spawn(task).ok_or_else(ended)?;
-    let mut answer = running.await.map_err(|_| ended())??;
-    drop(leave);
+    let (mut answer, query_id) = in_turn(shared, asked, work).await?;
     answer.elapsed = started.elapsed();
     answer.query_id = query_id;
     Ok(answer)
 }
 
-/// The evaluator's options for a request.
-fn options(shared: &Shared, request: &PromqlRequest) -> Options {
-    let settings = &shared.limits.promql;
-    Options {
-        lookback: request.lookback.unwrap_or(settings.lookback),
-        subquery_step: settings.subquery_step,
-        delayed_name_removal: settings.features.delayed_name_removal,
-        start_timestamps: settings.features.start_timestamps,
-        memory_bytes: shared.limits.query_memory_bytes,
+pub(super) fn parse(shared: &Shared, request: &PromqlRequest) -> Result<Expr, PromqlError> {
+    grid_promql_syntax::parse(&request.query, &shared.limits.promql.features).map_err(PromqlError::Parse)
+}
+
+/// Who asks for what, as the list of queries shows it.
+pub(super) struct Asked {
+    pub tenant: TenantId,
+    pub client: Option<String>,
+    pub text: String,
+    pub timeout: Option<Duration>,
+}
+
+impl Asked {
+    pub(super) fn of(request: &PromqlRequest) -> Self {
+        let (tenant, client) = (request.tenant.clone(), request.client.clone());
+        Self { tenant, client, text: request.query.clone(), timeout: request.timeout }
     }
 }
 
-async fn evaluate(
-    shared: &Arc<Shared>,
-    request: &PromqlRequest,
-    expr: &Expr,
-    handle: &QueryHandle,
-    deadline: Instant,
-) -> Result<PromqlAnswer, PromqlError> {
-    let token = handle.token();
-    let source = shared.source(&Scope::all(request.tenant.clone()));
-    let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
-    let failed = |e: datafusion::common::DataFusionError| PromqlError::from(QueryError::from_datafusion(&e));
-    let state = shared.sessions.open(catalog, shared.store.now(), token.clone()).map_err(failed)?;
-    let query = Query {
-        text: request.query.clone(),
-        expr: expr.clone(),
-        grid: request.grid,
-        options: options(shared, request),
+/// Does some work on the query threads when it is its turn; answers what it made, and the query's id.
+pub(super) async fn in_turn<T, F>(
+    shared: Arc<Shared>,
+    asked: Asked,
+    work: impl FnOnce(Arc<Shared>, Arc<QueryHandle>, Instant) -> F,
+) -> Result<(T, String), PromqlError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, PromqlError>> + Send + 'static,
+{
+    let limits = &shared.limits;
+    let handle = shared.registry.enter(&asked.tenant, asked.client, &asked.text, shared.store.now());
+    let timeout = asked.timeout.unwrap_or(limits.timeout).min(limits.timeout_max);
+    let deadline = Instant::now() + timeout;
+    let permit = shared.turn(&handle, deadline, timeout).await.inspect_err(|e| handle.fail(e))?;
+    handle.set(QueryState::Running);
+    let leave = Leave(handle.watch());
+    let query_id = handle.id();
+    let handle = Arc::new(handle);
+    let working = work(Arc::clone(&shared), Arc::clone(&handle), deadline);
+    let task = async move {
+        let _permit = permit;
+        let result = working.await;
+        match &result {
+            Ok(_) => handle.set(QueryState::Done),
+            Err(PromqlError::Engine(e)) => handle.fail(e),
+            Err(e) => handle.fail(&QueryError::Data(e.to_string())),
+        }
+        result
     };
-    let planned = Planned::new(&source, &state, query).await?;
-    let answer = planned.evaluate(&state.task_ctx(), &token, deadline).await?;
-    handle.add_rows(usize::try_from(answer.samples_read).unwrap_or(usize::MAX));
-    Ok(answer)
+    let ended = || PromqlError::Engine(QueryError::Internal("the query's task ended unexpectedly".into()));
+    let running = shared.runtime.spawn(task).ok_or_else(ended)?;
+    let done = running.await.map_err(|_| ended())??;
+    drop(leave);
+    Ok((done, query_id))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn failed(e: DataFusionError) -> PromqlError {
+    QueryError::from_datafusion(&e).into()
 }
 
 /// An expression, and at which steps.
 #[derive(Debug, Clone)]
 pub(super) struct Query {
     pub text: String,
+    /// With which the text was read.
+    pub features: Features,
     pub expr: Expr,
     pub grid: Grid,
     pub options: Options,
 }
 
+impl Query {
+    /// What is asked, with the engine's settings where the request says nothing.
+    pub(super) fn of(shared: &Shared, request: &PromqlRequest, expr: Expr) -> Self {
+        let settings = &shared.limits.promql;
+        let options = Options {
+            lookback: request.lookback.unwrap_or(settings.lookback),
+            subquery_step: settings.subquery_step,
+            delayed_name_removal: settings.features.delayed_name_removal,
+            start_timestamps: settings.features.start_timestamps,
+            memory_bytes: shared.limits.query_memory_bytes,
+        };
+        Self { text: request.query.clone(), features: settings.features, expr, grid: request.grid, options }
+    }
+}
+
+/// Whose data a plan is of, and as of when.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub tenant: TenantId,
+    pub generation: u64,
+}
+
 /// A query with the scans of its selectors.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
+    pub origin: Origin,
     pub query: Arc<Query>,
     pub plan: Arc<Plan>,
     pub scans: Vec<LeafScan>,
@@ -142,9 +175,10 @@ impl Planned {
         let mut scans = Vec::with_capacity(plan.leaves.len());
         for leaf in &plan.leaves {
             let scan = scan(source, state, leaf, wanted).await;
-            scans.push(scan.map_err(|e| PromqlError::from(QueryError::from_datafusion(&e)))?);
+            scans.push(scan.map_err(failed)?);
         }
-        Ok(Self { query: Arc::new(query), plan: Arc::new(plan), scans })
+        let origin = Origin { tenant: source.snapshot.tenant.clone(), generation: source.snapshot.generation };
+        Ok(Self { origin, query: Arc::new(query), plan: Arc::new(plan), scans })
     }
 
     /// Runs the scans, and the evaluator on a thread that may block. The scans end with the token.
@@ -155,35 +189,47 @@ impl Planned {
         deadline: Instant,
     ) -> Result<PromqlAnswer, PromqlError> {
         let scans = self.scans.iter().map(|scan| start(scan, context, token, deadline));
-        let leaves = Arc::new(Leaves(scans.collect()));
-        let (query, plan, read) = (Arc::clone(&self.query), Arc::clone(&self.plan), Arc::clone(&leaves));
-        let first = if Instant::now() < deadline { GO_ON } else { LATE };
-        let (stop, ending) = (Arc::new(AtomicU8::new(first)), token.clone());
-        let stopped = Arc::clone(&stop);
-        // Asked for each series, so it is one look at memory.
-        let watch = tokio::spawn(async move {
-            let why = tokio::select! {
-                () = ending.cancelled() => CANCELLED,
-                () = tokio::time::sleep_until(deadline) => LATE,
-            };
-            stop.store(why, Ordering::Relaxed);
-        });
-        let evaluated = tokio::task::spawn_blocking(move || {
-            let interrupt = || match stopped.load(Ordering::Relaxed) {
-                GO_ON => Ok(()),
-                LATE => Err(grid_promql::Error::Timeout),
-                _ => Err(grid_promql::Error::Cancelled),
-            };
-            query::run(&query.text, &query.expr, &plan, &query.options, read.as_ref(), &interrupt)
-        });
-        let ended = || PromqlError::Engine(QueryError::Internal("the evaluator ended unexpectedly".into()));
-        let answer = evaluated.await.map_err(|_| ended()).and_then(|answer| Ok(answer?));
-        watch.abort();
-        // Scans that nobody reads any more end.
-        let answer = answer.inspect_err(|_| token.cancel())?;
-        let (samples_read, samples_peak) = leaves.samples();
-        Ok(PromqlAnswer { answer, samples_read, samples_peak, elapsed: Duration::ZERO, query_id: String::new() })
+        let leaves = Leaves(scans.collect());
+        evaluate_apart(Arc::clone(&self.query), Arc::clone(&self.plan), leaves, token, deadline).await
     }
+}
+
+/// Evaluates a query on a thread that may block.
+pub(super) async fn evaluate_apart(
+    query: Arc<Query>,
+    plan: Arc<Plan>,
+    leaves: Leaves,
+    token: &CancellationToken,
+    deadline: Instant,
+) -> Result<PromqlAnswer, PromqlError> {
+    let leaves = Arc::new(leaves);
+    let read = Arc::clone(&leaves);
+    let first = if Instant::now() < deadline { GO_ON } else { LATE };
+    let (stop, ending) = (Arc::new(AtomicU8::new(first)), token.clone());
+    let stopped = Arc::clone(&stop);
+    // Asked for each series, so it is one look at memory.
+    let watch = tokio::spawn(async move {
+        let why = tokio::select! {
+            () = ending.cancelled() => CANCELLED,
+            () = tokio::time::sleep_until(deadline) => LATE,
+        };
+        stop.store(why, Ordering::Relaxed);
+    });
+    let evaluated = tokio::task::spawn_blocking(move || {
+        let interrupt = || match stopped.load(Ordering::Relaxed) {
+            GO_ON => Ok(()),
+            LATE => Err(grid_promql::Error::Timeout),
+            _ => Err(grid_promql::Error::Cancelled),
+        };
+        query::run(&query.text, &query.expr, &plan, &query.options, read.as_ref(), &interrupt)
+    });
+    let ended = || PromqlError::Engine(QueryError::Internal("the evaluator ended unexpectedly".into()));
+    let answer = evaluated.await.map_err(|_| ended()).and_then(|answer| Ok(answer?));
+    watch.abort();
+    // Scans that nobody reads any more end.
+    let answer = answer.inspect_err(|_| token.cancel())?;
+    let (samples_read, samples_peak) = leaves.samples();
+    Ok(PromqlAnswer { answer, samples_read, samples_peak, elapsed: Duration::ZERO, query_id: String::new() })
 }
 
 /// The samples of selected series, without an expression.
@@ -217,17 +263,14 @@ async fn read_raw(
 ) -> Result<Vec<(Labels, Samples)>, PromqlError> {
     let token = handle.token();
     let source = shared.source(&Scope::all(selection.tenant.clone()));
-    let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
-    let failed = |e: datafusion::common::DataFusionError| PromqlError::from(QueryError::from_datafusion(&e));
-    let state = shared.sessions.open(catalog, shared.store.now(), token.clone()).map_err(failed)?;
     let (from, until) = selection.range;
     let mut all = Vec::new();
     let limit = shared.limits.query_memory_bytes;
     let mut bytes = 0;
     for set in &selection.sets {
         let leaf = Leaf { matchers: set.clone(), after: from.saturating_sub(1), until, counts_only: false };
-        let scan = scan(&source, &state, &leaf, Wanted { starts: false, before: 0 }).await.map_err(failed)?;
-        let leaves = Leaves(vec![start(&scan, &state.task_ctx(), &token, deadline)]);
+        let wanted = Wanted { starts: false, before: 0 };
+        let leaves = Leaves(vec![Ready::of(shared, &source, &leaf, wanted, &token, deadline).await?.read]);
         let read = tokio::task::spawn_blocking(move || {
             let mut found = Vec::new();
             for mut part in leaves.select(0, &leaf)? {
@@ -256,15 +299,22 @@ async fn read_raw(
 /// Starts the scans of a selector; they wait until the evaluator reads them.
 fn start(scan: &LeafScan, context: &Arc<TaskContext>, token: &CancellationToken, deadline: Instant) -> LeafRead {
     let part = |part: &Part| {
-        let source = |input: &Input| {
-            let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
-            tokio::spawn(pump(Arc::clone(&input.plan), Arc::clone(context), sender, token.clone(), deadline));
-            (receiver, Arc::clone(&input.runs))
-        };
-        Merge::new(part.inputs.iter().map(source), part.range)
+        Merge::new(part.inputs.iter().map(|input| scanned(input, context, token, deadline)).collect(), part.range)
     };
     let parts = scan.parts.iter().map(part).collect();
     LeafRead { chosen: Arc::clone(&scan.chosen), parts: Mutex::new(parts), samples: AtomicU64::new(0) }
+}
+
+/// Starts one scan.
+pub(super) fn scanned(
+    input: &Input,
+    context: &Arc<TaskContext>,
+    token: &CancellationToken,
+    deadline: Instant,
+) -> Merged {
+    let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+    tokio::spawn(pump(Arc::clone(&input.plan), Arc::clone(context), sender, token.clone(), deadline));
+    Merged::rows(Batches::Scanned(receiver), Arc::clone(&input.runs))
 }
 
 type Sender = mpsc::Sender<Result<arrow::array::RecordBatch, grid_promql::Error>>;

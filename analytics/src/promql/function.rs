@@ -66,7 +66,7 @@ impl TableFunctionImpl for PromqlFunction {
             start_timestamps: features.start_timestamps,
             memory_bytes: self.memory_bytes,
         };
-        let query = Query { text: text.to_owned(), expr, grid, options };
+        let query = Query { text: text.to_owned(), features: *features, expr, grid, options };
         Ok(Arc::new(PromqlTable { of: self.clone(), query }))
     }
 }

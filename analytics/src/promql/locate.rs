@@ -14,8 +14,10 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
 use super::choose::Chosen;
+use super::local::LocalFile;
 use super::merge::Run;
 use crate::table::Source;
+use crate::table::series_rows::SeriesRows;
 
 /// A file with the row groups that may hold chosen series.
 pub(super) struct Candidate {
@@ -32,9 +34,30 @@ struct Group {
     metrics: Range<usize>,
 }
 
-/// Rows of a file: those of one series after those of another.
+/// A run of a chosen series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Which of the chosen series.
+    pub rank: u32,
+    /// Which of [`Located::groups`].
+    pub group: u32,
+    /// Which of its runs.
+    pub run: u32,
+}
+
+/// The runs of chosen series in a file, those of one series after those of another.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Located {
+    /// Row groups that may hold some, ascending, with the runs in them.
+    pub groups: Vec<(usize, Arc<SeriesRows>)>,
+    pub pieces: Vec<Piece>,
+    /// How many rows that are.
+    pub rows: u64,
+}
+
+/// Rows of a file as a scan is told them.
+#[derive(Debug, Default)]
+pub(super) struct Selected {
     /// Row group and rows of it, ascending, apart from each other.
     rows: Vec<(usize, Range<u32>)>,
     /// What these rows are, in their order.
@@ -82,35 +105,48 @@ impl Candidate {
         Ok((!this.groups.is_empty()).then_some(this))
     }
 
-    /// The rows of the chosen series.
+    /// The runs of the chosen series.
     pub(super) async fn locate(&self, source: &Source, state: &dyn Session, chosen: &Chosen) -> Result<Located> {
         let groups: Vec<usize> = self.groups.iter().map(|g| g.index).collect();
         let all = source.series_rows(state, &self.file, &self.metadata, &groups).await?;
         let mut found = Located::default();
-        for (group, series) in self.groups.iter().zip(all) {
+        for (slot, (group, series)) in self.groups.iter().zip(&all).enumerate() {
             let mut start = 0;
             // Mostly the next chosen series is what comes next.
             let mut expected = None;
-            for (id, end) in series.ids.iter().zip(&series.ends) {
+            for (run, (id, end)) in series.ids.iter().zip(&series.ends).enumerate() {
                 let rank = match expected {
                     Some(rank) if chosen.id_at(rank) == Some(*id) => Some(rank),
                     _ => chosen.rank_among(group.metrics.clone(), *id),
                 };
                 if let Some(rank) = rank {
-                    found.push(rank, group.index, start..*end);
+                    found.pieces.push(Piece { rank, group: slot as u32, run: run as u32 });
+                    found.rows += u64::from(end - start);
                     expected = rank.checked_add(1);
                 }
                 start = *end;
             }
         }
-        if found.runs.windows(2).any(|w| w[0].rank >= w[1].rank) {
+        if found.pieces.windows(2).any(|w| w[0].rank > w[1].rank) {
             return internal_err!("{} is not sorted by series", self.file.path);
         }
+        found.groups = groups.into_iter().zip(all).collect();
         Ok(found)
     }
 
+    /// The file on a local disk, if all that is to be known of its numbers to read it in place is known.
+    pub(super) fn open(&self, source: &Source, located: &Located) -> Result<Option<Arc<LocalFile>>> {
+        let known = located.groups.iter().all(|(_, series)| series.numbers.is_some());
+        let Some(root) = source.store.objects().local_dir().filter(|_| known && !self.histograms) else {
+            return Ok(None);
+        };
+        let file = std::fs::File::open(root.join(&self.file.path))?;
+        let opened = LocalFile::new(file, Arc::clone(&self.metadata), located.groups.clone())?;
+        Ok(Some(Arc::new(opened)))
+    }
+
     /// How to read only these rows.
-    pub(super) fn access(&self, located: &Located) -> ParquetAccessPlan {
+    pub(super) fn access(&self, located: &Selected) -> ParquetAccessPlan {
         let mut access = ParquetAccessPlan::new_none(self.metadata.num_row_groups());
         for of_group in located.rows.chunk_by(|a, b| a.0 == b.0) {
             let Some((group, _)) = of_group.first() else { continue };
@@ -140,9 +176,30 @@ impl Candidate {
 }
 
 impl Located {
+    /// Cuts off what is of ranks below `rank`.
+    pub(super) fn take_below(&mut self, rank: u32) -> Vec<Piece> {
+        let at = self.pieces.partition_point(|piece| piece.rank < rank);
+        let rest = self.pieces.split_off(at);
+        std::mem::replace(&mut self.pieces, rest)
+    }
+
+    /// The rows of some pieces.
+    pub(super) fn select(&self, pieces: &[Piece]) -> Selected {
+        let mut selected = Selected::default();
+        for piece in pieces {
+            let Some((group, series)) = self.groups.get(piece.group as usize) else { continue };
+            let run = piece.run as usize;
+            let start = run.checked_sub(1).map_or(0, |before| series.ends[before]);
+            selected.push(piece.rank, *group, start..series.ends[run]);
+        }
+        selected
+    }
+}
+
+impl Selected {
     fn push(&mut self, rank: u32, group: usize, rows: Range<u32>) {
         match self.runs.last_mut() {
-            // Cut by the end of a row group.
+            // Cut by the end of a row group, or by another form of its numbers.
             Some(run) if run.rank == rank => run.rows += rows.end - rows.start,
             _ => self.runs.push(Run { rank, rows: rows.end - rows.start }),
         }
@@ -150,37 +207,6 @@ impl Located {
             Some((last, before)) if *last == group && before.end == rows.start => before.end = rows.end,
             _ => self.rows.push((group, rows)),
         }
-    }
-
-    /// Cuts off what is of ranks below `rank`.
-    pub(super) fn take_below(&mut self, rank: u32) -> Self {
-        let at = self.runs.partition_point(|run| run.rank < rank);
-        let rest = self.runs.split_off(at);
-        let runs = std::mem::replace(&mut self.runs, rest);
-        let mut left: u64 = runs.iter().map(|run| u64::from(run.rows)).sum();
-        let mut taken = Vec::new();
-        let mut whole = 0;
-        for (group, rows) in &mut self.rows {
-            let n = u64::from(rows.end - rows.start);
-            if n <= left {
-                taken.push((*group, rows.clone()));
-                left -= n;
-                whole += 1;
-                continue;
-            }
-            if left > 0 {
-                let middle = rows.start + left as u32;
-                taken.push((*group, rows.start..middle));
-                rows.start = middle;
-            }
-            break;
-        }
-        self.rows.drain(..whole);
-        Self { rows: taken, runs }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
     }
 }
 
@@ -203,17 +229,24 @@ mod tests {
 
     #[test]
     fn rows_are_cut_by_rank() {
-        let mut all = Located::default();
-        for (rank, group, rows) in [(1, 0, 10..20), (2, 0, 20..25), (2, 1, 0..5), (4, 1, 5..9), (7, 1, 30..31)] {
-            all.push(rank, group, rows);
-        }
-        assert_eq!(all.rows, [(0, 10..25), (1, 0..9), (1, 30..31)]);
-        let first = all.take_below(2);
-        assert_eq!((first.rows, first.runs), (vec![(0, 10..20)], vec![Run { rank: 1, rows: 10 }]));
-        let second = all.take_below(5);
-        assert_eq!(second.rows, [(0, 20..25), (1, 0..9)]);
+        let series = |ends: &[u32]| {
+            let ids = (0..ends.len() as u64).collect();
+            Arc::new(SeriesRows { ids, ends: ends.to_vec(), numbers: None })
+        };
+        let groups = vec![(3, series(&[10, 20, 25])), (4, series(&[5, 9, 30, 31]))];
+        let piece = |(rank, group, run)| Piece { rank, group, run };
+        let pieces = [(1, 0, 1), (2, 0, 2), (2, 1, 0), (4, 1, 1), (7, 1, 3)].map(piece).to_vec();
+        let mut all = Located { groups, pieces, rows: 0 };
+        let mut selected = |below| {
+            let pieces = all.take_below(below);
+            all.select(&pieces)
+        };
+        let first = selected(2);
+        assert_eq!((first.rows, first.runs), (vec![(3, 10..20)], vec![Run { rank: 1, rows: 10 }]));
+        let second = selected(5);
+        assert_eq!(second.rows, [(3, 20..25), (4, 0..9)]);
         assert_eq!(second.runs, [Run { rank: 2, rows: 10 }, Run { rank: 4, rows: 4 }]);
-        assert_eq!(all.take_below(u32::MAX).rows, [(1, 30..31)]);
-        assert!(all.is_empty() && all.rows.is_empty());
+        assert_eq!(selected(u32::MAX).rows, [(4, 30..31)]);
+        assert!(all.pieces.is_empty());
     }
 }

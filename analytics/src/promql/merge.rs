@@ -1,7 +1,8 @@
 //! Series out of sources: each source yields rows sorted by series and time, whose rows they are is known before they are read. Of two
 //! samples of one series at one time the younger source's wins.
 //!
-//! Sources are merged run by run, not row by row: a series that rests in one source only is copied as it is.
+//! Sources are merged run by run, not row by row: a series that rests in one source only, or in several one after the other, is copied as
+//! it is.
 
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use grid_promql::Error;
 use grid_promql::histogram::FloatHistogram;
 use grid_promql::samples::Samples;
 use tokio::sync::mpsc;
+
+use super::local::LocalRuns;
 
 /// Rows of one series, next to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +35,22 @@ pub(super) struct Input {
     pub runs: Arc<[Run]>,
 }
 
-/// The batches of an input, as its scan yields them.
-pub(super) type Batches = mpsc::Receiver<Result<RecordBatch, Error>>;
+/// The batches of an input.
+pub(super) enum Batches {
+    /// As a scan yields them, elsewhere.
+    Scanned(mpsc::Receiver<Result<RecordBatch, Error>>),
+    /// In memory.
+    Held(std::vec::IntoIter<RecordBatch>),
+}
+
+impl Batches {
+    fn next(&mut self) -> Option<Result<RecordBatch, Error>> {
+        match self {
+            Self::Scanned(receiver) => receiver.blocking_recv(),
+            Self::Held(batches) => batches.next().map(Ok),
+        }
+    }
+}
 
 /// The columns of a source, in order: time, value, start time and histogram if wanted.
 pub(super) fn input_columns(starts: bool, histograms: bool) -> Vec<&'static str> {
@@ -44,7 +61,15 @@ pub(super) fn input_columns(starts: bool, histograms: bool) -> Vec<&'static str>
 }
 
 /// One source and where it is read.
-struct Source {
+pub(super) enum Source {
+    /// Batches of rows.
+    Rows(RowSource),
+    /// A file that is read in place.
+    Local(LocalRuns),
+}
+
+/// See [`Source::Rows`].
+pub(super) struct RowSource {
     batches: Batches,
     runs: Arc<[Run]>,
     /// The run that is read next.
@@ -54,12 +79,13 @@ struct Source {
 }
 
 /// A batch with its columns at hand.
-struct Batch {
-    times: ScalarBuffer<i64>,
-    values: Float64Array,
-    starts: Option<TimestampNanosecondArray>,
-    /// `None` if no row has one.
-    histograms: Option<StructArray>,
+pub(super) struct Batch {
+    /// Nanoseconds.
+    pub times: ScalarBuffer<i64>,
+    pub values: Float64Array,
+    /// `None` if no row has one, and likewise below.
+    pub starts: Option<TimestampNanosecondArray>,
+    pub histograms: Option<StructArray>,
 }
 
 /// Rows of a batch.
@@ -117,11 +143,28 @@ fn millis(ns: i64) -> i64 {
 }
 
 impl Source {
-    /// The series at which it stands.
-    fn rank(&self) -> Option<u32> {
-        self.runs.get(self.next).map(|run| run.rank)
+    /// Rows that come in batches.
+    pub(super) fn rows(batches: Batches, runs: Arc<[Run]>) -> Self {
+        Self::Rows(RowSource { batches, runs, next: 0, batch: None, at: 0 })
     }
 
+    /// The series at which it stands.
+    fn rank(&self) -> Option<u32> {
+        match self {
+            Self::Rows(rows) => rows.runs.get(rows.next).map(|run| run.rank),
+            Self::Local(local) => local.rank(),
+        }
+    }
+
+    fn take(&mut self, out: &mut Vec<Rows>) -> Result<(), Error> {
+        match self {
+            Self::Rows(rows) => rows.take(out),
+            Self::Local(local) => local.take(out),
+        }
+    }
+}
+
+impl RowSource {
     /// Takes all rows of that series, and goes on to the next.
     fn take(&mut self, out: &mut Vec<Rows>) -> Result<(), Error> {
         let Some(run) = self.runs.get(self.next) else { return Ok(()) };
@@ -130,7 +173,7 @@ impl Source {
             let batch = match &self.batch {
                 Some(batch) if self.at < batch.times.len() => batch,
                 _ => {
-                    let Some(next) = self.batches.blocking_recv() else {
+                    let Some(next) = self.batches.next() else {
                         return Err(Error::Storage(format!("a scan ended {left} rows before its time")));
                     };
                     self.at = 0;
@@ -156,17 +199,21 @@ pub(super) struct Merge {
     range: TimeRange,
     /// Rows of the series that is being read.
     rows: Vec<Rows>,
+    /// First time, last time and source of the series' runs that are read in place.
+    spans: Vec<(i64, i64, usize)>,
 }
 
 impl Merge {
-    pub(super) fn new(sources: impl IntoIterator<Item = (Batches, Arc<[Run]>)>, range: TimeRange) -> Self {
-        let source = |(batches, runs)| Source { batches, runs, next: 0, batch: None, at: 0 };
-        Self { sources: sources.into_iter().map(source).collect(), range, rows: Vec::new() }
+    pub(super) fn new(sources: Vec<Source>, range: TimeRange) -> Self {
+        Self { sources, range, rows: Vec::new(), spans: Vec::new() }
     }
 
     /// Adds all samples of the next series to `samples`; answers its rank. Must not be called where threads may not block.
     pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<u32>, Error> {
         let Some(rank) = self.sources.iter().filter_map(Source::rank).min() else { return Ok(None) };
+        if self.read_in_place(rank, samples)? {
+            return Ok(Some(rank));
+        }
         let mut rows = std::mem::take(&mut self.rows);
         for source in self.sources.iter_mut().filter(|s| s.rank() == Some(rank)) {
             source.take(&mut rows)?;
@@ -201,6 +248,29 @@ impl Merge {
         rows.clear();
         self.rows = rows;
         Ok(Some(rank))
+    }
+
+    /// Adds the samples of a series if all rest in files that are read in place, one file's after another's; answers whether that is so.
+    fn read_in_place(&mut self, rank: u32, samples: &mut Samples) -> Result<bool, Error> {
+        self.spans.clear();
+        for (n, source) in self.sources.iter().enumerate().filter(|(_, s)| s.rank() == Some(rank)) {
+            let Source::Local(local) = source else { return Ok(false) };
+            let span = local.span()?;
+            // Nothing in the range, so it may be read at any place.
+            let (first, last) = span.unwrap_or((i64::MAX, i64::MAX));
+            self.spans.push((first, last, n));
+        }
+        self.spans.sort_unstable();
+        let there = self.spans.partition_point(|(first, ..)| *first < i64::MAX);
+        if self.spans[..there].windows(2).any(|w| w[0].1 >= w[1].0) {
+            return Ok(false);
+        }
+        for (n, (_, _, source)) in self.spans.iter().enumerate() {
+            if let Source::Local(local) = &mut self.sources[*source] {
+                if n < there { local.read(samples)? } else { local.skip() }
+            }
+        }
+        Ok(true)
     }
 }
 

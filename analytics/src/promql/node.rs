@@ -60,6 +60,14 @@ impl PromqlExec {
         );
         Self { planned, deadline, properties: Arc::new(properties) }
     }
+
+    pub(super) fn planned(&self) -> &Planned {
+        &self.planned
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
 }
 
 impl DisplayAs for PromqlExec {

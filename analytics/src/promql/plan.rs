@@ -1,5 +1,6 @@
 //! Each selector of a query becomes a scan of its chosen series: stock Parquet scans of the files of one snapshot and the rows of the
-//! buffer, merged to series ([`super::merge`]), in as many parts as there are threads.
+//! buffer, merged to series ([`super::merge`]), in as many parts as there are threads ([`scan`]). A query that is answered where it is planned
+//! reads local files in place instead ([`open`]): the same rows, without a plan.
 
 use std::sync::Arc;
 
@@ -13,15 +14,17 @@ use grid_model::{Table, TimeRange, Timestamp};
 use grid_promql::samples::Leaf;
 
 use super::choose::Chosen;
-use super::locate::Candidate;
+use super::local::LocalRuns;
+use super::locate::{Candidate, Located, Piece};
 use super::merge::{Input, Run, input_columns};
+use super::pinned::PinnedExec;
 use crate::limits::BATCH_ROWS;
 use crate::table::Source;
 use crate::table::files::{conform, memory};
 use crate::table::prune;
 
-/// Series of one part: fewer are not worth a thread of their own.
-const SERIES_PER_PART_MIN: usize = 64;
+/// Rows of one part: fewer are not worth a thread of their own.
+const ROWS_PER_PART_MIN: u64 = 64 * 1024;
 
 /// What a selector reads.
 #[derive(Debug, Clone)]
@@ -57,56 +60,146 @@ fn range_of(leaf: &Leaf) -> TimeRange {
     TimeRange { start: ns(leaf.after.saturating_add(1)), end: ns(leaf.until.saturating_add(1)) }
 }
 
+/// A selector whose rows are about to be read.
+pub(super) struct Opened {
+    /// Its series.
+    pub chosen: Arc<Chosen>,
+    /// What can be read side by side, each some of the series, in order.
+    pub parts: Vec<Vec<Readable>>,
+    /// Only samples of these times.
+    pub range: TimeRange,
+    /// How many rows there are.
+    pub rows: u64,
+}
+
+/// Where rows of a part rest.
+pub(super) enum Readable {
+    /// In a file that is read in place.
+    Local(LocalRuns),
+    /// In memory.
+    Held(Vec<RecordBatch>, Vec<Run>),
+    /// In a file that DataFusion scans.
+    Scanned(Input),
+}
+
 /// Plans the scan of one selector.
 pub(super) async fn scan(source: &Arc<Source>, state: &dyn Session, leaf: &Leaf, wanted: Wanted) -> Result<LeafScan> {
-    let index = source.snapshot.series();
-    let chosen = Arc::new(Chosen::of(&index, &leaf.matchers));
-    let mut scan = LeafScan { chosen: Arc::clone(&chosen), parts: Vec::new() };
-    if chosen.is_empty() {
-        return Ok(scan);
-    }
-    let buffered = source.snapshot.buffered(Table::Samples);
-    let mut range = range_of(leaf);
-    let mut files = candidates(source, state, &chosen, range).await?;
-    let mut rows = BufferRows::of(buffered, &chosen, range);
-    let histograms = rows.histograms || files.iter().any(|f| f.histograms);
-    if histograms {
-        // Whether a histogram comes after a counter reset is said by the one before it; the reader drops that.
-        range.start = Timestamp(range.start.0.saturating_sub(wanted.before.saturating_mul(1_000_000)));
-        files = candidates(source, state, &chosen, range).await?;
-        rows = BufferRows::of(buffered, &chosen, range);
-    }
-    let mut located = Vec::with_capacity(files.len());
-    for file in &files {
-        located.push(file.locate(source, state, &chosen).await?);
-    }
-    let schema = samples::file_schema();
-    let columns = input_columns(wanted.starts, histograms);
-    let at = columns.iter().map(|c| schema.index_of(c)).collect::<Result<Vec<_>, _>>()?;
-    let read = Arc::new(schema.project(&at)?);
-    let threads = state.config().target_partitions().max(1);
-    // Two series with the same labels must meet, so they are read by one.
-    let parts = if chosen.alike.is_empty() { (chosen.series.len() / SERIES_PER_PART_MIN).clamp(1, threads) } else { 1 };
-    for part in 0..parts {
-        let cut = |n: usize| (chosen.series.len() * n / parts) as u32;
-        let within = (cut(part), cut(part + 1));
-        let mut inputs = Vec::with_capacity(files.len() + 1);
-        for (file, rest) in files.iter().zip(&mut located) {
-            let own = rest.take_below(within.1);
-            if !own.is_empty() {
-                let plan = source.read_sample_file(state, &file.file, &at, file.access(&own))?;
-                inputs.push(Input { plan, runs: own.runs.into() });
+    let mut found = Found::of(source, state, leaf, wanted).await?;
+    let mut scan = LeafScan { chosen: Arc::clone(&found.chosen), parts: Vec::new() };
+    for within in found.parts(state) {
+        let mut inputs = Vec::with_capacity(found.files.len() + 1);
+        for n in 0..found.files.len() {
+            let pieces = found.located[n].take_below(within.1);
+            if !pieces.is_empty() {
+                inputs.push(found.scanned(n, &pieces, source, state)?);
             }
         }
-        let (buffered, runs) = rows.batches(within, &read)?;
+        let (buffered, runs) = found.buffer.batches(within, &found.schema)?;
         if !buffered.is_empty() {
-            inputs.push(Input { plan: memory(buffered, Arc::clone(&read), 1)?, runs: runs.into() });
+            inputs.push(Input { plan: memory(buffered, Arc::clone(&found.schema), 1)?, runs: runs.into() });
         }
         if !inputs.is_empty() {
-            scan.parts.push(Part { inputs, range });
+            scan.parts.push(Part { inputs, range: found.range });
         }
     }
     Ok(scan)
+}
+
+/// Opens what one selector reads.
+pub(super) async fn open(source: &Arc<Source>, state: &dyn Session, leaf: &Leaf, wanted: Wanted) -> Result<Opened> {
+    let mut found = Found::of(source, state, leaf, wanted).await?;
+    let mut local = Vec::with_capacity(found.files.len());
+    for (file, located) in found.files.iter().zip(&found.located) {
+        // Start times rest beside the numbers.
+        local.push(if wanted.starts || located.pieces.is_empty() { None } else { file.open(source, located)? });
+    }
+    let (chosen, range, rows) = (Arc::clone(&found.chosen), found.range, found.rows());
+    let mut opened = Opened { chosen, parts: Vec::new(), range, rows };
+    for within in found.parts(state) {
+        let mut part = Vec::with_capacity(found.files.len() + 1);
+        for n in 0..found.files.len() {
+            let pieces = found.located[n].take_below(within.1);
+            match &local[n] {
+                _ if pieces.is_empty() => {}
+                Some(file) => part.push(Readable::Local(LocalRuns::new(Arc::clone(file), pieces, range))),
+                None => part.push(Readable::Scanned(found.scanned(n, &pieces, source, state)?)),
+            }
+        }
+        let (buffered, runs) = found.buffer.batches(within, &found.schema)?;
+        if !buffered.is_empty() {
+            part.push(Readable::Held(buffered, runs));
+        }
+        if !part.is_empty() {
+            opened.parts.push(part);
+        }
+    }
+    Ok(opened)
+}
+
+/// The rows of a selector.
+struct Found<'a> {
+    chosen: Arc<Chosen>,
+    range: TimeRange,
+    /// Older writes first.
+    files: Vec<Candidate>,
+    /// What of each file.
+    located: Vec<Located>,
+    buffer: BufferRows<'a>,
+    /// Positions of the columns that are read, and their schema.
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl<'a> Found<'a> {
+    async fn of(source: &'a Source, state: &dyn Session, leaf: &Leaf, wanted: Wanted) -> Result<Self> {
+        let chosen = Arc::new(Chosen::of(&source.snapshot.series(), &leaf.matchers));
+        let mut range = range_of(leaf);
+        let (mut files, mut buffered): (_, &[RecordBatch]) = (Vec::new(), &[]);
+        if !chosen.is_empty() {
+            files = candidates(source, state, &chosen, range).await?;
+            buffered = source.snapshot.buffered(Table::Samples);
+        }
+        let mut buffer = BufferRows::of(buffered, &chosen, range);
+        let histograms = buffer.histograms || files.iter().any(|f| f.histograms);
+        if histograms {
+            // Whether a histogram comes after a counter reset is said by the one before it; the reader drops that.
+            range.start = Timestamp(range.start.0.saturating_sub(wanted.before.saturating_mul(1_000_000)));
+            files = candidates(source, state, &chosen, range).await?;
+            buffer = BufferRows::of(buffered, &chosen, range);
+        }
+        let mut located = Vec::with_capacity(files.len());
+        for file in &files {
+            located.push(file.locate(source, state, &chosen).await?);
+        }
+        let schema = samples::file_schema();
+        let names = input_columns(wanted.starts, histograms);
+        let columns = names.iter().map(|c| schema.index_of(c)).collect::<Result<Vec<_>, _>>()?;
+        let schema = Arc::new(schema.project(&columns)?);
+        Ok(Self { chosen, range, files, located, buffer, columns, schema })
+    }
+
+    fn rows(&self) -> u64 {
+        self.located.iter().map(|located| located.rows).sum::<u64>() + self.buffer.rows.len() as u64
+    }
+
+    /// The parts in which they are read side by side, as ranks.
+    fn parts(&self, state: &dyn Session) -> impl Iterator<Item = (u32, u32)> + use<> {
+        let threads = state.config().target_partitions().max(1);
+        let worth = usize::try_from(self.rows() / ROWS_PER_PART_MIN).unwrap_or(usize::MAX);
+        // Two series with the same labels must meet, so they are read by one.
+        let parts = if self.chosen.alike.is_empty() { worth.clamp(1, threads) } else { 1 };
+        let all = self.chosen.series.len();
+        let cut = move |n: usize| (all * n / parts) as u32;
+        (0..parts).map(move |part| (cut(part), cut(part + 1)))
+    }
+
+    /// Some rows of a file as a stock scan.
+    fn scanned(&self, file: usize, pieces: &[Piece], source: &Source, state: &dyn Session) -> Result<Input> {
+        let selected = self.located[file].select(pieces);
+        let file = &self.files[file];
+        let plan = source.read_sample_file(state, &file.file, &self.columns, file.access(&selected))?;
+        Ok(Input { plan: PinnedExec::above(plan), runs: selected.runs.into() })
+    }
 }
 
 /// The files that may hold chosen series, oldest write first.

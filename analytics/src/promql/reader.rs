@@ -44,6 +44,7 @@ impl Source for Leaves {
                     merge,
                     counts_only: leaf.counts_only,
                     after: leaf.after,
+                    samples: 0,
                     alike: BTreeMap::new(),
                     ended: VecDeque::new(),
                 };
@@ -59,6 +60,8 @@ struct Reader<'a> {
     counts_only: bool,
     /// Only samples after this time, in milliseconds; what was read before them only says of resets.
     after: i64,
+    /// Samples read so far.
+    samples: u64,
     /// Series that share their labels with others, kept until all are read.
     alike: BTreeMap<Labels, Vec<Samples>>,
     ended: VecDeque<(Labels, Samples)>,
@@ -80,7 +83,7 @@ impl SeriesReader for Reader<'_> {
                 self.ended = alike.into_iter().map(|(labels, all)| (labels, together(&all))).collect();
                 continue;
             };
-            self.read.samples.fetch_add(samples.len() as u64, Ordering::Relaxed);
+            self.samples += samples.len() as u64;
             if !samples.histograms.is_empty() {
                 samples.note_resets(self.counts_only);
             }
@@ -99,9 +102,17 @@ impl SeriesReader for Reader<'_> {
     }
 }
 
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.read.samples.fetch_add(self.samples, Ordering::Relaxed);
+    }
+}
+
 /// Of several samples within a millisecond the last one is its sample.
 fn keep_last(samples: &mut Samples) {
-    let doubled = |times: &[i64]| times.windows(2).any(|w| w[0] == w[1]);
+    // Without a way out, so that several are compared at once.
+    let doubled =
+        |times: &[i64]| times.iter().zip(times.get(1..).unwrap_or(&[])).fold(false, |any, (a, b)| any | (a == b));
     if !doubled(&samples.times) && !doubled(&samples.histogram_times) {
         return;
     }

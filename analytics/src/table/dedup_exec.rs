@@ -1,7 +1,11 @@
 //! Of two samples of one series at one time the later write wins. This node merges sources whose samples may collide, each
 //! sorted by the key, and keeps the first row of each key from the youngest source.
+//!
+//! A merge holds a batch of each of its sources, so there are several merges, done one after another in each partition, and their batches are the
+//! smaller the more sources there are: what the node holds does not grow with the number of files.
 
 use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,7 +17,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -22,40 +26,129 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMe
 use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use grid_model::table::samples::{SERIES_ID, TIME};
+
+use crate::limits::{MERGE_BATCH_ROWS_MIN, MERGE_ROWS};
 
 /// Name of the column that tells sources apart while they are merged; a label cannot be called so, because sources have
 /// only columns of `samples`.
 const RANK: &str = "__rank";
 
-/// See the module. Each input has one partition, sorted by `keys`; later inputs are younger.
+/// See the module. Each input has one partition, sorted by `keys`; of one merge later inputs are younger.
 #[derive(Debug, Clone)]
 pub(crate) struct DedupExec {
     inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// Which inputs each merge is of.
+    merges: Vec<Range<usize>>,
     keys: Vec<&'static str>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl DedupExec {
-    /// Merges `inputs`, oldest first, all of one schema that holds `keys`, among them series id and time.
-    pub(crate) fn try_new(inputs: Vec<Arc<dyn ExecutionPlan>>, keys: &[&'static str]) -> Result<Self> {
+    /// Does `merges`, of inputs oldest first, all of one schema that holds `keys`, among them series id and time. No key is in two merges.
+    pub(crate) fn try_new(
+        merges: Vec<Vec<Arc<dyn ExecutionPlan>>>,
+        keys: &[&'static str],
+        partitions: usize,
+    ) -> Result<Self> {
+        let mut at = 0;
+        let ranges = merges.iter().map(|inputs| {
+            let start = at;
+            at += inputs.len();
+            start..at
+        });
+        let (ranges, partitions) = (ranges.collect::<Vec<_>>(), partitions.clamp(1, merges.len().max(1)));
+        Self::of(merges.into_iter().flatten().collect(), ranges, keys, partitions)
+    }
+
+    fn of(
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        merges: Vec<Range<usize>>,
+        keys: &[&'static str],
+        partitions: usize,
+    ) -> Result<Self> {
         let Some(first) = inputs.first() else { return internal_err!("nothing to merge") };
         let schema = first.schema();
         let mut equivalence = EquivalenceProperties::new(Arc::clone(&schema));
-        equivalence.add_ordering(ordering(&schema, keys)?);
+        if merges.len() == 1 {
+            equivalence.add_ordering(ordering(&schema, keys)?);
+        }
         let properties = PlanProperties::new(
             equivalence,
-            Partitioning::UnknownPartitioning(1),
+            Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
         Ok(Self {
             inputs,
+            merges,
             keys: keys.to_vec(),
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+
+    fn partitions(&self) -> usize {
+        self.properties.partitioning.partition_count()
+    }
+
+    /// A context for the sources of a merge: with batches that all merges of all partitions together can hold.
+    fn context_for(&self, sources: usize, context: &TaskContext) -> Arc<TaskContext> {
+        let config = context.session_config();
+        let rows = MERGE_ROWS / (self.partitions() * sources.max(1));
+        let rows = rows.clamp(MERGE_BATCH_ROWS_MIN, config.batch_size().max(MERGE_BATCH_ROWS_MIN));
+        Arc::new(TaskContext::new(
+            context.task_id(),
+            context.session_id(),
+            config.clone().with_batch_size(rows),
+            context.scalar_functions().clone(),
+            context.higher_order_functions().clone(),
+            context.aggregate_functions().clone(),
+            context.window_functions().clone(),
+            context.runtime_env(),
+        ))
+    }
+
+    /// Starts one merge.
+    fn merge(&self, inputs: &[Arc<dyn ExecutionPlan>], context: &Arc<TaskContext>) -> Result<DedupStream> {
+        let schema = self.schema();
+        let mut fields = schema.fields().to_vec();
+        fields.push(Arc::new(Field::new(RANK, DataType::UInt32, false)));
+        let ranked = Arc::new(Schema::new(fields));
+        let small = self.context_for(inputs.len(), context);
+        let mut streams = Vec::with_capacity(inputs.len());
+        for (age, input) in inputs.iter().rev().enumerate() {
+            if input.properties().partitioning.partition_count() != 1 {
+                return internal_err!("a source of GridDedupExec has more than one partition");
+            }
+            let rank = u32::try_from(age).map_err(|_| internal_datafusion_err!("too many sources"))?;
+            streams.push(with_rank(input.execute(0, Arc::clone(&small))?, Arc::clone(&ranked), rank));
+        }
+        let mut keys = self.keys.clone();
+        keys.push(RANK);
+        let order = LexOrdering::new(ordering(&ranked, &keys)?)
+            .ok_or_else(|| internal_datafusion_err!("GridDedupExec has no keys"))?;
+        let reservation = MemoryConsumer::new("GridDedupExec").register(context.memory_pool());
+        let merge_metrics = ExecutionPlanMetricsSet::new();
+        let merged = StreamingMergeBuilder::new()
+            .with_streams(streams)
+            .with_schema(Arc::clone(&ranked))
+            .with_expressions(&order)
+            .with_metrics(BaselineMetrics::new(&merge_metrics, 0))
+            .with_batch_size(context.session_config().batch_size())
+            .with_reservation(reservation)
+            .with_round_robin_tie_breaker(false)
+            .build()?;
+        Ok(DedupStream {
+            id: schema.index_of(SERIES_ID)?,
+            time: schema.index_of(TIME)?,
+            merged,
+            schema,
+            last: None,
+            duplicates: MetricBuilder::new(&self.metrics).counter("duplicates_dropped", 0),
+            baseline: BaselineMetrics::new(&self.metrics, 0),
         })
     }
 }
@@ -71,7 +164,13 @@ fn ordering(schema: &Schema, keys: &[&str]) -> Result<Vec<PhysicalSortExpr>> {
 
 impl DisplayAs for DedupExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GridDedupExec: sources={}, keys=[{}]", self.inputs.len(), self.keys.join(", "))
+        write!(
+            f,
+            "GridDedupExec: merges={}, sources={}, keys=[{}]",
+            self.merges.len(),
+            self.inputs.len(),
+            self.keys.join(", ")
+        )
     }
 }
 
@@ -105,49 +204,22 @@ impl ExecutionPlan for DedupExec {
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::try_new(children, &self.keys)?))
+        Ok(Arc::new(Self::of(children, self.merges.clone(), &self.keys, self.partitions())?))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        if partition != 0 {
-            return internal_err!("GridDedupExec has one partition");
+        let partitions = self.partitions();
+        if partition >= partitions {
+            return internal_err!("GridDedupExec has {partitions} partitions");
         }
-        let schema = self.schema();
-        let mut fields = schema.fields().to_vec();
-        fields.push(Arc::new(Field::new(RANK, DataType::UInt32, false)));
-        let ranked = Arc::new(Schema::new(fields));
-        let mut streams = Vec::with_capacity(self.inputs.len());
-        for (age, input) in self.inputs.iter().rev().enumerate() {
-            if input.properties().partitioning.partition_count() != 1 {
-                return internal_err!("a source of GridDedupExec has more than one partition");
-            }
-            let rank = u32::try_from(age).map_err(|_| internal_datafusion_err!("too many sources"))?;
-            streams.push(with_rank(input.execute(0, Arc::clone(&context))?, Arc::clone(&ranked), rank));
-        }
-        let mut keys = self.keys.clone();
-        keys.push(RANK);
-        let order = LexOrdering::new(ordering(&ranked, &keys)?)
-            .ok_or_else(|| internal_datafusion_err!("GridDedupExec has no keys"))?;
-        let reservation = MemoryConsumer::new("GridDedupExec").register(context.memory_pool());
-        let merge_metrics = ExecutionPlanMetricsSet::new();
-        let merged = StreamingMergeBuilder::new()
-            .with_streams(streams)
-            .with_schema(Arc::clone(&ranked))
-            .with_expressions(&order)
-            .with_metrics(BaselineMetrics::new(&merge_metrics, 0))
-            .with_batch_size(context.session_config().batch_size())
-            .with_reservation(reservation)
-            .with_round_robin_tie_breaker(false)
-            .build()?;
-        Ok(Box::pin(DedupStream {
-            id: schema.index_of(SERIES_ID)?,
-            time: schema.index_of(TIME)?,
-            merged,
-            schema,
-            last: None,
-            duplicates: MetricBuilder::new(&self.metrics).counter("duplicates_dropped", 0),
-            baseline: BaselineMetrics::new(&self.metrics, 0),
-        }))
+        // Each is started when the one before it has ended.
+        let this = self.clone();
+        let own = self.merges.clone().into_iter().skip(partition).step_by(partitions);
+        let merged = stream::iter(own).map(move |of| match this.inputs.get(of) {
+            Some(inputs) => this.merge(inputs, &context),
+            None => internal_err!("GridDedupExec lost a source"),
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), merged.try_flatten())))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -234,11 +306,5 @@ impl Stream for DedupStream {
             };
             return self.baseline.record_poll(Poll::Ready(Some(kept)));
         }
-    }
-}
-
-impl RecordBatchStream for DedupStream {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
     }
 }

@@ -29,10 +29,11 @@ use grid_store::FileEntry;
 
 use super::dedup_exec::DedupExec;
 use super::files::{ReadOptions, conform, keep_columns, memory, restrict, union};
-use super::overlap::{self, Cluster, Interval, Member};
+use super::overlap::{self, Cluster, Interval, Split};
 use super::scan_exec::{ScanCounts, ScanExec};
 use super::series_exec::{ById, SeriesExec, Source as From};
 use super::{Source, prune};
+use crate::function::at_times::{Side, at_times};
 use crate::function::is_stale::is_stale_udf;
 use crate::function::restore_value::restore_value_udf;
 use crate::limits::{BATCH_ROWS, SERIES_IN_PREDICATE_MAX};
@@ -146,7 +147,7 @@ impl Source {
 
         let buffered = Buffered::of(self.snapshot.buffered(Table::Samples), choice.map(|c| c.series.as_ref()));
         counts.buffered_rows = buffered.rows;
-        let (free, merged) = overlap::split(files, buffered.times);
+        let Split { free, clusters: merged, partly, shared } = overlap::split(files, buffered.times);
         counts.merges = merged.len();
 
         // The range needs the time, a merge needs both keys.
@@ -166,14 +167,15 @@ impl Source {
         if !free.is_empty() {
             inputs.push(reader.free(free, &read_at)?);
         }
-        for cluster in &merged {
-            for member in cluster.files.iter().filter(|m| !m.whole) {
-                inputs.push(reader.outside(member, &cluster.intervals, &read_at, &schema)?);
-            }
-            inputs.push(reader.merge(cluster, &buffered, &schema)?);
+        if !partly.is_empty() {
+            inputs.push(reader.outside(partly, &shared, &read_at, &schema)?);
         }
-        let conflicts = merged.iter().find(|c| c.buffer).map_or(&[] as &[Interval], |c| &c.intervals);
-        let alone = buffered.outside(conflicts, &schema)?;
+        if !merged.is_empty() {
+            inputs.push(reader.merge(&merged, &buffered, &schema)?);
+        }
+        let of_buffer: Vec<Interval> =
+            merged.iter().filter(|c| c.buffer).flat_map(|c| c.intervals.iter().copied()).collect();
+        let alone = buffered.outside(&of_buffer, &schema)?;
         if !alone.is_empty() {
             inputs.push(memory(alone, Arc::clone(&schema), state.config().target_partitions())?);
         }
@@ -234,8 +236,14 @@ impl Reader<'_> {
         Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
     }
 
-    /// Files that touch no other.
-    fn free(&self, mut files: Vec<Arc<FileEntry>>, columns: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
+    /// Files of which no row is merged.
+    fn free(&self, files: Vec<Arc<FileEntry>>, columns: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
+        let (predicate, late) = self.series_predicate(&samples::file_schema())?;
+        self.read(self.spread(files), columns, ReadOptions { late, predicate, ordering: None })
+    }
+
+    /// Files in as many groups as are read side by side.
+    fn spread(&self, mut files: Vec<Arc<FileEntry>>) -> Vec<FileGroup> {
         let schema = samples::file_schema();
         files.sort_by_key(|f| Reverse(f.max_time));
         let groups = self.state.config().target_partitions().clamp(1, files.len().max(1));
@@ -245,9 +253,7 @@ impl Reader<'_> {
             spread[lightest].0 += file.bytes;
             spread[lightest].1.push(self.source.partitioned(Table::Samples, &schema, &file, false));
         }
-        let groups = spread.into_iter().map(|(_, files)| FileGroup::new(files)).collect();
-        let (predicate, late) = self.series_predicate(&schema)?;
-        self.read(groups, columns, ReadOptions { late, predicate, ordering: None })
+        spread.into_iter().map(|(_, files)| FileGroup::new(files)).collect()
     }
 
     /// What is known of the chosen series as a condition on file columns, and whether rows should be chosen by it while
@@ -275,26 +281,30 @@ impl Reader<'_> {
         Ok((Some(predicate), few))
     }
 
-    /// The rows of a file at times that no other source has.
+    /// The rows of files at times that no other source has.
     fn outside(
         &self,
-        member: &Member,
-        intervals: &[Interval],
+        files: Vec<Arc<FileEntry>>,
+        shared: &[Interval],
         columns: &[usize],
         schema: &SchemaRef,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let file_schema = samples::file_schema();
-        let part = self.source.partitioned(Table::Samples, &file_schema, &member.file, false);
-        let (predicate, late) = self.series_predicate(&file_schema)?;
-        let options = ReadOptions { late, predicate, ordering: None };
-        let groups = vec![FileGroup::new(vec![part])];
-        let input = self.read(groups, columns, options)?;
-        let condition = overlap::outside(&time_column(schema)?, intervals)?;
-        Ok(Arc::new(FilterExec::try_new(condition, input)?))
+        let input = self.free(files, columns)?;
+        Ok(Arc::new(FilterExec::try_new(self.at_times(schema, shared, Side::Outside)?, input)?))
+    }
+
+    fn at_times(&self, schema: &Schema, intervals: &[Interval], side: Side) -> Result<Arc<dyn PhysicalExpr>> {
+        let config = Arc::new(self.state.config_options().clone());
+        at_times(time_column(schema)?, schema, intervals, side, config)
     }
 
     /// Files (and perhaps the buffer) whose samples may collide, at the times at which they may.
-    fn merge(&self, cluster: &Cluster, buffered: &Buffered<'_>, schema: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>> {
+    fn merge(
+        &self,
+        clusters: &[Cluster],
+        buffered: &Buffered<'_>,
+        schema: &SchemaRef,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let file_schema = samples::file_schema();
         let mut names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         // Files are sorted by metric first. Within one metric series and time suffice.
@@ -304,14 +314,30 @@ impl Reader<'_> {
         }
         let columns: Vec<usize> = names.iter().map(|n| file_schema.index_of(n)).collect::<Result<_, _>>()?;
         let merged = Arc::new(file_schema.project(&columns)?);
+        let sources = |cluster| self.sources(cluster, buffered, &columns, &merged);
+        let merges = clusters.iter().map(sources).collect::<Result<Vec<_>>>()?;
+        let dedup = Arc::new(DedupExec::try_new(merges, keys, self.state.config().target_partitions())?);
+        keep_columns(dedup, schema.fields().len())
+    }
+
+    /// What one merge reads, oldest first.
+    fn sources(
+        &self,
+        cluster: &Cluster,
+        buffered: &Buffered<'_>,
+        columns: &[usize],
+        merged: &SchemaRef,
+    ) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+        let file_schema = samples::file_schema();
         let known = [self.series_predicate(&file_schema)?.0, self.key_predicate.clone()];
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(cluster.files.len() + 1);
         for member in &cluster.files {
-            let inside = match member.whole {
-                true => None,
-                false => Some(overlap::inside(&time_column(&file_schema)?, &cluster.intervals)?),
-            };
-            let all: Vec<_> = known.iter().cloned().chain([inside]).flatten().collect();
+            let mut all: Vec<_> = known.iter().flatten().cloned().collect();
+            if !member.whole {
+                // Statistics are compared with the first, rows with the second.
+                all.push(overlap::hull(&time_column(&file_schema)?, &cluster.intervals)?);
+                all.push(self.at_times(&file_schema, &cluster.intervals, Side::Inside)?);
+            }
             let part = self.source.partitioned(Table::Samples, &file_schema, &member.file, false);
             let options = ReadOptions {
                 // Few of the file's rows lie at those times: the others' values need no decoding.
@@ -320,17 +346,17 @@ impl Reader<'_> {
                 ordering: None,
             };
             let groups = vec![FileGroup::new(vec![part])];
-            let mut input = self.read(groups, &columns, options)?;
+            let mut input = self.read(groups, columns, options)?;
             if !member.whole {
                 // The reader may leave a condition out; this one may not be.
-                let condition = overlap::inside(&time_column(&merged)?, &cluster.intervals)?;
+                let condition = self.at_times(merged, &cluster.intervals, Side::Inside)?;
                 input = Arc::new(FilterExec::try_new(condition, input)?);
             }
             if let Some(choice) = self.choice {
                 let id = merged.index_of(SERIES_ID)?;
                 let pass = (0..columns.len()).map(From::Input).collect();
                 input =
-                    Arc::new(SeriesExec::new(input, Arc::clone(&choice.series), id, None, pass, Arc::clone(&merged)));
+                    Arc::new(SeriesExec::new(input, Arc::clone(&choice.series), id, None, pass, Arc::clone(merged)));
             }
             inputs.push(input);
         }
@@ -339,11 +365,10 @@ impl Reader<'_> {
             let metric_of = |id: u64| index.metric_of(SeriesId(id)).unwrap_or_else(|| Arc::from(""));
             let metric_of: Option<&dyn Fn(u64) -> Arc<str>> =
                 if self.choice.is_none() { Some(&metric_of) } else { None };
-            let batches = buffered.sorted(Some(&cluster.intervals), &merged, metric_of)?;
-            inputs.push(memory(batches, Arc::clone(&merged), 1)?);
+            let batches = buffered.sorted(Some(&cluster.intervals), merged, metric_of)?;
+            inputs.push(memory(batches, Arc::clone(merged), 1)?);
         }
-        let dedup = Arc::new(DedupExec::try_new(inputs, keys)?);
-        keep_columns(dedup, schema.fields().len())
+        Ok(inputs)
     }
 }
 

@@ -179,3 +179,35 @@ async fn no_function_makes_much_of_little() {
         "x,y,z\nababab,001,\"[0,1,2]\"\n"
     );
 }
+
+/// Flushes that compaction has not come to: what a scan of their samples holds does not grow with their number.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_files_are_merged_within_the_memory_of_one_query() {
+    const FLUSHES: i64 = 150;
+    const ROWS: i64 = 3_000;
+    /// How far the next flush's times begin after the ones before it, of as many seconds as a flush has rows.
+    const STEPS: [(&str, i64); 2] = [("all share their times", 0), ("each overlaps the next", ROWS - 40)];
+    for (what, step) in STEPS {
+        let bed = Bed::with(QueryLimits { query_memory_bytes: 24 << 20, ..limits() }).await;
+        let metric = |n: i64| super::bed::series(&[("__name__", "requests_total"), ("of", &n.to_string())]);
+        for n in 0..FLUSHES {
+            // Two flushes write each series; of the times that both have, the later one's value counts.
+            let ago = |row: i64| (FLUSHES - n) * step + ROWS - row;
+            let rows: Vec<(i64, f64)> = (0..ROWS).map(|row| (ago(row), n as f64)).collect();
+            bed.write(super::bed::samples(&metric(n / 2), &rows)).await;
+            bed.store.flush().await.unwrap();
+        }
+        let twice = (FLUSHES / 2) * (ROWS - step);
+        let expected = FLUSHES * ROWS - twice;
+        for (sql, expected) in [
+            ("SELECT count(*) FROM samples", expected.to_string()),
+            ("SELECT count(*) FROM metrics.requests_total", expected.to_string()),
+            ("SELECT count(*) FROM (SELECT DISTINCT series_id, time FROM samples)", expected.to_string()),
+            ("SELECT count(*) FROM samples WHERE value % 2 = 0", (expected - FLUSHES / 2 * ROWS).to_string()),
+        ] {
+            let text = bed.csv(sql).await;
+            assert_eq!(text.lines().nth(1), Some(expected.as_str()), "{what}: {sql}: {text}");
+        }
+        settled(&bed).await;
+    }
+}

@@ -39,6 +39,7 @@ pub(crate) async fn store(config: &Config, data_dir: &Path) -> anyhow::Result<St
             buffer_bytes_max: config.size("storage.buffer_bytes_max"),
             flush_interval: config.duration("storage.flush_interval"),
             series_per_tenant_max: config.size("storage.series_max"),
+            tenants_max: config.size("storage.tenants_max"),
             series_bytes_max: config.size("storage.series_bytes_max"),
             free_bytes_min: config.number("storage.free_bytes_min"),
         },

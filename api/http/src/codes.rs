@@ -257,6 +257,12 @@ pub const CODES: &[Code] = &[
         "The series of all tenants take as much memory as they may; rows of new series are refused, known ones are taken.",
         "Find the label whose values explode (`SELECT metric, count(*) FROM series GROUP BY metric ORDER BY 2 DESC`), or raise memory.limit.",
     ),
+    code(
+        "GRID-0312",
+        "too many tenants",
+        "As many tenants have rows as the server may have; the tenant that the request names would be one more. Known tenants are taken.",
+        "Check the header X-Scope-OrgID of the sender, or raise storage.tenants_max.",
+    ),
     code("GRID-0400", "syntax error", "The text is not SQL.", "`line` and `column` say where it stopped making sense."),
     code(
         "GRID-0401",

@@ -145,8 +145,8 @@ fn the_list_of_targets_is_complete() {
         .unwrap()
         .map(|e| e.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
-    // Those of the language have their seeds in the language's own tests.
-    found.retain(|name| !name.starts_with("promql_"));
+    // Those of PromQL, SQL and the store have their seeds in the tests of their own crates.
+    found.retain(|name| !name.starts_with("promql_") && !["sql_guard", "wal", "catalog"].contains(&name.as_str()));
     let mut listed: Vec<String> = TARGETS.iter().map(|(name, ..)| (*name).to_owned()).collect();
     found.sort();
     listed.sort();

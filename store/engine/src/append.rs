@@ -63,6 +63,14 @@ pub enum AppendError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The tenant would be one more than the server may have.
+    #[error("{limit} tenants have rows, which is the limit; {tenant} would be one more")]
+    TenantLimit {
+        /// The tenant.
+        tenant: TenantId,
+        /// The limit.
+        limit: usize,
+    },
     /// Two different series have the same id.
     #[error("series {id:016x} collides with another series of the same hash")]
     Collision {
@@ -144,7 +152,11 @@ impl Store {
         for (table, batch) in &write.batches {
             check_schema(*table, batch)?;
         }
-        let index = self.shared.state.write().series_of(tenant);
+        let tenants_max = self.shared.options.limits.tenants_max;
+        let Some(index) = self.shared.state.write().admit(tenant, tenants_max) else {
+            self.shared.counters.refused_tenants.fetch_add(1, Ordering::Relaxed);
+            return Err(AppendError::TenantLimit { tenant: tenant.clone(), limit: tenants_max });
+        };
         let limit = self.shared.options.limits.series_per_tenant_max;
         let mut room = limit.saturating_sub(index.len());
         let memory = self.shared.options.limits.series_bytes_max;
@@ -171,6 +183,7 @@ impl Store {
         }
         let mut appended = Appended { new_series: new_series.len(), ..Appended::default() };
         if !over.is_empty() {
+            self.shared.counters.refused_series.fetch_add(over.len() as u64, Ordering::Relaxed);
             let before = write.rows();
             write.batches = write.batches.into_iter().map(|(t, b)| (t, without_series(t, b, &over))).collect();
             write.batches.retain(|(_, b)| b.num_rows() > 0);

@@ -195,9 +195,23 @@ impl SeriesIndex {
     /// Calls `f` for every series of a metric with its canonical key ([`SeriesDef::key`]), in order of first sight. The index is locked
     /// for writers meanwhile.
     pub fn for_each_key_of(&self, metric: &str, mut f: impl FnMut(SeriesId, &[u8])) {
+        self.for_each_position_of(metric, |_, id, key| f(id, key));
+    }
+
+    /// Calls `f` for every series of a metric with its position in the index and its canonical key, in order of first sight. The index
+    /// is locked for writers meanwhile.
+    pub fn for_each_position_of(&self, metric: &str, mut f: impl FnMut(u32, SeriesId, &[u8])) {
         let maps = self.maps.read();
         for n in maps.by_metric.get(metric).map_or(&[][..], |(_, list)| list.as_slice()) {
-            f(SeriesId(maps.ids[*n as usize]), maps.key(*n as usize));
+            f(*n, SeriesId(maps.ids[*n as usize]), maps.key(*n as usize));
+        }
+    }
+
+    /// Calls `f` with the canonical keys of series, by their positions.
+    pub fn for_each_key_at(&self, positions: impl IntoIterator<Item = u32>, mut f: impl FnMut(&[u8])) {
+        let maps = self.maps.read();
+        for n in positions.into_iter().filter(|n| (*n as usize) < maps.ids.len()) {
+            f(maps.key(n as usize));
         }
     }
 

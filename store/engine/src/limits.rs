@@ -47,6 +47,8 @@ pub struct Limits {
     pub flush_interval: Duration,
     /// Series that one tenant may have.
     pub series_per_tenant_max: usize,
+    /// Tenants that may have rows; a write of one more is refused.
+    pub tenants_max: usize,
     /// Memory of the series indexes of all tenants, about; series beyond it are not taken.
     pub series_bytes_max: usize,
     /// Free bytes of the data directory's disk below which writes are refused, so that flushes, deletes and the catalog still
@@ -61,6 +63,7 @@ impl Default for Limits {
             buffer_bytes_max: 128 << 20,
             flush_interval: Duration::from_secs(300),
             series_per_tenant_max: 5_000_000,
+            tenants_max: 10_000,
             series_bytes_max: 1 << 30,
             free_bytes_min: 256 << 20,
         }

@@ -113,6 +113,8 @@ pub(crate) struct Counters {
     pub appended_rows: AtomicU64,
     pub appended_requests: AtomicU64,
     pub refused_requests: AtomicU64,
+    pub refused_series: AtomicU64,
+    pub refused_tenants: AtomicU64,
     pub wal_bytes: AtomicU64,
     pub wal_syncs: AtomicU64,
     pub flushes: AtomicU64,
@@ -136,6 +138,8 @@ pub struct StoreStats {
     pub file_bytes: u64,
     /// Rows of visible files.
     pub file_rows: u64,
+    /// Tenants that have rows or tried to write some.
+    pub tenants: usize,
     /// Series over all tenants.
     pub series: usize,
     /// Bytes of the series indexes, about.
@@ -146,6 +150,10 @@ pub struct StoreStats {
     pub appended_requests: u64,
     /// Requests refused for overload since the start.
     pub refused_requests: u64,
+    /// New series that were not taken because of a limit since the start, counted at each try.
+    pub refused_series: u64,
+    /// Requests of tenants that would have been one too many since the start.
+    pub refused_tenants: u64,
     /// Bytes written to the WAL since the start.
     pub wal_bytes: u64,
     /// Syncs of the WAL since the start.
@@ -182,6 +190,7 @@ impl Store {
         let (hidden, timelines) = (catalog.hidden_charges().await?, catalog.timelines().await?);
         let mut state = State { generation, hidden, timelines, ..State::default() };
         for entry in entries {
+            state.series_of(&entry.tenant);
             let list = state.files.entry((entry.tenant.clone(), entry.table)).or_default();
             Arc::make_mut(list).push(Arc::new(entry));
         }
@@ -194,6 +203,7 @@ impl Store {
         let now = (options.clock)();
         let (recovery, next_segment) = replay(&wal_dir, flushed, |record| {
             next_seq = next_seq.max(record.seq + 1);
+            state.series_of(&record.tenant);
             state.learn_series(&record.tenant, &record.batches);
             state.active.push(record.seq, now, &record.tenant, record.batches);
         })?;
@@ -283,11 +293,14 @@ impl Store {
             files: files().count(),
             file_bytes: files().map(|f| f.bytes).sum(),
             file_rows: files().map(|f| f.rows).sum(),
+            tenants: state.series.len(),
             series: state.series.values().map(|s| s.len()).sum(),
             series_bytes: self.shared.series_bytes.load(Ordering::Relaxed),
             appended_rows: get(&c.appended_rows),
             appended_requests: get(&c.appended_requests),
             refused_requests: get(&c.refused_requests),
+            refused_series: get(&c.refused_series),
+            refused_tenants: get(&c.refused_tenants),
             wal_bytes: get(&c.wal_bytes),
             wal_syncs: get(&c.wal_syncs),
             flushes: get(&c.flushes),
@@ -323,6 +336,15 @@ impl State {
     /// The series index of a tenant, made on first use.
     pub(crate) fn series_of(&mut self, tenant: &TenantId) -> Arc<SeriesIndex> {
         Arc::clone(self.series.entry(tenant.clone()).or_default())
+    }
+
+    /// The same for a tenant that wants to write; `None` if it would be one more than `limit`.
+    pub(crate) fn admit(&mut self, tenant: &TenantId, limit: usize) -> Option<Arc<SeriesIndex>> {
+        match self.series.get(tenant) {
+            Some(index) => Some(Arc::clone(index)),
+            None if self.series.len() >= limit => None,
+            None => Some(self.series_of(tenant)),
+        }
     }
 
     fn learn_series(&mut self, tenant: &TenantId, batches: &[(Table, arrow::array::RecordBatch)]) {

@@ -39,6 +39,8 @@ pub struct StoreTarget {
     runtime: Runtime,
     store: Store,
     engine: Engine,
+    /// An engine of its own over the same files, which runs what the other one has planned.
+    worker: Option<Engine>,
     place: Place,
     tenants: usize,
     _folder: tempfile::TempDir,
@@ -55,7 +57,23 @@ impl StoreTarget {
         let promql = PromqlSettings { features: Features::ALL, ..PromqlSettings::default() };
         let limits = QueryLimits { threads: 2, promql, ..QueryLimits::default() };
         let engine = Engine::new(store.clone(), limits)?;
-        Ok(Self { runtime, store, engine, place, tenants: 0, _folder: folder })
+        Ok(Self { runtime, store, engine, worker: None, place, tenants: 0, _folder: folder })
+    }
+
+    /// The same; each query is also sent as bytes to a second engine, whose answer must be the first one's.
+    pub fn by_codec(place: Place) -> anyhow::Result<Self> {
+        let mut target = Self::new(place)?;
+        target.worker = Some(Engine::new(target.store.clone(), target.engine.limits().clone())?);
+        Ok(target)
+    }
+
+    fn shipped(&self, worker: &Engine, request: PromqlRequest) -> Result<Answer, String> {
+        let tenant = request.tenant.clone();
+        let shipped = self.runtime.block_on(async {
+            let plan = self.engine.promql_plan(request).await?;
+            worker.promql_run(tenant, plan.bytes.clone()).await
+        });
+        shipped.map(|a| a.answer).map_err(|e| e.to_string())
     }
 
     fn tenant(&self) -> TenantId {
@@ -123,6 +141,14 @@ impl Target for StoreTarget {
         let tenant = self.tenant();
         let request =
             PromqlRequest { tenant, query: query.to_owned(), grid, lookback: None, timeout: None, client: None };
-        self.runtime.block_on(self.engine.promql(request)).map(|a| a.answer).map_err(|e| e.to_string())
+        let direct = self.runtime.block_on(self.engine.promql(request.clone()));
+        let direct = direct.map(|a| a.answer).map_err(|e| e.to_string());
+        let Some(worker) = &self.worker else { return direct };
+        let shipped = self.shipped(worker, request);
+        // As text, in which a number that is none equals itself.
+        if format!("{shipped:?}") != format!("{direct:?}") {
+            return Err(format!("shipped as a plan, {query} answers {shipped:?}, here {direct:?}"));
+        }
+        shipped
     }
 }

@@ -1,20 +1,22 @@
 //! Aggregations: groups grow while series stream by, so that only the groups are held.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use grid_promql_syntax::ast::{AggregateOp, Span};
+use grid_promql_syntax::function::Function;
 
 use super::over_time::invalid_quantile;
-use super::{Collected, Context, Parts, choose, held, side_by_side};
+use super::{Collected, Context, Parts, choose, held, range, side_by_side};
 use crate::annotation::Annotations;
 use crate::error::Error;
 use crate::histogram;
 use crate::histogram_sum::HistogramSum;
-use crate::kahan::{Kahan, Mean, Variance};
-use crate::labels::Labels;
+use crate::kahan::{Mean, Sums, Variance};
+use crate::labels::{KeyHasher, Labels, METADATA_LABELS};
 use crate::number;
-use crate::plan::Aggregation;
+use crate::plan::{Aggregation, Kind};
 use crate::points::{Grid, Point, Points, Series};
 
 pub(super) fn stream<'a>(
@@ -36,9 +38,10 @@ pub(super) fn stream<'a>(
                 _ => Vec::new(),
             };
             let (steps, span) = (grid.len(), aggregation.expr.span);
-            let shares = side_by_side(context.stream(&aggregation.expr, grid)?, |part| {
+            let shares = side_by_side(members(context, aggregation, grid)?, |part| {
                 let mut groups = Groups::new(context, aggregation, steps);
-                while let Some(series) = part.next()? {
+                let mut series = Series::default();
+                while part.next_into(&mut series)? {
                     (context.interrupt)()?;
                     groups.add(&series)?;
                 }
@@ -54,10 +57,26 @@ pub(super) fn stream<'a>(
     }
 }
 
+/// What is aggregated; with names that nobody asks for if that is cheaper.
+fn members<'a>(context: &'a Context<'a>, aggregation: &'a Aggregation, grid: Grid) -> Result<Parts<'a>, Error> {
+    let asked_for = |name: &&str| aggregation.grouping.iter().any(|g| g == name);
+    match &aggregation.expr.kind {
+        // `without` drops these labels in any case.
+        Kind::Call(function, args)
+            if range::is_over_range(*function)
+                && *function != Function::AbsentOverTime
+                && (aggregation.without || !METADATA_LABELS.iter().any(|name| asked_for(&name))) =>
+        {
+            range::stream_named(context, *function, args, grid)
+        }
+        _ => context.stream(&aggregation.expr, grid),
+    }
+}
+
 struct Groups<'a> {
     aggregation: &'a Aggregation,
     steps: usize,
-    by_key: HashMap<Vec<u8>, usize>,
+    by_key: HashMap<Vec<u8>, usize, BuildHasherDefault<KeyHasher>>,
     groups: Vec<Group>,
     key: Vec<u8>,
     held: crate::query::Reservation,
@@ -83,7 +102,7 @@ struct Seen {
 }
 
 enum Floats {
-    Sum(Vec<Kahan>),
+    Sum(Sums),
     Mean(Vec<Option<Mean>>),
     Number(Vec<f64>),
     Variance(Vec<Variance>),
@@ -93,7 +112,7 @@ enum Floats {
 impl<'a> Groups<'a> {
     fn new(context: &'a Context<'a>, aggregation: &'a Aggregation, steps: usize) -> Self {
         let held = context.memory.reserve();
-        Self { aggregation, steps, by_key: HashMap::new(), groups: Vec::new(), key: Vec::new(), held }
+        Self { aggregation, steps, by_key: HashMap::default(), groups: Vec::new(), key: Vec::new(), held }
     }
 
     fn add(&mut self, series: &Series) -> Result<(), Error> {
@@ -153,7 +172,7 @@ impl Group {
     fn new(labels: Labels, drop_name: bool, op: AggregateOp, steps: usize) -> Self {
         use AggregateOp as A;
         let floats = match op {
-            A::Sum => Floats::Sum(vec![Kahan::default(); steps]),
+            A::Sum => Floats::Sum(Sums::new(steps)),
             A::Avg => Floats::Mean(vec![None; steps]),
             A::Stddev | A::Stdvar => Floats::Variance(vec![Variance::default(); steps]),
             A::Quantile => Floats::All(vec![Vec::new(); steps]),
@@ -164,12 +183,9 @@ impl Group {
 
     fn add(&mut self, points: &Points, op: AggregateOp) {
         if let (Floats::Sum(sums), false) = (&mut self.floats, points.has_histograms()) {
-            let slots = sums.iter_mut().zip(&mut self.seen);
-            for ((value, present), (sum, seen)) in points.values.iter().zip(&points.present).zip(slots) {
-                if *present {
-                    sum.add(*value);
-                    seen.float = true;
-                }
+            sums.add_all(&points.values, &points.present);
+            for (seen, present) in self.seen.iter_mut().zip(&points.present) {
+                seen.float |= present;
             }
             return;
         }
@@ -179,7 +195,7 @@ impl Group {
                     let first = !self.seen[step].float;
                     self.seen[step].float = true;
                     match &mut self.floats {
-                        Floats::Sum(sums) => sums[step].add(v),
+                        Floats::Sum(sums) => sums.add(step, v),
                         Floats::Mean(means) => match &mut means[step] {
                             Some(mean) => mean.add(v),
                             slot => *slot = Some(Mean::of(v)),
@@ -212,10 +228,8 @@ impl Group {
         for step in 0..self.seen.len() {
             let (own, theirs) = (self.seen[step], other.seen[step]);
             match (&mut self.floats, &other.floats) {
-                (Floats::Sum(a), Floats::Sum(b)) => {
-                    a[step].add(b[step].sum);
-                    a[step].lost += b[step].lost;
-                }
+                // Of all steps at once, below.
+                (Floats::Sum(_), Floats::Sum(_)) => {}
                 (Floats::Mean(a), Floats::Mean(b)) => match (&mut a[step], b[step]) {
                     (Some(a), Some(b)) => a.absorb(b),
                     (slot @ None, b) => *slot = b,
@@ -236,6 +250,9 @@ impl Group {
             seen.float |= theirs.float;
             seen.histogram |= theirs.histogram;
             seen.incompatible |= theirs.incompatible;
+        }
+        if let (Floats::Sum(own), Floats::Sum(theirs)) = (&mut self.floats, &other.floats) {
+            own.absorb(theirs);
         }
         for (step, theirs) in other.histograms.into_iter().enumerate() {
             let Some(theirs) = theirs else { continue };
@@ -291,7 +308,7 @@ impl Group {
                 _ => {}
             }
             let value = match &mut floats {
-                Floats::Sum(sums) => sums[step].total(),
+                Floats::Sum(sums) => sums.at(step).total(),
                 Floats::Mean(means) => means[step].map_or(f64::NAN, Mean::total),
                 Floats::Number(all) => all[step],
                 Floats::Variance(all) if op == A::Stddev => all[step].total().sqrt(),

@@ -66,27 +66,34 @@ struct Instant<'a> {
 
 impl Stream for Instant<'_> {
     fn next(&mut self) -> Result<Option<Series>, Error> {
+        let mut series = Series::default();
+        Ok(self.next_into(&mut series)?.then_some(series))
+    }
+
+    fn next_into(&mut self, series: &mut Series) -> Result<bool, Error> {
         loop {
             (self.context.interrupt)()?;
-            let Some(labels) = self.reader.next(&mut self.samples)? else { return Ok(None) };
-            let points = match self.selector.extended {
+            let Some(labels) = self.reader.next(&mut self.samples)? else { return Ok(false) };
+            match self.selector.extended {
                 Some(Extended::Smoothed) => {
                     self.samples.drop_stale();
-                    extended::smoothed(self.context, self.node, self.selector, self.grid, &labels, &self.samples)?
+                    let (context, samples) = (self.context, &self.samples);
+                    series.points = extended::smoothed(context, self.node, self.selector, self.grid, &labels, samples)?;
                 }
-                _ => self.points(),
-            };
-            if !points.is_empty() {
-                return Ok(Some(Series { labels, drop_name: false, points }));
+                _ => self.points(&mut series.points),
+            }
+            if !series.points.is_empty() {
+                (series.labels, series.drop_name) = (labels, false);
+                return Ok(true);
             }
         }
     }
 }
 
 impl Instant<'_> {
-    fn points(&self) -> Points {
+    fn points(&self, points: &mut Points) {
         let (lookback, samples) = (self.context.options.lookback, &self.samples);
-        let mut points = Points::empty(self.grid.len());
+        points.reset(self.grid.len());
         // One past the newest sample of each kind that a step sees; steps only go forward.
         let (mut floats, mut histograms) = (0, 0);
         for step in 0..points.steps() {
@@ -118,6 +125,5 @@ impl Instant<'_> {
                 Shows::Value => points.set_histogram(step, std::sync::Arc::clone(&samples.histograms[i])),
             }
         }
-        points
     }
 }

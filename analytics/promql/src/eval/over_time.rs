@@ -1,15 +1,18 @@
 //! `*_over_time` and their like: one number, or one histogram, of all samples of a window.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use grid_promql_syntax::function::Function;
 
 use super::Context;
-use super::range::{Caller, Out, Window};
+use super::range::{Bounds, Caller, Out, Window};
 use crate::error::Error;
 use crate::histogram::{self, FloatHistogram};
 use crate::kahan::{Kahan, Mean, Variance};
 use crate::plan::Node;
+use crate::points::Points;
+use crate::samples::Samples;
 
 /// Refuses scalar arguments that make no sense; warns of quantiles that are none.
 pub(super) fn check_params(
@@ -89,6 +92,41 @@ pub(super) fn apply(caller: &Caller<'_>, window: &Window<'_>) -> Result<Option<O
         }
     };
     float(value)
+}
+
+/// `max_over_time` and `min_over_time` of numbers, all steps of a series at once: only samples that no later one beats can still be the
+/// greatest of a window, so that each is met twice however many windows see it. `window`: the open and the closed end of a step's range.
+pub(super) fn extremes(
+    function: Function,
+    samples: &Samples,
+    points: &mut Points,
+    window: impl Fn(usize) -> (i64, i64),
+) {
+    let (times, values) = (samples.times.as_slice(), samples.values.as_slice());
+    let max = function == Function::MaxOverTime;
+    let mut best: VecDeque<usize> = VecDeque::new();
+    let mut bounds = Bounds::default();
+    for step in 0..points.steps() {
+        let (after, until) = window(step);
+        let before = bounds.high;
+        bounds.advance(times, after, until);
+        for i in before..bounds.high {
+            let v = values[i];
+            if !v.is_nan() {
+                // Of equal ones the first is the answer.
+                while best.back().is_some_and(|last| if max { v > values[*last] } else { v < values[*last] }) {
+                    best.pop_back();
+                }
+                best.push_back(i);
+            }
+        }
+        while best.front().is_some_and(|first| *first < bounds.low) {
+            best.pop_front();
+        }
+        if bounds.low < bounds.high {
+            points.set(step, best.front().map_or(f64::NAN, |i| values[*i]));
+        }
+    }
 }
 
 fn of_numbers(caller: &Caller<'_>, window: &Window<'_>, times: &[i64], values: &[f64]) -> Option<f64> {

@@ -194,13 +194,39 @@ impl Caller<'_> {
     }
 }
 
+fn is_range(node: &&Node) -> bool {
+    matches!(node.kind, Kind::Range(_) | Kind::Subquery(_))
+}
+
 pub(super) fn stream<'a>(
     context: &'a Context<'a>,
     function: Function,
     args: &'a [Node],
     grid: Grid,
 ) -> Result<Parts<'a>, Error> {
-    let is_range = |a: &&Node| matches!(a.kind, Kind::Range(_) | Kind::Subquery(_));
+    of_range(context, function, args, grid, false)
+}
+
+/// As [`stream`], but series may still have the labels that say which metric they are of: for those who do not look at them, because
+/// to take them away is to copy all others.
+pub(super) fn stream_named<'a>(
+    context: &'a Context<'a>,
+    function: Function,
+    args: &'a [Node],
+    grid: Grid,
+) -> Result<Parts<'a>, Error> {
+    // Of several metrics two series may be one without their names.
+    let named = args.iter().find(is_range).is_some_and(|over| context.one_metric(over));
+    of_range(context, function, args, grid, named && !context.options.delayed_name_removal)
+}
+
+fn of_range<'a>(
+    context: &'a Context<'a>,
+    function: Function,
+    args: &'a [Node],
+    grid: Grid,
+    named: bool,
+) -> Result<Parts<'a>, Error> {
     let Some(over) = args.iter().find(is_range) else {
         return Err(Error::execution("expected a range vector here"));
     };
@@ -216,7 +242,9 @@ pub(super) fn stream<'a>(
         .map(|input| {
             let params = Arc::clone(&params);
             let (raw, sliding) = (Raw::default(), rate::Sliding::default());
-            Box::new(OverRange { context, function, over, params, grid, input, raw, sliding }) as Box<dyn Stream + 'a>
+            let keeps = named || matches!(function, Function::LastOverTime | Function::FirstOverTime);
+            Box::new(OverRange { context, function, over, params, grid, input, raw, sliding, keeps })
+                as Box<dyn Stream + 'a>
         })
         .collect();
     match function {
@@ -234,31 +262,38 @@ struct OverRange<'a> {
     input: Box<dyn RawStream + 'a>,
     raw: Raw,
     sliding: rate::Sliding,
+    /// Whether series keep their names.
+    keeps: bool,
 }
 
 impl Stream for OverRange<'_> {
     fn next(&mut self) -> Result<Option<Series>, Error> {
+        let mut series = Series::default();
+        Ok(self.next_into(&mut series)?.then_some(series))
+    }
+
+    fn next_into(&mut self, series: &mut Series) -> Result<bool, Error> {
         loop {
             (self.context.interrupt)()?;
             if !self.input.next(&mut self.raw)? {
-                return Ok(None);
+                return Ok(false);
             }
-            let points = self.slide()?;
-            if points.is_empty() {
+            self.slide(&mut series.points)?;
+            if series.points.is_empty() {
                 continue;
             }
-            let labels = self.raw.labels.clone();
-            let mut series = Series { labels, drop_name: self.raw.drop_name, points };
-            if !matches!(self.function, Function::LastOverTime | Function::FirstOverTime) {
-                self.context.drop_name(&mut series);
+            std::mem::swap(&mut series.labels, &mut self.raw.labels);
+            series.drop_name = self.raw.drop_name;
+            if !self.keeps {
+                self.context.drop_name(series);
             }
-            return Ok(Some(series));
+            return Ok(true);
         }
     }
 }
 
 impl OverRange<'_> {
-    fn slide(&mut self) -> Result<Points, Error> {
+    fn slide(&mut self, points: &mut Points) -> Result<(), Error> {
         let (pin, range, extended) = reach(self.over);
         let samples = &self.raw.samples;
         let caller = Caller {
@@ -271,19 +306,23 @@ impl OverRange<'_> {
         };
         let is_rate = matches!(self.function, Function::Rate | Function::Increase);
         let plain = samples.histograms.is_empty() && samples.starts.is_empty() && extended.is_none();
+        let grid = self.grid;
+        points.reset(grid.len());
+        let window = |step| {
+            let until = pin.time(grid.time(step));
+            (until.saturating_sub(range), until)
+        };
         if plain && (is_rate || self.function == Function::Delta) {
-            let grid = self.grid;
-            let window = |step| {
-                let until = pin.time(grid.time(step));
-                (until.saturating_sub(range), until)
-            };
-            let points = self.sliding.points(self.function, range, samples, grid.len(), window);
+            self.sliding.points(self.function, range, samples, points, window);
             if is_rate && !points.is_empty() {
                 rate::check_name(&caller, true);
             }
-            return Ok(points);
+            return Ok(());
         }
-        let mut points = Points::empty(self.grid.len());
+        if plain && matches!(self.function, Function::MaxOverTime | Function::MinOverTime) {
+            over_time::extremes(self.function, samples, points, window);
+            return Ok(());
+        }
         let lookback = self.context.options.lookback;
         let (before, behind) = match extended {
             None => (0, 0),
@@ -327,7 +366,7 @@ impl OverRange<'_> {
         if is_rate && !points.is_empty() {
             rate::check_name(&caller, !samples.values.is_empty());
         }
-        Ok(points)
+        Ok(())
     }
 }
 

@@ -126,16 +126,17 @@ struct Slid {
 }
 
 impl Sliding {
-    /// `window`: the open and the closed end of a step's range, in milliseconds.
+    /// Sets the points of all steps, of which none is set yet. `window`: the open and the closed end of a step's range, in milliseconds.
     pub(super) fn points(
         &mut self,
         function: Function,
         range: i64,
         samples: &Samples,
-        steps: usize,
+        points: &mut Points,
         window: impl Fn(usize) -> (i64, i64),
-    ) -> Points {
+    ) {
         let per = if function == Function::Rate { Some(range) } else { None };
+        let steps = points.steps();
         let (times, values) = (samples.times.as_slice(), samples.values.as_slice());
         if self.times != times {
             self.times.clear();
@@ -155,10 +156,11 @@ impl Sliding {
         }
         let is_counter = function != Function::Delta;
         self.resets.clear();
-        if is_counter {
+        let falls = |any, (before, at): (&f64, &f64)| any | (at < before);
+        // Mostly none; without a way out several are compared at once.
+        if is_counter && values.iter().zip(values.get(1..).unwrap_or(&[])).fold(false, falls) {
             self.resets.extend((1..values.len()).filter(|i| values[*i] < values[*i - 1]));
         }
-        let mut points = Points::empty(steps);
         let mut reset = 0;
         for slid in &self.windows {
             let first = values[slid.low];
@@ -180,7 +182,6 @@ impl Sliding {
             points.values[slid.step] = by * factor;
             points.present[slid.step] = true;
         }
-        points
     }
 }
 

@@ -108,6 +108,7 @@ pub(crate) const KEYS: &[Key] = &[
         "how large the buffer may grow before writes are answered 503",
     ),
     key("storage.series_max", COUNT, "5000000", "series per tenant; writes of more are answered 429"),
+    key("storage.tenants_max", COUNT, "10000", "tenants that may have rows; writes of one more are answered 429"),
     key(
         "storage.series_bytes_max",
         Kind::Bytes,

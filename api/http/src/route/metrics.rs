@@ -92,11 +92,16 @@ fn store(out: &mut Exposition, state: &ApiState) {
     out.gauge("grid_store_files", "Visible files.", &[], s.files as f64);
     out.gauge("grid_store_file_bytes", "Bytes of visible files.", &[], s.file_bytes as f64);
     out.gauge("grid_store_file_rows", "Rows of visible files.", &[], s.file_rows as f64);
+    out.gauge("grid_store_tenants", "Tenants that have rows or tried to write some.", &[], s.tenants as f64);
     out.gauge("grid_store_series", "Series over all tenants.", &[], s.series as f64);
     out.gauge("grid_store_series_index_bytes", "Memory of the series indexes, about.", &[], s.series_bytes as f64);
     out.counter("grid_store_appended_rows_total", "Rows made durable.", &[], s.appended_rows as f64);
     out.counter("grid_store_appended_requests_total", "Requests made durable.", &[], s.appended_requests as f64);
     out.counter("grid_store_refused_requests_total", "Requests refused for overload.", &[], s.refused_requests as f64);
+    let help = "New series not taken because of a limit, counted at each try.";
+    out.counter("grid_store_refused_series_total", help, &[], s.refused_series as f64);
+    let help = "Requests of tenants that would have been one too many.";
+    out.counter("grid_store_refused_tenants_total", help, &[], s.refused_tenants as f64);
     out.counter("grid_store_wal_bytes_total", "Bytes written to the write-ahead log.", &[], s.wal_bytes as f64);
     out.counter("grid_store_wal_syncs_total", "Syncs of the write-ahead log.", &[], s.wal_syncs as f64);
     out.counter("grid_store_flushes_total", "Flushes of the buffer to files.", &[], s.flushes as f64);

@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
-use arrow::ipc::{MetadataVersion, reader, root_as_message};
+use arrow::ipc::{self, MetadataVersion, reader, root_as_message};
 use grid_model::table::samples;
 use grid_model::{Table, TenantId};
 
@@ -140,9 +140,36 @@ fn read_batch(message: &Buffer, data: &Buffer, schema: SchemaRef) -> Result<Reco
     let aligned = message.to_vec();
     let message = root_as_message(&aligned).map_err(|e| e.to_string())?;
     let header = message.header_as_record_batch().ok_or("the message is no record batch")?;
+    check_bounds(header, data.len())?;
     let data = Buffer::from(data.as_slice());
     reader::read_record_batch(&data, header, schema, &HashMap::new(), None, &MetadataVersion::V5)
         .map_err(|e| e.to_string())
+}
+
+/// Arrow's reader trusts what a message says of its buffers and panics where they are not. A checksum does not make a message true: it may have
+/// been written by somebody else.
+fn check_bounds(batch: ipc::RecordBatch<'_>, data_bytes: usize) -> Result<(), String> {
+    let within = |n: i64| usize::try_from(n).ok().filter(|n| *n <= data_bytes);
+    if batch.compression().is_some() || batch.variadicBufferCounts().is_some_and(|counts| !counts.is_empty()) {
+        return Err("the batch is encoded in a way that is never written".into());
+    }
+    let rows = u32::try_from(batch.length()).map_err(|_| format!("a batch of {} rows", batch.length()))?;
+    for node in batch.nodes().into_iter().flatten() {
+        if !(0..=i64::from(i32::MAX)).contains(&node.length()) || !(0..=node.length()).contains(&node.null_count()) {
+            return Err(format!("a column of {} rows, {} of them null", node.length(), node.null_count()));
+        }
+    }
+    for buffer in batch.buffers().into_iter().flatten() {
+        let end = buffer.offset().checked_add(buffer.length());
+        if within(buffer.offset()).is_none() || within(buffer.length()).is_none() || end.and_then(within).is_none() {
+            return Err(format!("{} bytes at {} of {data_bytes}", buffer.length(), buffer.offset()));
+        }
+    }
+    // Every table has a column without nulls of at least eight bytes, so more rows than bytes cannot be.
+    if rows as usize > data_bytes {
+        return Err(format!("{rows} rows in {data_bytes} bytes"));
+    }
+    Ok(())
 }
 
 /// Table and schema variant of a batch as one byte. Codes are never reused.

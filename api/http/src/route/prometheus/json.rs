@@ -23,7 +23,7 @@ pub(crate) fn write_result(out: &mut Out, answer: &Answer, grid: Grid, range: bo
             begin(out, "matrix");
             out.text.extend_from_slice(b"{\"metric\":{}");
             let points = Points::all(values.clone());
-            write_points(out, &points, grid)?;
+            write_points(out, &points, &StepTimes::of(grid))?;
             out.text.push(b'}');
         }
         Value::Scalar(values) => {
@@ -41,9 +41,10 @@ pub(crate) fn write_result(out: &mut Out, answer: &Answer, grid: Grid, range: bo
         }
         Value::Series(all) if range => {
             begin(out, "matrix");
+            let times = StepTimes::of(grid);
             list(out, all.iter().take(most), |out, series| {
                 push_metric(&mut out.text, &series.labels);
-                write_points(out, &series.points, grid)?;
+                write_points(out, &series.points, &times)?;
                 out.text.push(b'}');
                 out.flush_if_full()
             })?;
@@ -122,14 +123,40 @@ fn push_instant(text: &mut Vec<u8>, series: &Series, time: i64) {
     text.push(b'}');
 }
 
+/// The times of all steps as text, each written once for all series.
+struct StepTimes {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl StepTimes {
+    fn of(grid: Grid) -> Self {
+        let mut this = Self { text: Vec::new(), ends: Vec::with_capacity(grid.len()) };
+        for step in 0..grid.len() {
+            push_time(&mut this.text, grid.time(step));
+            this.ends.push(this.text.len());
+        }
+        this
+    }
+
+    fn at(&self, step: usize) -> &[u8] {
+        let start = step.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[step]]
+    }
+}
+
 /// `,"values":[...],"histograms":[...]`, each only if there are some.
-fn write_points(out: &mut Out, points: &Points, grid: Grid) -> io::Result<()> {
+fn write_points(out: &mut Out, points: &Points, times: &StepTimes) -> io::Result<()> {
     let mut any = false;
     for (i, (step, point)) in points.iter().enumerate() {
         if let Point::Float(value) = point {
             out.text.extend_from_slice(if any { b"," } else { b",\"values\":[" });
             any = true;
-            push_sample(&mut out.text, grid.time(step), value);
+            out.text.push(b'[');
+            out.text.extend_from_slice(times.at(step));
+            out.text.push(b',');
+            push_value(&mut out.text, value);
+            out.text.push(b']');
         }
         if i % SAMPLES_BETWEEN == 0 {
             out.flush_if_full()?;
@@ -144,7 +171,7 @@ fn write_points(out: &mut Out, points: &Points, grid: Grid) -> io::Result<()> {
         if let Point::Histogram(h) = point {
             out.text.extend_from_slice(if any { b"," } else { b",\"histograms\":[" });
             any = true;
-            push_histogram_sample(&mut out.text, grid.time(step), h);
+            push_histogram_at(&mut out.text, times.at(step), h);
             out.flush_if_full()?;
         }
     }
@@ -185,8 +212,14 @@ fn push_sample(text: &mut Vec<u8>, time: i64, value: f64) {
 }
 
 fn push_histogram_sample(text: &mut Vec<u8>, time: i64, h: &FloatHistogram) {
+    let mut at = Vec::new();
+    push_time(&mut at, time);
+    push_histogram_at(text, &at, h);
+}
+
+fn push_histogram_at(text: &mut Vec<u8>, time: &[u8], h: &FloatHistogram) {
     text.push(b'[');
-    push_time(text, time);
+    text.extend_from_slice(time);
     text.extend_from_slice(b",{\"count\":");
     push_value(text, h.count);
     text.extend_from_slice(b",\"sum\":");
@@ -210,13 +243,30 @@ fn push_histogram_sample(text: &mut Vec<u8>, time: i64, h: &FloatHistogram) {
 
 /// Milliseconds as seconds with three decimals, or none.
 pub(crate) fn push_time(text: &mut Vec<u8>, ms: i64) {
-    let sign = if ms < 0 { "-" } else { "" };
+    if ms < 0 {
+        text.push(b'-');
+    }
     let (seconds, rest) = (ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000);
-    // Writing to memory does not fail, here and below.
-    let _ = match rest {
-        0 => write!(text, "{sign}{seconds}"),
-        _ => write!(text, "{sign}{seconds}.{rest:03}"),
-    };
+    push_whole(text, seconds);
+    if rest > 0 {
+        // Writing to memory does not fail, here and below.
+        let _ = write!(text, ".{rest:03}");
+    }
+}
+
+/// A whole number as text.
+fn push_whole(text: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend_from_slice(&digits[at..]);
 }
 
 /// A number as text.
@@ -225,9 +275,12 @@ pub(crate) fn push_value(text: &mut Vec<u8>, value: f64) {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     text.push(b'"');
     if value.fract() == 0.0 && value.abs() < EXACT && (value != 0.0 || value.is_sign_positive()) {
-        let _ = write!(text, "{}", value as i64);
+        if value < 0.0 {
+            text.push(b'-');
+        }
+        push_whole(text, value.abs() as u64);
     } else {
-        text.extend_from_slice(number::json(value).as_bytes());
+        number::push_json(text, value);
     }
     text.push(b'"');
 }

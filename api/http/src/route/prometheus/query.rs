@@ -19,7 +19,7 @@ use crate::state::ApiState;
 /// Steps that a range query may have.
 const STEPS_MAX: i64 = 11_000;
 /// Answers with more samples are written away from the threads that serve sockets.
-const SAMPLES_INLINE: usize = 4096;
+const SAMPLES_INLINE: usize = 16 * 1024;
 
 /// `query`: an expression at a time.
 pub(crate) async fn instant(State(state): State<ApiState>, caller: Caller, asked: Asked) -> Result<Response, Failure> {
