@@ -28,6 +28,9 @@ pub const BATCH_ROWS: usize = 8192;
 /// Rows of a list of `grid.*` that comes from the catalog.
 pub const CATALOG_ROWS_MAX: usize = 100_000;
 
+/// Rows of table `prices` that one lookup weighs.
+pub const PRICE_ROWS_MAX: usize = 20_000;
+
 /// The bounds that a user may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryLimits {
@@ -53,6 +56,8 @@ pub struct QueryLimits {
     pub wait_max: Duration,
     /// Threads for queries; 0 = one per core.
     pub threads: usize,
+    /// Days after which a price counts as stale.
+    pub price_age_days_max: i64,
     /// Queries that take longer are remembered as slow.
     pub slow: Duration,
     /// What of PromQL is on.
@@ -73,6 +78,7 @@ impl Default for QueryLimits {
             concurrent: 16,
             wait_max: Duration::from_secs(10),
             threads: 0,
+            price_age_days_max: 90,
             slow: Duration::from_secs(1),
             promql: PromqlSettings::default(),
         }

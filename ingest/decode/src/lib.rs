@@ -24,6 +24,7 @@ pub mod otlp_encode;
 pub mod bill;
 pub mod focus;
 pub mod cur;
+pub mod price;
 
 mod growth;
 mod label_pairs;

@@ -25,5 +25,5 @@ mod tests;
 
 pub use demand::{BadDemand, Demand, Line};
 pub use offer::{Offer, Payment, Program, Ratio, Term};
-pub use recommend::{Advice, Candidate, Recommendation, Settings, recommend};
+pub use recommend::{Advice, Candidate, Recommendation, Settings, advise, recommend, uncovered};
 pub use replay::Replay;

@@ -121,6 +121,21 @@ impl Demand {
         Self { start: self.start.saturating_add(past), hours: self.hours - skip, lines }
     }
 
+    /// The lines of these keys as they are, all others as one line that no offer names.
+    pub fn narrowed(&self, keys: &[&str]) -> Self {
+        let mut rest = Line { key: String::new(), hourly: vec![Amount::ZERO; self.hours] };
+        let mut lines = Vec::new();
+        for line in &self.lines {
+            if keys.contains(&line.key.as_str()) {
+                lines.push(line.clone());
+            } else {
+                rest.hourly.iter_mut().zip(&line.hourly).for_each(|(sum, cost)| sum.0 += cost.0);
+            }
+        }
+        lines.push(rest);
+        Self { start: self.start, hours: self.hours, lines }
+    }
+
     /// The same with `percent` of every hour taken away.
     pub fn fallen_by(&self, percent: u32) -> Self {
         let left = i128::from(100_u32.saturating_sub(percent));
@@ -130,7 +145,7 @@ impl Demand {
             .iter()
             .map(|l| Line { key: l.key.clone(), hourly: l.hourly.iter().map(fall).collect() })
             .collect();
-        Self { lines, ..self.clone() }
+        Self { start: self.start, hours: self.hours, lines }
     }
 
     /// What is left once a commitment that exists has covered its part: `hourly` is spent on the lines that `rates` names, those
@@ -159,6 +174,6 @@ impl Demand {
                 }
             }
         }
-        Self { lines, ..self.clone() }
+        Self { start: self.start, hours: self.hours, lines }
     }
 }

@@ -102,7 +102,8 @@ impl Policy {
         Self::new(contract, contract.random_hours(draw))
     }
 
-    fn new(contract: &Contract, enough: Option<usize>) -> Self {
+    /// The policy that reserves after so many hours in use within a term; `None` = never.
+    pub fn new(contract: &Contract, enough: Option<usize>) -> Self {
         Self {
             term: contract.term_hours,
             enough,

@@ -146,15 +146,29 @@ pub fn recommend(
     if demand.hours() < need.max(24) {
         return Err(NotEnoughData { have: demand.hours(), need: need.max(24) });
     }
-    let mut open = demand.clone();
-    for held in existing.iter().filter(|e| e.holds(now)) {
-        open = open.without(&held.rates, held.hourly);
-    }
-    let windows = windows(&open, settings);
+    Ok(advise(&uncovered(demand, existing, now), offers, existing, now, settings))
+}
+
+/// What is left of demand once the commitments in force at `now` have taken their part.
+pub fn uncovered(demand: &Demand, existing: &[Existing], now: Timestamp) -> Demand {
+    let in_force = existing.iter().filter(|e| e.holds(now));
+    in_force.fold(demand.clone(), |open, held| open.without(&held.rates, held.hourly))
+}
+
+/// Weighs offers against demand of which commitments have taken their part already ([`uncovered`]); `existing` are replaced in the
+/// ladder as they end.
+pub fn advise(
+    open: &Demand,
+    offers: &[Offer],
+    existing: &[Existing],
+    now: Timestamp,
+    settings: &Settings,
+) -> Recommendation {
+    let windows = windows(open, settings);
     let mut candidates: Vec<Candidate> =
-        offers.iter().take(OFFERS_MAX).map(|o| candidate(o, &open, &windows, existing, now, settings)).collect();
+        offers.iter().take(OFFERS_MAX).map(|o| candidate(o, open, &windows, existing, now, settings)).collect();
     candidates.sort_by(|a, b| b.monthly_saving.cmp(&a.monthly_saving).then(a.offer.name.cmp(&b.offer.name)));
-    let longest = windows.last().map_or(&open, |(_, d)| d);
+    let longest = windows.last().map_or(open, |(_, d)| d);
     let covers = |c: &Candidate| c.longest().is_some_and(|w| w.replay.eligible > Amount::ZERO);
     let advice = if let Some(at) = candidates.iter().position(|c| c.bears(longest, settings.tolerated_fall_percent)) {
         Advice::Buy(at)
@@ -163,7 +177,7 @@ pub fn recommend(
     } else {
         Advice::NothingToCover
     };
-    Ok(Recommendation { hours: demand.hours(), advice, candidates })
+    Recommendation { hours: open.hours(), advice, candidates }
 }
 
 /// The windows that are there; all of the demand if it is shorter than every one of them.

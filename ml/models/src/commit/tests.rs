@@ -117,18 +117,25 @@ proptest! {
         let c = contract(fee_percent * term as i128, a, term);
         let stop = c.break_even_hours().unwrap_or(term);
         let d = synthetic::demand(shape, seed, hours, peak, 12, (stop, term));
-        // The mean over the draw, by its midpoints.
-        let draws = 200;
-        let total: f64 = (0..draws)
-            .map(|n| {
-                let draw = (f64::from(n) + 0.5) / f64::from(draws);
-                cost(&mut Policy::randomised(&c, draw), &c, &units(&d)).unwrap().0 as f64
-            })
-            .sum();
-        let e = std::f64::consts::E;
-        let bound = e / (e - 1.0 + a as f64 / 100.0);
+        // The mean over the draw: thresholds of equal hours are equal policies, each with its probability.
+        let (e, a) = (std::f64::consts::E, a as f64 / 100.0);
+        let whole = e - 1.0 + a;
+        let below = |hours: usize| {
+            let z = (hours as f64 * c.on_demand.0 as f64 / c.fee.0 as f64).min(1.0 / (1.0 - a));
+            ((1.0 - a) * z).exp_m1() / whole
+        };
+        let paid = |hours: Option<usize>| cost(&mut Policy::new(&c, hours), &c, &units(&d)).unwrap().0 as f64;
+        let longest = c.break_even_hours().unwrap_or(0);
+        let mut mean = paid(None) * if longest == 0 { 1.0 } else { a / whole };
+        mean += (1..=longest).map(|h| (below(h) - below(h - 1)) * paid(Some(h))).sum::<f64>();
+        // And the draw is that distribution.
+        for (draw, hours) in [(0.0, 1), (0.999 * below(1), 1)] {
+            prop_assert!(longest == 0 || c.random_hours(draw) == Some(hours));
+        }
+        let bound = e / whole;
         let best = least_cost(&d, &c).unwrap() as f64;
-        prop_assert!(total / f64::from(draws) <= bound * best * 1.01, "{} > {bound} x {best}", total / f64::from(draws));
+        // Without a break-even within the term nobody reserves, and on demand is the best.
+        prop_assert!(mean <= bound * best * (1.0 + 1e-9), "{mean} > {bound} x {best}");
     }
 
     #[test]

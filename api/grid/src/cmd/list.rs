@@ -1,0 +1,43 @@
+//! Lists out of JSON answers: a table for people, CSV, or the answer itself.
+
+use serde_json::Value;
+
+use crate::args::ListFormat;
+use crate::out;
+
+/// Columns of a list: heading and field.
+pub(crate) type Columns = &'static [(&'static str, &'static str)];
+
+/// Prints `items` by columns; as JSON the whole answer, which says more.
+pub(crate) fn print(format: ListFormat, answer: &Value, items: &Value, columns: Columns) -> anyhow::Result<()> {
+    let rows = items.as_array().into_iter().flatten().map(|item| columns.iter().map(|(_, field)| cell(&item[*field])));
+    match format {
+        ListFormat::Json => out::line(&serde_json::to_string_pretty(answer)?)?,
+        ListFormat::Csv => {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(columns.iter().map(|(_, field)| *field))?;
+            for row in rows {
+                writer.write_record(row)?;
+            }
+            out::bytes(&writer.into_inner()?)?;
+        }
+        ListFormat::Table => {
+            let mut table = comfy_table::Table::new();
+            table.load_preset(comfy_table::presets::NOTHING);
+            table.set_header(columns.iter().map(|(heading, _)| *heading));
+            for row in rows {
+                table.add_row(row);
+            }
+            out::line(&table.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
