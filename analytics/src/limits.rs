@@ -78,7 +78,7 @@ impl Default for QueryLimits {
             concurrent: 16,
             wait_max: Duration::from_secs(10),
             threads: 0,
-            price_age_days_max: 90,
+            price_age_days_max: 180,
             slow: Duration::from_secs(1),
             promql: PromqlSettings::default(),
         }

@@ -120,7 +120,7 @@ impl Table {
         }
     }
 
-    /// The columns by which rows of a file are sorted, ascending, nulls first.
+    /// The columns by which rows of a file are sorted, ascending, nulls first. At most three.
     pub fn sort_columns(self) -> &'static [&'static str] {
         match self {
             Self::Samples => &[samples::METRIC, samples::SERIES_ID, samples::TIME],
@@ -130,7 +130,7 @@ impl Table {
             Self::Logs => &[logs::SERVICE, logs::STREAM_ID, logs::TIME],
             Self::Spans => &[spans::SERVICE, spans::START_TIME],
             Self::Charges => &[charges::CHARGE_PERIOD_START],
-            Self::Prices => &[prices::PROVIDER, prices::SERVICE, prices::REGION, prices::RESOURCE_TYPE],
+            Self::Prices => &[prices::SERVICE, prices::REGION, prices::RESOURCE_TYPE],
         }
     }
 }

@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::args::ListFormat;
 use crate::out;
 
+/// Decimals of a number in a table.
+const DECIMALS_SHOWN: usize = 6;
+
 /// Columns of a list: heading and field.
 pub(crate) type Columns = &'static [(&'static str, &'static str)];
 
@@ -26,12 +29,25 @@ pub(crate) fn print(format: ListFormat, answer: &Value, items: &Value, columns: 
             table.load_preset(comfy_table::presets::NOTHING);
             table.set_header(columns.iter().map(|(heading, _)| *heading));
             for row in rows {
-                table.add_row(row);
+                table.add_row(row.map(shorten));
             }
             out::line(&table.to_string())?;
         }
     }
     Ok(())
+}
+
+/// A decimal as people read it: long tails of quotients are cut and say so. JSON and CSV carry every digit.
+fn shorten(text: String) -> String {
+    match text.split_once('.') {
+        Some((whole, decimals))
+            if decimals.len() > DECIMALS_SHOWN
+                && [whole.trim_start_matches('-'), decimals].concat().bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            format!("{whole}.{}…", &decimals[..DECIMALS_SHOWN])
+        }
+        _ => text,
+    }
 }
 
 fn cell(value: &Value) -> String {

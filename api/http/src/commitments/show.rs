@@ -18,6 +18,7 @@ pub(super) fn group(scope: &Scope, found: &Recommendation) -> Value {
         Advice::Buy(at) => ("buy", Some(&found.candidates[at])),
         Advice::NothingToCover => ("nothing to cover", None),
         Advice::NothingSaves => ("nothing saves", None),
+        Advice::TooLittleForTerm => ("too little data for three years", None),
     };
     json!({
         "scope": scope.name,

@@ -8,7 +8,7 @@ use grid_model::{Amount, Timestamp};
 
 use super::demand::Demand;
 use super::ladder::{Existing, Tranche, ladder};
-use super::offer::{MONTH_HOURS, Offer};
+use super::offer::{MONTH_HOURS, Offer, Term};
 use super::online::{Contract, Policy};
 use super::optimum::{in_steps, optimum};
 use super::replay::{Replay, Stack};
@@ -25,6 +25,8 @@ pub struct Settings {
     pub windows_days: Vec<u32>,
     /// Days of demand below which there is no answer.
     pub days_min: u32,
+    /// Days of demand below which no three years are advised, however much they would save.
+    pub three_years_days_min: u32,
     /// A commitment must still save if demand falls by this much, in percent.
     pub tolerated_fall_percent: u32,
     /// Futures that the bootstrap draws.
@@ -42,6 +44,7 @@ impl Default for Settings {
         Self {
             windows_days: vec![7, 30, 60, 90],
             days_min: 14,
+            three_years_days_min: 90,
             tolerated_fall_percent: 10,
             paths: 500,
             seed: 1,
@@ -121,6 +124,8 @@ pub enum Advice {
     NothingToCover,
     /// No offer saves, or none would if demand fell by what is tolerated.
     NothingSaves,
+    /// Only offers of three years save, and there is too little demand to bind oneself for so long.
+    TooLittleForTerm,
 }
 
 /// The answer.
@@ -170,8 +175,14 @@ pub fn advise(
     candidates.sort_by(|a, b| b.monthly_saving.cmp(&a.monthly_saving).then(a.offer.name.cmp(&b.offer.name)));
     let longest = windows.last().map_or(open, |(_, d)| d);
     let covers = |c: &Candidate| c.longest().is_some_and(|w| w.replay.eligible > Amount::ZERO);
-    let advice = if let Some(at) = candidates.iter().position(|c| c.bears(longest, settings.tolerated_fall_percent)) {
+    let bears = |c: &Candidate| c.bears(longest, settings.tolerated_fall_percent);
+    let long_enough = open.hours() >= settings.three_years_days_min as usize * 24;
+    let advice = if let Some(at) =
+        candidates.iter().position(|c| (long_enough || c.offer.term != Term::ThreeYears) && bears(c))
+    {
         Advice::Buy(at)
+    } else if candidates.iter().any(bears) {
+        Advice::TooLittleForTerm
     } else if candidates.iter().any(covers) {
         Advice::NothingSaves
     } else {

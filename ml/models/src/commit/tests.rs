@@ -299,6 +299,23 @@ fn a_fresh_fall_is_seen_by_the_short_window() {
 }
 
 #[test]
+fn three_years_want_ninety_days() {
+    let advice = |days: usize, offers: &[Offer]| {
+        let d = demand(vec![amount("1"); days * 24]);
+        let found = recommend(&d, offers, &[], Timestamp(0), &Settings::default()).unwrap();
+        match found.advice {
+            Advice::Buy(at) => found.candidates[at].offer.term.name(),
+            Advice::TooLittleForTerm => "too little",
+            _ => "nothing",
+        }
+    };
+    let (short, long) = (offer(60, Term::OneYear, Payment::NoUpfront), offer(40, Term::ThreeYears, Payment::NoUpfront));
+    assert_eq!(advice(89, &[short.clone(), long.clone()]), "1y");
+    assert_eq!(advice(89, std::slice::from_ref(&long)), "too little");
+    assert_eq!(advice(90, &[short, long]), "3y");
+}
+
+#[test]
 fn machines_come_whole() {
     let d = demand(vec![amount("2.5"); 48]);
     let o = Offer { step: amount("0.6"), ..offer(60, Term::OneYear, Payment::NoUpfront) };
