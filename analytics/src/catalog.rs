@@ -10,10 +10,12 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::empty::EmptyTable;
 use grid_model::Table;
 
+use crate::price::own;
 use crate::table::Source;
 use crate::table::charges::ChargesTable;
 use crate::table::files::FilesTable;
 use crate::table::metric::MetricsSchema;
+use crate::table::prices::PricesTable;
 use crate::table::samples::SamplesTable;
 use crate::table::series::SeriesTable;
 use crate::table::system::SystemSchema;
@@ -101,22 +103,26 @@ struct PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        Table::ALL.iter().map(|t| t.name().to_owned()).collect()
+        Table::ALL.iter().map(|t| t.name()).chain([own::VIEW]).map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let source = Arc::clone(&self.source);
+        if name == own::VIEW {
+            return Ok(source.own_prices.get().cloned());
+        }
         let Some(table) = Table::parse(name) else { return Ok(None) };
         Ok(Some(match table {
             Table::Samples => Arc::new(SamplesTable { source }),
             Table::Series => Arc::new(SeriesTable { source }),
             Table::Charges => Arc::new(ChargesTable { source }),
+            Table::Prices => Arc::new(PricesTable { source }),
             Table::Logs | Table::Spans | Table::Exemplars | Table::Metadata => Arc::new(FilesTable { source, table }),
         }))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        Table::parse(name).is_some()
+        Table::parse(name).is_some() || name == own::VIEW
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::DataFusionError;
+use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement;
@@ -24,6 +26,7 @@ use crate::catalog::TenantCatalog;
 use crate::error::{Position, QueryError, nearest};
 use crate::guard;
 use crate::limits::{ANSWER_QUEUE, QueryLimits};
+use crate::price::own;
 use crate::registry::{QueryHandle, QueryInfo, QueryState, Registry, Watch};
 use crate::runtime::QueryRuntime;
 use crate::session::Sessions;
@@ -239,6 +242,7 @@ impl Shared {
             series_rows: Arc::clone(&self.series_rows),
             registry: Arc::clone(&self.registry),
             facts: OnceCell::new(),
+            own_prices: OnceLock::new(),
         })
     }
 }
@@ -362,11 +366,24 @@ impl Task {
         check_tables(&state, &catalog, &statement)?;
         grid_sql_guard::name_columns(&mut statement);
         let statement = Statement::Statement(Box::new(statement));
+        self.plan_views(&state, &source, &statement).await?;
         let plan = state.statement_to_plan(statement).await.map_err(|e| self.explain_error(&state, &e))?;
         guard::check_plan(&plan)?;
         let physical = state.create_physical_plan(&plan).await.map_err(|e| self.explain_error(&state, &e))?;
         let stream = execute_stream(physical, state.task_ctx()).map_err(|e| QueryError::from_datafusion(&e))?;
         Ok((source, stream))
+    }
+
+    /// Plans the view of one's own prices, if the statement can see it. A view is a plan that others are built upon.
+    async fn plan_views(&self, state: &SessionState, source: &Source, statement: &Statement) -> Result<(), QueryError> {
+        let references = state.resolve_table_references(statement).map_err(|e| QueryError::from_datafusion(&e))?;
+        let sees = |r: &TableReference| r.table() == own::VIEW || r.schema() == Some(INFORMATION_SCHEMA);
+        if references.iter().any(sees) {
+            let plan = state.create_logical_plan(own::SQL).await.map_err(|e| QueryError::from_datafusion(&e))?;
+            // Nobody else sets it: a source belongs to one statement.
+            let _ = source.own_prices.set(Arc::new(ViewTable::new(plan, Some(own::SQL.to_owned()))));
+        }
+        Ok(())
     }
 
     fn explain_error(&self, state: &SessionState, error: &DataFusionError) -> QueryError {

@@ -15,6 +15,8 @@
 //! - Queries run on threads of their own; dropping an answer ends its query.
 //! - No DataFusion type leaves this crate.
 //!
+//! What things cost is in [`price`] (a price, or why it is unknown) and [`commitments`] (statements over charges).
+//!
 //! PromQL comes in by [`promql`], over the same snapshots and scans.
 
 pub mod engine;
@@ -25,6 +27,9 @@ mod exact;
 mod table;
 mod function;
 pub mod promql;
+mod statement;
+pub mod price;
+pub mod commitments;
 mod delete;
 mod registry;
 mod runtime;
@@ -38,6 +43,7 @@ pub use engine::{AnswerStream, Engine, SqlAnswer, SqlRequest};
 pub use error::{Position, QueryError};
 pub use limits::QueryLimits;
 pub use registry::{QueryInfo, QueryState};
+pub use statement::Statement;
 
 #[cfg(test)]
 mod tests;

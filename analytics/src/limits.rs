@@ -36,6 +36,9 @@ pub const MERGE_BATCH_ROWS_MIN: usize = 128;
 /// Rows of a list of `grid.*` that comes from the catalog.
 pub const CATALOG_ROWS_MAX: usize = 100_000;
 
+/// Rows of table `prices` that one lookup weighs.
+pub const PRICE_ROWS_MAX: usize = 20_000;
+
 /// The bounds that a user may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryLimits {
@@ -61,6 +64,8 @@ pub struct QueryLimits {
     pub wait_max: Duration,
     /// Threads for queries; 0 = one per core.
     pub threads: usize,
+    /// Days after which a price counts as stale.
+    pub price_age_days_max: i64,
     /// Queries that take longer are remembered as slow.
     pub slow: Duration,
     /// What of PromQL is on.
@@ -81,6 +86,7 @@ impl Default for QueryLimits {
             concurrent: 16,
             wait_max: Duration::from_secs(10),
             threads: 0,
+            price_age_days_max: 180,
             slow: Duration::from_secs(1),
             promql: PromqlSettings::default(),
         }

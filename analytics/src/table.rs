@@ -9,6 +9,7 @@ pub(crate) mod overlap;
 pub(crate) mod metric;
 pub(crate) mod series;
 pub(crate) mod charges;
+pub(crate) mod prices;
 pub(crate) mod system;
 pub(crate) mod prune;
 pub(crate) mod scan_exec;
@@ -18,8 +19,9 @@ pub(crate) mod series_rows;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use datafusion::catalog::TableProvider;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use grid_model::TimeRange;
 use grid_store::catalog::{AsOf, NoSuchImport};
@@ -49,6 +51,8 @@ pub(crate) struct Source {
     pub registry: Arc<Registry>,
     /// What clients said about metrics; read at first need.
     pub facts: OnceCell<Arc<BTreeMap<String, MetricFacts>>>,
+    /// The view of prices learnt from bills; planned if the statement names it.
+    pub own_prices: OnceLock<Arc<dyn TableProvider>>,
 }
 
 impl Source {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bed;
+mod commitments;
 mod errors;
 mod isolation;
 mod limits;

@@ -6,6 +6,7 @@ use grid_decode::bill::{BillFormat, BillOptions, BillReader, Declared};
 use grid_decode::exposition::{self, Exposition, Format};
 use grid_decode::limits::Limits;
 use grid_decode::lines::{self, Lines};
+use grid_decode::price::{self, PriceFormat, PriceOptions};
 use grid_decode::{DecodeContext, DecodeError, Decoded};
 use grid_model::table::logs::LogOrigin;
 use grid_model::{AttrValue, Table, Timestamp};
@@ -160,6 +161,22 @@ pub mod store;
 #[cfg(feature = "decode")]
 pub use decode::*;
 use grid_model::AttrValue;
+
+/// Checks a list of prices: what is counted was handed out, nothing is sold for less than nothing, and every reject has a reason.
+pub fn check_price(data: &[u8], format: PriceFormat) {
+    let options = PriceOptions { format: Some(format), file: "list_2026-01-01".to_owned(), ..PriceOptions::default() };
+    let mut rows = 0;
+    let mut sink = |row: grid_model::table::prices::PriceRow| {
+        rows += 1;
+        assert!(row.price >= grid_model::Amount::ZERO && !row.currency.is_empty(), "{row:?}");
+    };
+    let Ok(decoded) = price::decode(data, &options, &mut sink) else { return };
+    assert_eq!(decoded.rows, rows, "rows");
+    assert!(decoded.rejected >= decoded.rejects.len() as u64, "rejects");
+    for reject in &decoded.rejects {
+        assert!(!reject.reason.is_empty() && reject.reason.len() <= 1024 && reject.at.len() <= 1024, "{reject:?}");
+    }
+}
 
 /// Checks that what is read as an attribute value has one text form.
 pub fn check_attribute(data: &[u8]) {

@@ -39,7 +39,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "grid-guard",
         ],
     ),
-    ("grid-tests", &["grid-model"]),
+    ("grid-tests", &["grid-model", "grid-ml"]),
     (
         "grid-promql-conformance",
         &[

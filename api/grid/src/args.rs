@@ -39,6 +39,11 @@ pub(crate) enum Command {
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
+    /// What things cost: commitments
+    #[command(subcommand)]
+    Cost(crate::cmd::cost::CostCommand),
+    /// Listed prices, and those that your own bills show
+    Prices(PriceArgs),
     /// Bearer tokens: create, list, revoke
     #[command(subcommand)]
     Token(TokenCommand),
@@ -337,6 +342,8 @@ fn percent(text: &str) -> Result<f64, String> {
 pub(crate) enum ImportKind {
     /// Bills: FOCUS 1.0-1.4, AWS CUR, Azure cost details, Google Cloud billing exports, and others by a mapping
     Bill(BillArgs),
+    /// Price lists: AWS offer files, Azure retail prices, ec2instances.info, one's own CSV, ...
+    Prices(PricesArgs),
     /// Metrics: OpenMetrics or Prometheus text, OTLP JSON lines
     Metrics(ImportArgs),
     /// Logs: OTLP JSON lines, JSON lines, plain lines
@@ -386,6 +393,66 @@ pub(crate) struct BillArgs {
     /// Look at the folder or bucket again every so many seconds, and import what is new, until stopped
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) watch: Option<u64>,
+}
+
+/// `grid import prices`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PricesArgs {
+    /// Files and flags of every kind
+    #[command(flatten)]
+    pub(crate) common: ImportArgs,
+    /// The book's name; a book of that name is replaced [default: the file's name without date and ending]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) book: Option<String>,
+    /// When the list was published [default: what the list or the file's name says]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<String>,
+}
+
+/// `grid prices`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PriceArgs {
+    /// What is priced: a type of machine or other resource, such as m5.large
+    #[arg(value_name = "TYPE")]
+    pub(crate) resource_type: Option<String>,
+    /// aws, azure, gcp, ...
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// The provider's code of the service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// The region
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// on-demand, spot, reserved, savings-plan, committed-use
+    #[arg(long, value_name = "OPTION")]
+    pub(crate) option: Option<String>,
+    /// The book
+    #[arg(long, value_name = "NAME")]
+    pub(crate) book: Option<String>,
+    /// Prices that your own bills show, instead of listed ones
+    #[arg(long, conflicts_with = "book")]
+    pub(crate) effective: bool,
+    /// Most prices shown
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) output: ListFormat,
+    /// Where the data is
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// With a header
+    Csv,
 }
 
 /// Flags of every import.

@@ -14,6 +14,8 @@ mod setup;
 mod wire;
 mod listen;
 mod bills;
+mod prices;
+mod local;
 mod loops;
 mod scraping;
 mod shutdown;

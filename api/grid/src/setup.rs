@@ -66,6 +66,7 @@ pub(crate) fn engine(config: &Config, store: &Store) -> anyhow::Result<Engine> {
         rows_max: config.size("query.rows_max"),
         concurrent: config.size("query.concurrent"),
         threads: config.size("query.threads"),
+        price_age_days_max: i64::try_from(config.duration("prices.stale_after").as_secs() / 86_400).unwrap_or(i64::MAX),
         slow: config.duration("query.slow"),
         promql: promql(config),
         ..QueryLimits::default()

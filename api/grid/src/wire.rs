@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::bills::Bills;
 use crate::config::Config;
+use crate::prices::PriceBooks;
 use crate::scraping::Scraping;
 use crate::shutdown::{Group, Signals};
 use crate::telemetry::{self, Incoming, Telemetry};
@@ -171,6 +172,7 @@ impl Rooms {
             },
             clock: clock::system(),
             importer: Arc::new(Bills::new(self.store.clone())),
+            prices: Arc::new(PriceBooks::new(self.store.clone())),
             scraped: self.scraping.as_ref().map(|scraping| Arc::new(scraping.targets()) as Arc<dyn ScrapedTargets>),
             metrics: vec![Arc::new(telemetry::Received {
                 ingest: self.ingest.clone(),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use grid_model::TenantId;
+use bytes::Bytes;
+use grid_model::{TenantId, Timestamp};
 use grid_store::catalog::{ImportRecord, ImportReject};
 
 /// One uploaded file, resting in a temporary folder until the import is done.
@@ -80,4 +81,55 @@ pub type Importing<'a> = Pin<Box<dyn Future<Output = Result<ImportOutcome, Impor
 pub trait BillImporter: Send + Sync {
     /// Imports a bill: all of it or nothing. Files that were imported before, byte for byte, are skipped.
     fn import(&self, upload: BillUpload) -> Importing<'_>;
+}
+
+/// A list of prices to import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceUpload {
+    /// Whose book.
+    pub tenant: TenantId,
+    /// The file's name; a date in it is the list's.
+    pub name: String,
+    /// The whole file.
+    pub bytes: Bytes,
+    /// `grid`, `ec2instances`, ...; `None` lets the importer recognise it.
+    pub format: Option<String>,
+    /// The book's name; `None` derives it from the file's.
+    pub book: Option<String>,
+    /// When the list was published; `None` goes by the list or the file's name.
+    pub as_of: Option<Timestamp>,
+    /// Read only; store nothing.
+    pub check: bool,
+}
+
+/// What an import of prices did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceOutcome {
+    /// The book.
+    pub book: String,
+    /// Its edition.
+    pub version: String,
+    /// The format.
+    pub format: String,
+    /// When the list was published, if anybody said.
+    pub as_of: Option<Timestamp>,
+    /// Prices that the book has now, or would have.
+    pub rows: u64,
+    /// Entries rejected.
+    pub rejected: u64,
+    /// The first of them: where, and why.
+    pub rejects: Vec<(String, String)>,
+    /// Remarks and how often each applies.
+    pub notes: Vec<(String, u64)>,
+    /// Whether the book was stored.
+    pub stored: bool,
+}
+
+/// The answer of an import of prices under way.
+pub type PriceImporting<'a> = Pin<Box<dyn Future<Output = Result<PriceOutcome, ImporterError>> + Send + 'a>>;
+
+/// Reads lists of prices into the store.
+pub trait PriceImporter: Send + Sync {
+    /// Imports a list as a book, in the place of the book of that name, as a whole or not at all.
+    fn import_prices(&self, upload: PriceUpload) -> PriceImporting<'_>;
 }

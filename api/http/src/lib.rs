@@ -13,6 +13,8 @@
 pub mod state;
 pub mod route;
 pub mod importer;
+pub mod statement;
+pub mod commitments;
 pub mod scraped;
 pub mod error;
 pub mod codes;
@@ -34,7 +36,10 @@ use grid_guard::{Scope, headers};
 pub use codes::{CODES, Code, explain};
 pub use error::ApiError;
 pub use exposition::Exposition;
-pub use importer::{BillFile, BillImporter, BillUpload, ImportOutcome, ImporterError, Importing};
+pub use importer::{
+    BillFile, BillImporter, BillUpload, ImportOutcome, ImporterError, Importing, PriceImporter, PriceImporting,
+    PriceOutcome, PriceUpload,
+};
 pub use scraped::{ScrapedTarget, ScrapedTargets, TargetLabels};
 pub use state::{ApiLimits, ApiParts, ApiState, MetricsSource, ServerInfo};
 
@@ -63,7 +68,10 @@ pub(crate) struct Group {
 
 /// Every route, by what it needs.
 pub(crate) fn groups() -> [Group; 5] {
-    use route::{admin, delete, health, imports, metrics, prometheus, queries, retention, sql, status, tokens};
+    use route::{
+        admin, commitments, delete, health, imports, metrics, prices, prometheus, queries, retention, sql, status,
+        tokens,
+    };
     [
         Group {
             needs: None,
@@ -82,6 +90,12 @@ pub(crate) fn groups() -> [Group; 5] {
                 .post("/api/v1/sql", sql::post)
                 .get("/api/v1/queries", queries::list)
                 .delete("/api/v1/queries/{id}", queries::end)
+                .get("/api/v1/commitments", commitments::report)
+                .get("/api/v1/commitments/calendar", commitments::calendar)
+                .get("/api/v1/commitments/recommendations", commitments::recommendations)
+                .get("/api/v1/prices", prices::list)
+                .get("/api/v1/prices/lookup", prices::lookup)
+                .get("/api/v1/prices/effective", prices::effective)
                 .get("/api/v1/status", status::get)
                 .get("/metrics", metrics::get),
         },
@@ -90,6 +104,7 @@ pub(crate) fn groups() -> [Group; 5] {
             needs: Some(Scope::Ingest),
             routes: Routes::new()
                 .post("/api/v1/imports", imports::post)
+                .post("/api/v1/imports/prices", prices::post)
                 .get("/api/v1/imports", imports::list)
                 .get("/api/v1/imports/{id}", imports::get),
         },

@@ -12,7 +12,7 @@ use grid_model::Timestamp;
 use grid_store::{Clock, Store};
 
 use crate::exposition::Exposition;
-use crate::importer::BillImporter;
+use crate::importer::{BillImporter, PriceImporter};
 use crate::route::sql::{Language, QueryMetrics};
 use crate::scraped::ScrapedTargets;
 
@@ -73,6 +73,8 @@ pub struct ApiParts {
     pub clock: Clock,
     /// Reads bills.
     pub importer: Arc<dyn BillImporter>,
+    /// Reads lists of prices.
+    pub prices: Arc<dyn PriceImporter>,
     /// What is scraped, if anything is.
     pub scraped: Option<Arc<dyn ScrapedTargets>>,
     /// Further sources of `/metrics`.

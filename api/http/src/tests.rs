@@ -4,6 +4,7 @@
 mod answers;
 mod documents;
 mod isolation;
+mod prices;
 mod prometheus;
 mod sql;
 mod uploads;
@@ -31,7 +32,10 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::importer::{BillImporter, BillUpload, ImportOutcome, ImporterError, Importing};
+use crate::importer::{
+    BillImporter, BillUpload, ImportOutcome, ImporterError, Importing, PriceImporter, PriceImporting, PriceOutcome,
+    PriceUpload,
+};
 use crate::{ApiLimits, ApiParts, ApiState, ServerInfo, router};
 
 /// 2026-10-28T00:00:00Z.
@@ -102,7 +106,8 @@ impl App {
                 endpoints: vec![("http".to_owned(), "127.0.0.1:7080".to_owned())],
             },
             clock,
-            importer: Arc::new(FakeImporter(store)),
+            importer: Arc::new(FakeImporter(store.clone())),
+            prices: Arc::new(FakeImporter(store)),
             scraped: None,
             metrics: Vec::new(),
             upload_dir: dir.path().join("uploads"),
@@ -293,6 +298,47 @@ impl BillImporter for FakeImporter {
             };
             self.0.import(&upload.tenant, import).await.unwrap();
             Ok(ImportOutcome { record, rejects: vec![reject], existed: false, skipped_files: Vec::new() })
+        })
+    }
+}
+
+impl PriceImporter for FakeImporter {
+    fn import_prices(&self, upload: PriceUpload) -> PriceImporting<'_> {
+        Box::pin(async move {
+            if !upload.bytes.starts_with(b"price") {
+                return Err(ImporterError::Unreadable("no list of prices".to_owned()));
+            }
+            let book = upload.book.unwrap_or(upload.name);
+            let row = grid_model::table::prices::PriceRow {
+                provider: "aws".into(),
+                service: "AmazonEC2".into(),
+                region: "mars".into(),
+                resource_type: String::from_utf8_lossy(&upload.bytes).into_owned(),
+                purchase_option: "on-demand".into(),
+                unit: "hour".into(),
+                price: Amount(5 * 10_i128.pow(17)),
+                currency: "USD".into(),
+                as_of: upload.as_of,
+                source: book.clone(),
+                book: book.clone(),
+                ..Default::default()
+            };
+            let mut part = self.0.begin_part(&upload.tenant, Table::Prices, &book);
+            part.write(grid_model::table::prices::batch(&[row])).await.unwrap();
+            if !upload.check {
+                part.commit().await.unwrap();
+            }
+            Ok(PriceOutcome {
+                book,
+                version: "v".to_owned(),
+                format: "grid".to_owned(),
+                as_of: upload.as_of,
+                rows: 1,
+                rejected: 0,
+                rejects: Vec::new(),
+                notes: Vec::new(),
+                stored: !upload.check,
+            })
         })
     }
 }

@@ -26,6 +26,7 @@ pub mod focus;
 pub mod cur;
 pub mod azure;
 pub mod gcp;
+pub mod price;
 
 mod growth;
 mod label_pairs;

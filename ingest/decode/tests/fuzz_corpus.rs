@@ -10,6 +10,7 @@ use grid_decode::exposition::protobuf::ProtobufOptions;
 use grid_decode::exposition::{self, Format};
 use grid_decode::loki::{self, PushEntry, PushStream};
 use grid_decode::otlp::OtlpOptions;
+use grid_decode::price::{self, PriceFormat, PriceOptions};
 use grid_decode::remote_write::{self, WireExemplar, WireSeries};
 use grid_decode::{DecodeContext, Limits, lines, otlp_logs, otlp_metrics, otlp_traces};
 use grid_model::attr::AttrValue;
@@ -87,6 +88,13 @@ const TARGETS: &[(&str, Decoder, Seeds)] = &[
     ("azure_csv", |b, _| read_bill(b, BillFormat::Azure), azure_csv),
     ("gcp_json", |b, _| read_bill(b, BillFormat::Gcp), gcp_json),
     ("bill_mapping", |b, _| read_mapped(b), bill_mapping),
+    ("price_grid", |b, _| read_prices(b, PriceFormat::Own), price_grid),
+    ("price_machine_csv", |b, _| read_prices(b, PriceFormat::MachineCsv), price_machine_csv),
+    ("price_instances", |b, _| read_prices(b, PriceFormat::Instances), price_instances),
+    ("price_reservations", |b, _| read_prices(b, PriceFormat::Reservations), price_reservations),
+    ("price_karpenter", |b, _| read_prices(b, PriceFormat::Karpenter), price_karpenter),
+    ("price_azure", |b, _| read_prices(b, PriceFormat::AzureRetail), price_azure),
+    ("price_aws_offer", |b, _| read_prices(b, PriceFormat::AwsOffer), price_aws_offer),
     ("attr_json", |b, _| drop(std::str::from_utf8(b).map(AttrValue::from_json)), attr_json),
     ("series_key", |b, _| drop(def_of_key(b)), series_key),
 ];
@@ -109,6 +117,49 @@ fn read_mapped(bytes: &[u8]) {
         let mapping = Some(std::sync::Arc::new(declared));
         read_bill_by(bill.as_bytes(), BillOptions { mapping, ..BillOptions::default() });
     }
+}
+
+fn read_prices(bytes: &[u8], format: PriceFormat) {
+    let options = PriceOptions { format: Some(format), ..PriceOptions::default() };
+    let _ = price::decode(bytes, &options, &mut drop);
+}
+
+fn price_grid() -> Vec<Vec<u8>> {
+    texts(&["provider,service,region,resource_type,vcpu,price,currency,term,tier_start,valid_from,attribute:os\n\
+             aws,AmazonEC2,us-east-1,m5.large,2,0.096,USD,1y,0,2026-01-01,linux\n"])
+}
+
+fn price_machine_csv() -> Vec<Vec<u8>> {
+    texts(&["region,instance_type,usd_per_hour\nus-east-1,m5.large,0.096000\ncn-north-1,m5.large,1.013\n"])
+}
+
+fn price_instances() -> Vec<Vec<u8>> {
+    texts(&[
+        r#"[{"instance_type":"m4.large","vCPU":2,"memory":8.0,"pricing":{"us-east-1":{"linux":{"ondemand":"0.1","reserved":{"yrTerm1Standard.noUpfront":"0.062"}},"ebs":"0.01"}}}]"#,
+        r#"[{"servicecode":"AmazonRDS","instance_type":"db.t3.xlarge","vcpu":"4","memory":"16","pricing":{"us-east-1":{"2":{"ondemand":0.272},"MySQL":{"ondemand":2.72E-1},"20":{"reserved":{"yrTerm3.partialUpfront":0.2400152207001522}}}}}]"#,
+    ])
+}
+
+fn price_reservations() -> Vec<Vec<u8>> {
+    texts(&[r#"{"m1.small/us-west-1": 0.0189117199391172, "c5.large/us-west-1": 0.03984018264840183}"#])
+}
+
+fn price_karpenter() -> Vec<Vec<u8>> {
+    texts(&[
+        r#"[{"name":"c-1x","architecture":"arm64","operatingSystems":["linux"],"resources":{"cpu":"500m","memory":"2Gi"},"offerings":[{"Price":0.019,"Requirements":[{"key":"karpenter.sh/capacity-type","operator":"In","values":["spot"]}]}]}]"#,
+    ])
+}
+
+fn price_azure() -> Vec<Vec<u8>> {
+    texts(&[
+        r#"{"Items":[{"currencyCode":"USD","tierMinimumUnits":0.0,"unitPrice":876.0,"armRegionName":"westeurope","effectiveStartDate":"2026-01-01T00:00:00Z","meterId":"m","serviceName":"Virtual Machines","unitOfMeasure":"1 Hour","type":"Reservation","reservationTerm":"1 Year","armSkuName":"D2","savingsPlan":[{"unitPrice":0.07,"term":"3 Years"}]}],"NextPageLink":null}"#,
+    ])
+}
+
+fn price_aws_offer() -> Vec<Vec<u8>> {
+    texts(&["\"FormatVersion\",\"v1.0\"\n\"Publication Date\",\"2026-01-05T00:00:00Z\"\n\
+             SKU,OfferTermCode,TermType,StartingRange,EndingRange,Unit,PricePerUnit,Currency,LeaseContractLength,PurchaseOption,serviceCode,Memory\n\
+             A,1,OnDemand,0,Inf,Hrs,0.096,USD,,,AmazonEC2,8 GiB\nA,2,Reserved,,,Quantity,263,USD,1yr,Partial Upfront,AmazonEC2,\n"])
 }
 
 fn corpus(target: &str) -> PathBuf {

@@ -12,5 +12,6 @@ pub mod series;
 pub mod detect;
 pub mod forecast;
 pub mod patterns;
+pub mod commit;
 
 pub use series::{BadStep, NotEnoughData, Series};

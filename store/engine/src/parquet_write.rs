@@ -259,7 +259,7 @@ fn properties(
                 }
             }
         }
-        Table::Metadata => {}
+        Table::Metadata | Table::Prices => {}
     }
     Ok(b.build())
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use arrow_buffer::i256;
+
 /// Digits after the decimal point that are kept.
 pub const SCALE: u32 = 18;
 /// Total digits at rest (Arrow `Decimal128(38, 18)`).
@@ -12,6 +14,8 @@ pub const PRECISION: u8 = 38;
 /// Digits after the decimal point that are understood; more is an error.
 pub const SOURCE_SCALE_MAX: u32 = 36;
 const MAX_UNITS: i128 = 10_i128.pow(38) - 1;
+/// 1 as units.
+const ONE: i128 = 10_i128.pow(SCALE);
 
 /// An exact decimal, in units of 10^-18.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -109,6 +113,42 @@ impl Amount {
         let (units, fine) = if up { (units + 1, fine - one) } else { (units, fine) };
         let sign = if (self.0 < 0) == (other.0 < 0) { 1 } else { -1 };
         (units <= MAX_UNITS).then_some((Self(sign * units), Residual(sign * fine)))
+    }
+
+    /// `self x numerator / denominator`, rounded half to even, by way of 256 bits; `None` if the denominator is zero or the
+    /// answer has more than 38 digits.
+    pub fn mul_div(self, numerator: i128, denominator: i128) -> Option<Self> {
+        if let Some(product) = self.0.checked_mul(numerator) {
+            // Nearly every product fits into 128 bits, whose division is many times faster.
+            let (quotient, rest) = (product.checked_div(denominator)?, product.checked_rem(denominator)?);
+            let (twice, size) = (rest.unsigned_abs() * 2, denominator.unsigned_abs());
+            let up = twice > size || twice == size && quotient % 2 != 0;
+            let away = if (product < 0) == (denominator < 0) { 1 } else { -1 };
+            return Some(if up { quotient + away } else { quotient })
+                .filter(|u| u.unsigned_abs() <= MAX_UNITS as u128)
+                .map(Self);
+        }
+        let (product, divisor) =
+            (i256::from_i128(self.0).checked_mul(i256::from_i128(numerator))?, i256::from_i128(denominator));
+        let (mut quotient, rest) = (product.checked_div(divisor)?, product.checked_rem(divisor)?);
+        let (twice, size) = (rest.checked_abs()?.checked_mul(i256::from_i128(2))?, divisor.checked_abs()?);
+        let odd = quotient.checked_rem(i256::from_i128(2))? != i256::ZERO;
+        if twice > size || twice == size && odd {
+            let away = if product.is_negative() == divisor.is_negative() { i256::ONE } else { i256::MINUS_ONE };
+            quotient = quotient.checked_add(away)?;
+        }
+        quotient.to_i128().filter(|u| u.unsigned_abs() <= MAX_UNITS as u128).map(Self)
+    }
+
+    /// The product of two decimals (price x quantity), rounded half to even at 18 decimals; `None` if it does not fit.
+    pub fn times(self, other: Self) -> Option<Self> {
+        self.mul_div(other.0, ONE)
+    }
+
+    /// The quotient of two decimals (cost / quantity), rounded half to even at 18 decimals; `None` if `other` is zero or the
+    /// answer does not fit.
+    pub fn over(self, other: Self) -> Option<Self> {
+        self.mul_div(ONE, other.0)
     }
 }
 
@@ -231,6 +271,27 @@ mod tests {
         assert_eq!(Amount(MAX_UNITS).checked_mul(Amount(10_i128.pow(18))), Some((Amount(MAX_UNITS), Residual(0))));
     }
 
+    #[test]
+    fn products_and_quotients_round_half_to_even() {
+        let amount = |text: &str| Amount::parse(text).unwrap().0;
+        for (a, b, product, quotient) in [
+            ("0.1", "0.2", "0.02", "0.5"),
+            ("1", "3", "3", "0.333333333333333333"),
+            ("2", "3", "6", "0.666666666666666667"),
+            ("-2", "3", "-6", "-0.666666666666666667"),
+            ("0.000000000000000001", "0.5", "0", "0.000000000000000002"),
+            ("0.000000000000000003", "0.5", "0.000000000000000002", "0.000000000000000006"),
+            ("-0.000000000000000001", "2", "-0.000000000000000002", "0"),
+            ("12345678901.123456789", "98765432.1", "1219326311237311385.2112635269", "124.999998872312500003"),
+        ] {
+            let (a, b) = (amount(a), amount(b));
+            let shown = |x: Option<Amount>| x.unwrap().to_string();
+            assert_eq!((shown(a.times(b)).as_str(), shown(a.over(b)).as_str()), (product, quotient), "{a} {b}");
+        }
+        assert_eq!(amount("1").over(Amount::ZERO), None);
+        assert_eq!(amount("99999999999999999999").times(amount("10")), None);
+    }
+
     proptest! {
         #[test]
         fn a_product_and_its_residual_are_the_whole_product(a in any::<i64>(), b in any::<i64>()) {
@@ -242,6 +303,12 @@ mod tests {
             let (p, r) = Amount(units).checked_mul(Amount(10_i128.pow(power))).unwrap();
             let one = 10_i128.pow(18 - power);
             prop_assert_eq!(p.0 * one + r.0 / 10_i128.pow(power), units);
+        }
+        #[test]
+        fn short_and_long_products_agree(a in -MAX_UNITS..=MAX_UNITS, n in -1_000_000_i128..1_000_000, d in 1_i128..1_000_000) {
+            // The same fraction twice: once within 128 bits if it fits, once pushed out of them.
+            let wide = 10_i128.pow(20);
+            prop_assert_eq!(Amount(a).mul_div(n, d), Amount(a).mul_div(n * wide, d * wide));
         }
         #[test]
         fn amounts_print_and_parse(units in -MAX_UNITS..=MAX_UNITS) {

@@ -10,6 +10,7 @@ pub mod metadata;
 pub mod logs;
 pub mod spans;
 pub mod charges;
+pub mod prices;
 pub mod column;
 
 use arrow_schema::SchemaRef;
@@ -31,12 +32,22 @@ pub enum Table {
     Spans,
     /// One charge of a bill.
     Charges,
+    /// One price of one SKU in one region.
+    Prices,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 7] =
-        [Self::Samples, Self::Series, Self::Exemplars, Self::Metadata, Self::Logs, Self::Spans, Self::Charges];
+    pub const ALL: [Self; 8] = [
+        Self::Samples,
+        Self::Series,
+        Self::Exemplars,
+        Self::Metadata,
+        Self::Logs,
+        Self::Spans,
+        Self::Charges,
+        Self::Prices,
+    ];
 
     /// The name in SQL, in paths and in the catalog.
     pub fn name(self) -> &'static str {
@@ -48,10 +59,12 @@ impl Table {
             Self::Logs => "logs",
             Self::Spans => "spans",
             Self::Charges => "charges",
+            Self::Prices => "prices",
         }
     }
 
-    /// Whether Grid computes its rows out of other tables. Such a table is written in parts, each replaced as a whole, and never
+    /// Whether its rows are computed out of other tables, or read from files that replace each other. Such a table is written in
+    /// parts, each replaced as a whole, and never
     /// appended to nor compacted.
     pub fn is_derived(self) -> bool {
         match self {
@@ -62,6 +75,7 @@ impl Table {
             | Self::Logs
             | Self::Spans
             | Self::Charges => false,
+            Self::Prices => true,
         }
     }
 
@@ -80,6 +94,7 @@ impl Table {
             Self::Logs => logs::schema(),
             Self::Spans => spans::schema(),
             Self::Charges => charges::schema(),
+            Self::Prices => prices::schema(),
         }
     }
 
@@ -101,10 +116,11 @@ impl Table {
             Self::Logs => logs::TIME,
             Self::Spans => spans::START_TIME,
             Self::Charges => charges::CHARGE_PERIOD_START,
+            Self::Prices => prices::VALID_FROM,
         }
     }
 
-    /// The columns by which rows of a file are sorted, ascending, nulls first.
+    /// The columns by which rows of a file are sorted, ascending, nulls first. At most three.
     pub fn sort_columns(self) -> &'static [&'static str] {
         match self {
             Self::Samples => &[samples::METRIC, samples::SERIES_ID, samples::TIME],
@@ -114,6 +130,7 @@ impl Table {
             Self::Logs => &[logs::SERVICE, logs::STREAM_ID, logs::TIME],
             Self::Spans => &[spans::SERVICE, spans::START_TIME],
             Self::Charges => &[charges::CHARGE_PERIOD_START],
+            Self::Prices => &[prices::SERVICE, prices::REGION, prices::RESOURCE_TYPE],
         }
     }
 }

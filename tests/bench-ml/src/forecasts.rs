@@ -80,10 +80,13 @@ fn score(folder: &Path, set: &Set) -> anyhow::Result<Score> {
         let answer = forecast(past, &params)?;
         let scale = mean(past.iter().skip(set.scaled_by).zip(past).map(|(a, b)| (a - b).abs())).max(1e-9);
         let pairs = || future.iter().zip(&answer.mean);
-        smape
-            .push(mean(pairs().map(|(y, f)| {
-                if y.abs() + f.abs() > 0.0 { 200.0 * (y - f).abs() / (y.abs() + f.abs()) } else { 0.0 }
-            })));
+        smape.push(mean(
+            pairs().map(
+                |(y, f)| {
+                    if y.abs() + f.abs() > 0.0 { 200.0 * (y - f).abs() / (y.abs() + f.abs()) } else { 0.0 }
+                },
+            ),
+        ));
         mase.push(mean(pairs().map(|(y, f)| (y - f).abs())) / scale);
         let bounds = || future.iter().zip(answer.lower.iter().zip(&answer.upper));
         // 2 / 0.05 for what lies outside.

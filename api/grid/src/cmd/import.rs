@@ -1,6 +1,7 @@
 //! `grid import`: files into tables, through the same decoders as the protocols.
 
 mod bill;
+mod prices;
 mod send;
 mod telemetry;
 
@@ -13,6 +14,7 @@ use crate::args::ImportKind;
 pub(crate) async fn run(file: Option<&Path>, kind: ImportKind) -> anyhow::Result<ExitCode> {
     match kind {
         ImportKind::Bill(args) => bill::run(file, args).await,
+        ImportKind::Prices(args) => prices::run(file, args).await,
         ImportKind::Metrics(args) => telemetry::run(file, telemetry::Kind::Metrics, args, None).await,
         ImportKind::Logs(args) => telemetry::run(file, telemetry::Kind::Logs, args.common, args.service).await,
         ImportKind::Traces(args) => telemetry::run(file, telemetry::Kind::Traces, args, None).await,

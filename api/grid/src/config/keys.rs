@@ -188,6 +188,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("query.threads", Kind::Count { min: 0, max: 4096 }, "0", "threads for queries; 0 = one per core"),
     key("query.slow", Kind::Duration, "1s", "queries that take longer are listed in grid.slow_queries"),
+    key("prices.stale_after", Kind::Duration, "180d", "age from which a price is called stale wherever it is used"),
     key(
         "promql.enable_feature",
         Kind::List,

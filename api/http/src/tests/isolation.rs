@@ -27,6 +27,11 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
         | "GET /api/v1/status"
         | "GET /api/v1/queries"
         | "GET /api/v1/imports"
+        | "GET /api/v1/commitments"
+        | "GET /api/v1/commitments/calendar"
+        | "GET /api/v1/commitments/recommendations"
+        | "GET /api/v1/prices"
+        | "GET /api/v1/prices/effective"
         | "GET /api/v1/tokens" => at(route.split_once(' ').unwrap().1, Value::Null),
         "GET /assets/{file}" => at("/assets/app.js", Value::Null),
         "GET /api/v1/sql" => STATEMENTS
@@ -41,6 +46,10 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
         }
         "DELETE /api/v1/queries/{id}" => (0..20).map(|n| (format!("/api/v1/queries/{n}"), String::new())).collect(),
         "POST /api/v1/imports" => at("/api/v1/imports?dataset=b", json!({ "a": "bill" })),
+        "POST /api/v1/imports/prices" => vec![("/api/v1/imports/prices?name=b".to_owned(), "price of b".to_owned())],
+        "GET /api/v1/prices/lookup" => {
+            at("/api/v1/prices/lookup?provider=aws&region=mars&resource_type=price%20of%20xyzzy_of_a", Value::Null)
+        }
         "GET /api/v1/imports/{id}" => at(&format!("/api/v1/imports/{import}"), Value::Null),
         "POST /api/v1/delete" => ["samples", "exemplars", "metadata", "logs", "spans", "charges"]
             .iter()
@@ -92,6 +101,8 @@ const STATEMENTS: &[&str] = &[
     "SELECT * FROM logs",
     "SELECT * FROM spans",
     "SELECT * FROM charges",
+    "SELECT * FROM prices",
+    "SELECT * FROM effective_prices",
     "SELECT * FROM grid.files",
     "SELECT * FROM grid.imports",
     "SELECT * FROM grid.rejects",
@@ -165,6 +176,8 @@ async fn attack(auth: AuthMode, flushed: bool) {
     let app = App::new(auth).await;
     app.seed("a", SECRET).await;
     app.seed("b", "plain").await;
+    let book = format!("/api/v1/imports/prices?name={SECRET}");
+    let _ = app.call("POST", &book, &["x-scope-orgid: a"], format!("price of {SECRET}")).await;
     let (victim, attacker) = match auth {
         AuthMode::Anonymous => ("x-scope-orgid: a".to_owned(), vec!["x-scope-orgid: b".to_owned()]),
         AuthMode::Tokens => {

@@ -183,6 +183,7 @@ fn shape_code(table: Table, batch: &RecordBatch) -> u8 {
         Table::Logs => 6,
         Table::Spans => 7,
         Table::Charges => 8,
+        Table::Prices => 10,
     }
 }
 
@@ -196,6 +197,7 @@ fn shape_of_code(code: u8) -> Option<(Table, SchemaRef)> {
         6 => Table::Logs,
         7 => Table::Spans,
         8 => Table::Charges,
+        10 => Table::Prices,
         _ => return None,
     };
     Some((table, Arc::clone(&table.schema())))

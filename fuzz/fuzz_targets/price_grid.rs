@@ -1,0 +1,8 @@
+//! Fuzzes Grid's own price lists.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    grid_fuzz::check_price(data, grid_decode::price::PriceFormat::Own);
+});

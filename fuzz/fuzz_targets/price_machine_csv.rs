@@ -1,0 +1,8 @@
+//! Fuzzes lists of machines as CSV.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    grid_fuzz::check_price(data, grid_decode::price::PriceFormat::MachineCsv);
+});
