@@ -111,7 +111,9 @@ impl SchemaProvider for PublicSchema {
             Table::Samples => Arc::new(SamplesTable { source }),
             Table::Series => Arc::new(SeriesTable { source }),
             Table::Charges => Arc::new(ChargesTable { source }),
-            Table::Logs | Table::Spans | Table::Exemplars | Table::Metadata => Arc::new(FilesTable { source, table }),
+            Table::Logs | Table::Spans | Table::Exemplars | Table::Metadata | Table::Allocations => {
+                Arc::new(FilesTable { source, table })
+            }
         }))
     }
 

@@ -15,7 +15,7 @@
 //! - Queries run on threads of their own; dropping an answer ends its query.
 //! - No DataFusion type leaves this crate.
 //!
-//! PromQL comes in by [`promql`], over the same snapshots and scans.
+//! PromQL comes in by [`promql`], over the same snapshots and scans; [`cost`] keeps the table `allocations`.
 
 pub mod engine;
 mod guard;
@@ -25,6 +25,7 @@ mod exact;
 mod table;
 mod function;
 pub mod promql;
+pub mod cost;
 mod delete;
 mod registry;
 mod runtime;

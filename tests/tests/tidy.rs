@@ -10,9 +10,10 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("grid-model", &[]),
     ("grid-promql-syntax", &[]),
+    ("grid-cost", &["grid-model"]),
     ("grid-promql", &["grid-model", "grid-promql-syntax"]),
     ("grid-promql-test", &["grid-model", "grid-promql-syntax", "grid-promql"]),
     ("grid-ml", &["grid-model"]),
@@ -20,7 +21,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("grid-decode", &["grid-model"]),
     ("grid-scrape-config", &[]),
     ("grid-store", &["grid-model"]),
-    ("grid-analytics", &["grid-model", "grid-promql-syntax", "grid-promql", "grid-store"]),
+    ("grid-analytics", &["grid-model", "grid-cost", "grid-promql-syntax", "grid-promql", "grid-store"]),
     ("grid-guard", &["grid-model", "grid-store"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
     ("grid-insight", &["grid-model", "grid-ml", "grid-store", "grid-analytics"]),
@@ -29,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
         "grid-api",
         &[
             "grid-model",
+            "grid-cost",
             "grid-promql-syntax",
             "grid-promql",
             "grid-ml",
@@ -67,15 +69,16 @@ const HEAVY: [(&str, &[&str]); 12] = [
     ("opentelemetry-proto", &["grid-ingest", "grid-decode"]),
     ("axum", &["grid-ingest", "grid-guard", "grid-api"]),
     ("clap", &[]),
-    ("toml", &[]),
+    ("toml", &["grid-cost"]),
     ("utoipa", &["grid-api"]),
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "store/model",
     "ingest/decode",
     "ingest/scrape-config",
+    "analytics/cost",
     "analytics/promql-syntax",
     "analytics/promql",
     "ml/models",

@@ -6,6 +6,7 @@ mod query;
 mod promql;
 mod forecast;
 mod import;
+pub(crate) mod cost;
 mod token;
 mod retention;
 mod delete;
@@ -36,6 +37,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Promql(a) => Box::pin(promql::run(file, a)).await,
         Command::Forecast(a) => forecast::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,
+        Command::Cost(a) => Box::pin(cost::run(file, a)).await,
         Command::Token(a) => token::run(file, a).await,
         Command::Retention(a) => retention::run(file, a).await,
         Command::Delete(a) => Box::pin(delete::run(file, a)).await,

@@ -63,7 +63,10 @@ pub(crate) struct Group {
 
 /// Every route, by what it needs.
 pub(crate) fn groups() -> [Group; 5] {
-    use route::{admin, delete, health, imports, metrics, prometheus, queries, retention, sql, status, tokens};
+    use route::costs::{documents, joins, report, run, units};
+    use route::{
+        admin, delete, health, imports, metrics, opencost, prometheus, queries, retention, sql, status, tokens,
+    };
     [
         Group {
             needs: None,
@@ -83,7 +86,14 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/queries", queries::list)
                 .delete("/api/v1/queries/{id}", queries::end)
                 .get("/api/v1/status", status::get)
-                .get("/metrics", metrics::get),
+                .get("/metrics", metrics::get)
+                .get("/api/v1/costs", report::get)
+                .get("/api/v1/costs/allocation", run::get)
+                .get("/api/v1/costs/joins", joins::get)
+                .get("/api/v1/costs/units", units::get)
+                .get("/api/v1/costs/rules", documents::get_rules)
+                .get("/api/v1/costs/documents/{subject}", documents::get)
+                .get("/opencost/allocation/compute", opencost::compute),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {
@@ -97,6 +107,11 @@ pub(crate) fn groups() -> [Group; 5] {
             needs: Some(Scope::Admin),
             routes: Routes::new()
                 .post("/api/v1/delete", delete::post)
+                .post("/api/v1/costs/allocation", run::post)
+                .put("/api/v1/costs/rules", documents::put_rules)
+                .delete("/api/v1/costs/rules", documents::delete_rules)
+                .put("/api/v1/costs/documents/{subject}", documents::put)
+                .delete("/api/v1/costs/documents/{subject}", documents::delete)
                 .get("/api/v1/retention", retention::list)
                 .get("/api/v1/retention/{table}", retention::get)
                 .put("/api/v1/retention/{table}", retention::put)

@@ -250,7 +250,7 @@ fn properties(
             b = b.set_column_dictionary_enabled(column(spans::SPAN_ID), false);
             b = plain(b, spans::DURATION_NS, Encoding::DELTA_BINARY_PACKED);
         }
-        Table::Metadata | Table::Charges => {}
+        Table::Metadata | Table::Charges | Table::Allocations => {}
     }
     Ok(b.build())
 }

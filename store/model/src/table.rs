@@ -10,6 +10,7 @@ pub mod metadata;
 pub mod logs;
 pub mod spans;
 pub mod charges;
+pub mod allocations;
 pub mod column;
 
 use arrow_schema::SchemaRef;
@@ -31,12 +32,22 @@ pub enum Table {
     Spans,
     /// One charge of a bill.
     Charges,
+    /// The cost of one owner in one window, derived from charges.
+    Allocations,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 7] =
-        [Self::Samples, Self::Series, Self::Exemplars, Self::Metadata, Self::Logs, Self::Spans, Self::Charges];
+    pub const ALL: [Self; 8] = [
+        Self::Samples,
+        Self::Series,
+        Self::Exemplars,
+        Self::Metadata,
+        Self::Logs,
+        Self::Spans,
+        Self::Charges,
+        Self::Allocations,
+    ];
 
     /// The name in SQL, in paths and in the catalog.
     pub fn name(self) -> &'static str {
@@ -48,6 +59,7 @@ impl Table {
             Self::Logs => "logs",
             Self::Spans => "spans",
             Self::Charges => "charges",
+            Self::Allocations => "allocations",
         }
     }
 
@@ -80,6 +92,7 @@ impl Table {
             Self::Logs => logs::schema(),
             Self::Spans => spans::schema(),
             Self::Charges => charges::schema(),
+            Self::Allocations => allocations::schema(),
         }
     }
 
@@ -101,6 +114,7 @@ impl Table {
             Self::Logs => logs::TIME,
             Self::Spans => spans::START_TIME,
             Self::Charges => charges::CHARGE_PERIOD_START,
+            Self::Allocations => allocations::WINDOW_START,
         }
     }
 
@@ -114,6 +128,7 @@ impl Table {
             Self::Logs => &[logs::SERVICE, logs::STREAM_ID, logs::TIME],
             Self::Spans => &[spans::SERVICE, spans::START_TIME],
             Self::Charges => &[charges::CHARGE_PERIOD_START],
+            Self::Allocations => &[allocations::WINDOW_START],
         }
     }
 }

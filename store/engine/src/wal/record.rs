@@ -156,6 +156,7 @@ fn shape_code(table: Table, batch: &RecordBatch) -> u8 {
         Table::Logs => 6,
         Table::Spans => 7,
         Table::Charges => 8,
+        Table::Allocations => 9,
     }
 }
 
@@ -169,6 +170,7 @@ fn shape_of_code(code: u8) -> Option<(Table, SchemaRef)> {
         6 => Table::Logs,
         7 => Table::Spans,
         8 => Table::Charges,
+        9 => Table::Allocations,
         _ => return None,
     };
     Some((table, Arc::clone(&table.schema())))
