@@ -305,9 +305,9 @@ async fn read_all(
     Ok(batches)
 }
 
-/// Midnight and hour of an instant as SQL types it.
+/// An instant as SQL types it.
 fn sql_time(at: Timestamp) -> String {
-    format!("TIMESTAMPTZ '{at}'")
+    format!("TIMESTAMP '{at}'")
 }
 
 /// A text literal.

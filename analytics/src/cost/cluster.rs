@@ -8,13 +8,12 @@ use std::sync::Arc;
 use grid_cost::Weights;
 use grid_cost::cluster::{Capacity, Proportion, Use, share_node};
 use grid_cost::rules::Metric;
-use grid_cost::split::Weight;
 use grid_cost::weights::User;
 use grid_model::resource::ResourceKey;
 use grid_model::{TenantId, Timestamp};
 
 use super::CostError;
-use super::measure::{Measured, fault};
+use super::measure::{Hours, Measured};
 use crate::engine::Engine;
 
 /// Averages of an hour, by container. Series of the pause container and of whole pods (without a container's name) would count twice.
@@ -102,21 +101,22 @@ impl Engine {
         until: Timestamp,
         owner_label: Option<&str>,
     ) -> Result<Clusters, CostError> {
-        let ask = async |query: &str| self.hourly(tenant, query, from, until).await.map_err(|r| fault("kubernetes", r));
+        let hours = Hours { engine: self, tenant, from, until };
         let mut clusters = Clusters::default();
-        for series in ask(NODES).await? {
+        for series in hours.of_cluster(NODES).await? {
             let node = clusters.node(&series);
             let id = series.label("provider_id");
             if !id.is_empty() {
                 id.clone_into(&mut node.provider_id);
             }
         }
-        for (resource, set) in [
-            ("cpu", (|c, v| c.cpu_cores = v) as fn(&mut Capacity, f64)),
+        let capacities: [(&str, fn(&mut Capacity, f64)); 3] = [
+            ("cpu", |c, v| c.cpu_cores = v),
             ("memory", |c, v| c.ram_bytes = v),
             ("nvidia_com_gpu", |c, v| c.gpus = v),
-        ] {
-            for series in ask(&CAPACITY.replace("RESOURCE", resource)).await? {
+        ];
+        for (resource, set) in capacities {
+            for series in hours.of_cluster(&CAPACITY.replace("RESOURCE", resource)).await? {
                 let node = clusters.node(&series);
                 for (hour, value) in &series.hours {
                     set(&mut node.hours.entry(*hour).or_default().capacity, *value);
@@ -125,18 +125,18 @@ impl Engine {
         }
         // cAdvisor behind some scrapers does not say on which node a pod is; kube_pod_info does, per hour.
         let mut node_of: HashMap<(String, String, String), String> = HashMap::new();
-        for series in ask(POD_NODES).await? {
+        for series in hours.of_cluster(POD_NODES).await? {
             node_of.insert(pod_key(&series), series.label("node").to_owned());
         }
-        let queries = [
-            (REQUESTS.replace("RESOURCE", "cpu"), (|u, v| u.cpu_request += v) as fn(&mut Use, f64)),
+        let queries: [(String, fn(&mut Use, f64)); 5] = [
+            (REQUESTS.replace("RESOURCE", "cpu"), |u, v| u.cpu_request += v),
             (REQUESTS.replace("RESOURCE", "memory"), |u, v| u.ram_request += v),
             (REQUESTS.replace("RESOURCE", "nvidia_com_gpu"), |u, v| u.gpus += v),
             (CPU_USAGE.to_owned(), |u, v| u.cpu_usage += v),
             (RAM_USAGE.to_owned(), |u, v| u.ram_usage += v),
         ];
         for (query, add) in queries {
-            for series in ask(&query).await? {
+            for series in hours.of_cluster(&query).await? {
                 let pod = pod_key(&series);
                 let named = Some(series.label("node")).filter(|n| !n.is_empty()).map(str::to_owned);
                 let Some(node) = named.or_else(|| node_of.get(&pod).cloned()) else { continue };
@@ -153,16 +153,16 @@ impl Engine {
                 }
             }
         }
-        for series in ask(OWNERS).await? {
+        for series in hours.of_cluster(OWNERS).await? {
             let (kind, name) = controller(series.label("owner_kind"), series.label("owner_name"));
             let facts = clusters.pods.entry(pod_key(&series)).or_default();
             (facts.controller_kind, facts.controller) = (kind, name);
         }
-        for series in ask(NETWORK).await? {
+        for series in hours.of_cluster(NETWORK).await? {
             clusters.pods.entry(pod_key(&series)).or_default().sent_bytes.extend(series.hours.iter().copied());
         }
         if let Some(label) = owner_label.filter(|l| is_label(l)) {
-            for series in ask(&POD_LABELS.replace("LABEL", label)).await? {
+            for series in hours.of_cluster(&POD_LABELS.replace("LABEL", label)).await? {
                 series.label(label).clone_into(&mut clusters.pods.entry(pod_key(&series)).or_default().owner_label);
             }
         }
@@ -183,16 +183,20 @@ impl Engine {
         let clusters = self.clusters(tenant, from, until, label).await?;
         for node in clusters.nodes.values() {
             let Some(key) = node.key() else { continue };
+            // Where the bill names the scale set and not its machines, all of them weigh together.
+            let keys: Vec<ResourceKey> = key.parent().into_iter().chain([key]).collect();
             for (hour, at) in &node.hours {
                 let uses: Vec<Use> = at.uses.values().copied().collect();
                 let (parts, idle) = share_node(&at.capacity, &uses, &Proportion::default());
-                for (container, part) in at.uses.keys().zip(parts) {
-                    weights.add(name, key.as_str(), *hour, clusters.user(container, &metric.owner), part.total());
+                let named = Some(node.cluster.as_str()).filter(|c| !c.is_empty());
+                let dimensions = named.into_iter().map(|c| (Arc::from("cluster"), Arc::from(c))).collect();
+                let nobody = User { owner: None, dimensions };
+                for key in &keys {
+                    for (container, part) in at.uses.keys().zip(&parts) {
+                        weights.add(name, key.as_str(), *hour, clusters.user(container, &metric.owner), part.total());
+                    }
+                    weights.add(name, key.as_str(), *hour, nobody.clone(), idle.total());
                 }
-                let dimensions = vec![(Arc::from("cluster"), Arc::from(node.cluster.as_str()))];
-                let nobody =
-                    User { owner: None, dimensions: dimensions.into_iter().filter(|(_, v)| !v.is_empty()).collect() };
-                weights.add(name, key.as_str(), *hour, nobody, idle.total().max(Weight::ZERO));
             }
         }
         Ok(())

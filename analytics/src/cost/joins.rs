@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Decimal128Type};
 use grid_cost::alias::Aliases;
 use grid_model::resource::{ResourceKey, identify, identify_attributes};
 use grid_model::table::charges::decimal_type;
-use grid_model::{Amount, Scope, TenantId, TimeRange};
+use grid_model::{Amount, Scope, TenantId, TimeRange, Timestamp};
 use grid_store::DocumentKey;
 
 use super::{ALIASES_KIND, ALIASES_NAME, CostError, read_all, sql_time};
@@ -93,12 +93,17 @@ impl Engine {
                 seen.insert(resolved);
             }
         });
+        let mut within = vec!["true".to_owned()];
+        if range.start != Timestamp::MIN {
+            within.push(format!("charge_period_start >= {}", sql_time(range.start)));
+        }
+        if range.end != Timestamp::MAX {
+            within.push(format!("charge_period_start < {}", sql_time(range.end)));
+        }
         let sql = format!(
             "SELECT coalesce(resource_id, '') AS r, first_value(service_name ORDER BY effective_cost DESC) AS s, \
-             billing_currency AS c, sum(effective_cost) AS cost FROM charges \
-             WHERE charge_period_start >= {} AND charge_period_start < {} GROUP BY 1, 3",
-            sql_time(range.start),
-            sql_time(range.end)
+             billing_currency AS c, sum(effective_cost) AS cost FROM charges WHERE {} GROUP BY 1, 3",
+            within.join(" AND ")
         );
         let parents: BTreeSet<ResourceKey> = seen.iter().filter_map(ResourceKey::parent).collect();
         let mut billed: BTreeSet<ResourceKey> = BTreeSet::new();

@@ -38,6 +38,22 @@ impl Measured {
     }
 }
 
+/// Questions about the same hours.
+pub(super) struct Hours<'a> {
+    pub engine: &'a Engine,
+    pub tenant: &'a TenantId,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+impl Hours<'_> {
+    /// What a cluster's metrics say.
+    pub(super) async fn of_cluster(&self, query: &str) -> Result<Vec<Measured>, CostError> {
+        let asked = self.engine.hourly(self.tenant, query, self.from, self.until).await;
+        asked.map_err(|reason| fault("kubernetes", reason))
+    }
+}
+
 impl Engine {
     /// The measurements that the rules use, between two instants.
     pub(super) async fn measure(

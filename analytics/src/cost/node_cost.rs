@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use futures::StreamExt as _;
@@ -14,8 +14,8 @@ use grid_model::table::charges::decimal_type;
 use grid_model::time::HOUR_NS;
 use grid_model::{Amount, Scope, TenantId, Timestamp};
 
-use super::cluster::{Clusters, Container};
-use super::measure::fault;
+use super::cluster::{Clusters, Container, Node};
+use super::measure::Hours;
 use super::{CostError, charges, sql_time};
 use crate::engine::Engine;
 use crate::error::QueryError;
@@ -103,7 +103,9 @@ pub struct ClusterCosts {
 }
 
 /// Costs of resources by key, hour and currency; of each, what is for the network.
-type Billed = HashMap<ResourceKey, BTreeMap<(Timestamp, String), (Amount, Amount)>>;
+type Billed = HashMap<ResourceKey, Bill>;
+/// By hour and currency: what is for the machine, and what is for the network.
+type Bill = BTreeMap<(Timestamp, String), (Amount, Amount)>;
 
 impl Engine {
     /// Costs of containers between two instants, in one currency: the given one, or that in which most is billed.
@@ -119,8 +121,9 @@ impl Engine {
         }
         let clusters = self.clusters(tenant, from, until, None).await?;
         let claims = self.claims(tenant, from, until).await?;
-        let wanted: Vec<ResourceKey> =
-            clusters.nodes.values().filter_map(|n| n.key()).chain(claims.volumes.keys().cloned()).collect();
+        let machines = clusters.nodes.values().filter_map(|n| n.key());
+        let machines = machines.flat_map(|key| key.parent().into_iter().chain([key]));
+        let wanted: Vec<ResourceKey> = machines.chain(claims.volumes.keys().cloned()).collect();
         let billed = self.billed_hours(tenant, from, until, &wanted, &claims).await?;
         let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
         for ((_, currency), (cost, network)) in billed.values().flatten() {
@@ -196,16 +199,16 @@ impl Engine {
         const PODS: &str = "max by (cluster, namespace, pod, persistentvolumeclaim) \
              (max_over_time(kube_pod_spec_volumes_persistentvolumeclaims_info[1h]))";
         const BALANCERS: &str = "max by (cluster, namespace, service, hostname) (max_over_time(kube_service_status_load_balancer_ingress[1h]))";
-        let ask = async |query: &str| self.hourly(tenant, query, from, until).await.map_err(|r| fault("kubernetes", r));
+        let hours = Hours { engine: self, tenant, from, until };
         let mut claims = Claims::default();
         let mut of_volume: HashMap<(String, String), (String, String)> = HashMap::new();
-        for series in ask(CLAIMS).await? {
+        for series in hours.of_cluster(CLAIMS).await? {
             let volume = (series.label("cluster").to_owned(), series.label("volumename").to_owned());
             let claim = (series.label("namespace").to_owned(), series.label("persistentvolumeclaim").to_owned());
             of_volume.insert(volume, claim);
         }
         let mut pods: HashMap<(String, String, String), Vec<String>> = HashMap::new();
-        for series in ask(PODS).await? {
+        for series in hours.of_cluster(PODS).await? {
             let claim = (
                 series.label("cluster").to_owned(),
                 series.label("namespace").to_owned(),
@@ -213,7 +216,7 @@ impl Engine {
             );
             pods.entry(claim).or_default().push(series.label("pod").to_owned());
         }
-        for series in ask(VOLUMES).await? {
+        for series in hours.of_cluster(VOLUMES).await? {
             let ids = ["csi_volume_handle", "ebs_volume_id", "azure_disk_name", "gce_persistent_disk_name"];
             let Some(key) = ids.iter().find_map(|id| ResourceKey::of_id(series.label(id))) else { continue };
             let volume = (series.label("cluster").to_owned(), series.label("persistentvolume").to_owned());
@@ -230,7 +233,7 @@ impl Engine {
             };
             claims.volumes.insert(key, claimants.into_iter().map(container).collect());
         }
-        for series in ask(BALANCERS).await? {
+        for series in hours.of_cluster(BALANCERS).await? {
             // `a1b2c3-123456.eu-west-1.elb.amazonaws.com`: the balancer's name, a dash, and a number or a hash.
             let first = series.label("hostname").split('.').next().unwrap_or_default();
             let name = first.strip_prefix("internal-").unwrap_or(first);
@@ -297,11 +300,44 @@ fn spread(
     hours.zip(parts.into_iter().skip(1)).take(inside).filter(|(_, p)| *p != Amount::ZERO).collect()
 }
 
+/// Each node's bill. Where the bill names a scale set, its machines share it by what they have.
+fn node_bills<'a>(clusters: &'a Clusters, billed: &Billed) -> Option<BTreeMap<&'a (String, String), Bill>> {
+    let mut bills: BTreeMap<&(String, String), Bill> = BTreeMap::new();
+    let mut sets: HashMap<ResourceKey, Vec<(&(String, String), &Node)>> = HashMap::new();
+    for (name, node) in &clusters.nodes {
+        let Some(key) = node.key() else { continue };
+        match (billed.get(&key), key.parent().filter(|parent| billed.contains_key(parent))) {
+            (Some(bill), _) => {
+                bills.insert(name, bill.clone());
+            }
+            (None, Some(set)) => sets.entry(set).or_default().push((name, node)),
+            (None, None) => {}
+        }
+    }
+    for (set, nodes) in &sets {
+        for ((hour, currency), (own, network)) in billed.get(set).into_iter().flatten() {
+            let has = |node: &Node| {
+                let capacity = node.hours.get(hour).map(|at| at.capacity).unwrap_or_default();
+                share_node(&capacity, &[], &Proportion::default()).1.total()
+            };
+            let mut weights: Vec<Weight> = nodes.iter().map(|(_, node)| has(node)).collect();
+            if weights.iter().all(|w| *w == Weight::ZERO) {
+                weights.fill(Weight::new(1));
+            }
+            let (owns, networks) = (split(*own, &weights)?, split(*network, &weights)?);
+            for (((name, _), own), network) in nodes.iter().zip(owns).zip(networks) {
+                bills.entry(name).or_default().insert((*hour, currency.clone()), (own, network));
+            }
+        }
+    }
+    Some(bills)
+}
+
 impl ClusterCosts {
     fn add_nodes(&mut self, clusters: &Clusters, billed: &Billed) -> Option<()> {
-        for node in clusters.nodes.values() {
-            let bill = node.key().and_then(|key| billed.get(&key).or_else(|| billed.get(&key.parent()?)));
-            let Some(bill) = bill else {
+        let bills = node_bills(clusters, billed)?;
+        for (name, node) in &clusters.nodes {
+            let Some(bill) = bills.get(name) else {
                 self.unbilled_nodes.push(node.name.clone());
                 continue;
             };

@@ -145,7 +145,7 @@ pub(crate) async fn allocate(engine: Arc<Engine>, store: Store, token: Cancellat
                 Ok(report) => {
                     backoff = BACKOFF_MIN;
                     for (part, state) in report.computed {
-                        info!(%tenant, part, charges = state.charges, rows = state.rows, elapsed_ms = state.elapsed_ms, "allocated");
+                        info!(%tenant, %part, charges = state.charges, rows = state.rows, elapsed_ms = state.elapsed_ms, "allocated");
                     }
                 }
                 Err(e) => {

@@ -74,6 +74,7 @@ impl Table {
             | Self::Logs
             | Self::Spans
             | Self::Charges => false,
+            Self::Allocations => true,
         }
     }
 

@@ -103,7 +103,7 @@ pub(super) async fn run(config: &Config, args: &ByArgs) -> anyhow::Result<ExitCo
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&header)?;
         rows.iter().try_for_each(|row| writer.write_record(row))?;
-        out::bytes(&writer.into_inner()?)?;
+        out::bytes(&writer.into_inner().map_err(|e| anyhow::anyhow!("write CSV: {e}"))?)?;
     } else {
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::NOTHING);

@@ -94,8 +94,8 @@ pub(super) async fn run(config: &Config, subject: Subject, command: DocumentComm
     let text_of = |file: &PathBuf| std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()));
     match command {
         DocumentCommand::Show { as_of, target } => {
-            let query =
-                as_of.map(|t| form_urlencoded::Serializer::new("?".to_owned()).append_pair("as_of", &t).finish());
+            let pair = |t: String| form_urlencoded::Serializer::new(String::new()).append_pair("as_of", &t).finish();
+            let query = as_of.map(|t| format!("?{}", pair(t)));
             let path = format!("{}{}", subject.route(), query.unwrap_or_default());
             let answer = super::ask(config, &target, Method::GET, &path, None).await?;
             let current = &answer["current"];

@@ -108,8 +108,9 @@ pub(crate) struct CostReport {
 }
 
 /// A step of time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 enum Step {
+    #[default]
     Total,
     Hour,
     Day,
@@ -237,12 +238,6 @@ struct Folded<'a> {
     convert: Option<(&'a str, &'a Rates)>,
     sums: BTreeMap<FoldKey, (Amount, Option<Amount>)>,
     used: BTreeSet<UsedRate>,
-}
-
-impl Default for Step {
-    fn default() -> Self {
-        Self::Total
-    }
 }
 
 impl Folded<'_> {

@@ -45,7 +45,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// An instant literal.
 pub(crate) fn instant(at: Timestamp) -> String {
-    format!("TIMESTAMPTZ '{at}'")
+    format!("TIMESTAMP '{at}'")
 }
 
 fn dimension(name: &str) -> Result<Dimension, ApiError> {
@@ -99,7 +99,7 @@ pub(crate) fn conditions(list: Option<&str>) -> Result<Vec<String>, ApiError> {
         } else {
             format!("{column} IS NOT DISTINCT FROM {}", quoted(value))
         };
-        Ok(if negated { format!("NOT ({holds})") } else { holds })
+        Ok::<_, ApiError>(if negated { format!("NOT ({holds})") } else { holds })
     };
     parts.iter().map(one).collect()
 }
