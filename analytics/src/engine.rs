@@ -110,6 +110,8 @@ pub(crate) struct Shared {
     pub registry: Arc<Registry>,
     metrics: Arc<MetricCache>,
     series_rows: Arc<SeriesRowsCache>,
+    /// Held by a run that writes allocations.
+    pub allocating: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -129,6 +131,7 @@ impl Engine {
             registry: Arc::new(Registry::new(limits.slow)),
             metrics: Arc::new(MetricCache::default()),
             series_rows: Arc::new(SeriesRowsCache::default()),
+            allocating: tokio::sync::Mutex::new(()),
             store,
             limits,
             sessions,

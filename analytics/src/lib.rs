@@ -18,6 +18,7 @@
 //! What things cost is in [`price`] (a price, or why it is unknown) and [`commitments`] (statements over charges).
 //!
 //! PromQL comes in by [`promql`], over the same snapshots and scans.
+//! PromQL comes in by [`promql`], over the same snapshots and scans; [`cost`] keeps the table `allocations`.
 
 pub mod engine;
 mod guard;
@@ -30,6 +31,7 @@ pub mod promql;
 mod statement;
 pub mod price;
 pub mod commitments;
+pub mod cost;
 mod delete;
 mod registry;
 mod runtime;

@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
+    ("grid-cost", &["grid-model"]),
     ("grid-promql", &["grid-model", "grid-promql-syntax"]),
     ("grid-promql-test", &["grid-model", "grid-promql-syntax", "grid-promql"]),
     ("grid-ml", &["grid-model"]),
@@ -22,6 +23,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("grid-scrape-config", &[]),
     ("grid-store", &["grid-model"]),
     ("grid-analytics", &["grid-model", "grid-sql-guard", "grid-promql-syntax", "grid-promql", "grid-store"]),
+    ("grid-analytics", &["grid-model", "grid-cost", "grid-promql-syntax", "grid-promql", "grid-store"]),
     ("grid-guard", &["grid-model", "grid-store"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
     ("grid-insight", &["grid-model", "grid-ml", "grid-store", "grid-analytics"]),
@@ -30,6 +32,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
         "grid-api",
         &[
             "grid-model",
+            "grid-cost",
             "grid-promql-syntax",
             "grid-promql",
             "grid-ml",
@@ -72,6 +75,7 @@ const HEAVY: [(&str, &[&str]); 14] = [
     ("axum", &["grid-ingest", "grid-guard", "grid-api"]),
     ("clap", &[]),
     ("toml", &["grid-decode"]),
+    ("toml", &["grid-cost"]),
     ("utoipa", &["grid-api"]),
 ];
 
@@ -81,6 +85,7 @@ const PURE: [&str; 8] = [
     "ingest/decode",
     "ingest/scrape-config",
     "analytics/sql-guard",
+    "analytics/cost",
     "analytics/promql-syntax",
     "analytics/promql",
     "ml/models",

@@ -50,6 +50,7 @@ fn no_statement_sees_another_tenant() {
             "metadata",
             "exemplars",
             "charges",
+            "allocations",
             "metrics.mine",
             "grid.files",
             "grid.generations",

@@ -44,6 +44,9 @@ pub(crate) enum Command {
     Cost(crate::cmd::cost::CostCommand),
     /// Listed prices, and those that your own bills show
     Prices(PriceArgs),
+    /// What things cost and who pays
+    #[command(subcommand)]
+    Cost(crate::cmd::cost::CostCommand),
     /// Bearer tokens: create, list, revoke
     #[command(subcommand)]
     Token(TokenCommand),

@@ -1,7 +1,10 @@
-//! What happens on timers: flush by size and age, compaction, retention, a look at the disk. Each is a task that ends with its token.
+//! What happens on timers: flush by size and age, compaction, retention, a look at the disk, who pays for new charges. Each is a task that ends with its token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use grid_analytics::Engine;
+use grid_model::Table;
 use grid_store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -13,6 +16,8 @@ use crate::shutdown::Group;
 const AGE_CHECK: Duration = Duration::from_secs(1);
 /// How often it is asked whether the disk has room and the log can be written.
 const HEALTH_CHECK: Duration = Duration::from_secs(1);
+/// How often it is asked whether charges, rules or measurements have changed.
+const ALLOCATE_EVERY: Duration = Duration::from_secs(2);
 /// How long to wait after a failure, doubled up to the bound.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -109,6 +114,46 @@ async fn expire(store: Store, every: Duration, token: CancellationToken) -> anyh
             }
             Ok(_) => {}
             Err(e) => warn!(error = %chain(&e), "retention failed"),
+        }
+    }
+}
+
+/// Keeps `allocations` up to date: after an import, after a change of rules, and when measurements of the last hours have come.
+pub(crate) async fn allocate(engine: Arc<Engine>, store: Store, token: CancellationToken) -> anyhow::Result<()> {
+    let mut backoff = BACKOFF_MIN;
+    loop {
+        pause(&token, ALLOCATE_EVERY).await;
+        if token.is_cancelled() {
+            return Ok(());
+        }
+        for tenant in store.tenants() {
+            let snapshot = store.snapshot(&tenant);
+            if snapshot.files(Table::Charges).is_empty() && snapshot.files(Table::Allocations).is_empty() {
+                continue;
+            }
+            drop(snapshot);
+            let work = async {
+                if engine.allocations_are_stale(&tenant).await? {
+                    engine.allocate(&tenant, false).await
+                } else {
+                    Ok(Default::default())
+                }
+            };
+            // Dropped at the end: a part counts once it is written whole.
+            let Some(done) = token.run_until_cancelled(work).await else { return Ok(()) };
+            match done {
+                Ok(report) => {
+                    backoff = BACKOFF_MIN;
+                    for (part, state) in report.computed {
+                        info!(%tenant, %part, charges = state.charges, rows = state.rows, elapsed_ms = state.elapsed_ms, "allocated");
+                    }
+                }
+                Err(e) => {
+                    warn!(%tenant, error = %chain(&e), retry_ms = backoff.as_millis() as u64, "allocation failed");
+                    pause(&token, backoff).await;
+                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                }
+            }
         }
     }
 }

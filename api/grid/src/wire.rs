@@ -222,6 +222,8 @@ pub(crate) async fn serve(
 
     let mut background = Group::new("loops");
     loops::start(config, &rooms.store, &mut background);
+    let (engine, store) = (Arc::clone(&rooms.engine), rooms.store.clone());
+    background.spawn("allocation", move |token| loops::allocate(engine, store, token));
 
     let mut listeners = Group::new("listeners");
     let state = rooms.api_state(sockets.endpoints()?);

@@ -1,7 +1,7 @@
 //! Every error code that a user can meet: what it is, why it happens, what to do. `grid explain CODE` and the page `/docs`
 //! read this list; a test holds that no code is used without an entry here.
 //!
-//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 09xx defects of ours.
 //! A code, once released, keeps its meaning and is never given away again.
 
 /// One error code, explained.
@@ -389,6 +389,30 @@ pub const CODES: &[Code] = &[
         "upload too large",
         "The upload has more bytes than the limit for bills.",
         "Split it, or use `grid import bill --data-dir` on the machine itself, which has no limit.",
+    ),
+    code(
+        "GRID-0611",
+        "rules not understood",
+        "`allocation.toml`, the table of aliases or the table of rates has a mistake. Nothing was changed.",
+        "The problem names line and column and shows each mistake with a caret. docs/allocation.md has the grammar; `grid cost rules check FILE` reads a file without keeping it.",
+    ),
+    code(
+        "GRID-0612",
+        "changed meanwhile",
+        "The change was made to a version that no longer holds: somebody else wrote another one.",
+        "Read the text again, apply the change to it, and send the version that was read.",
+    ),
+    code(
+        "GRID-0613",
+        "measurement failed",
+        "A rule splits cost by a metric whose query cannot be answered, or answers without the columns that it needs.",
+        "Try the query with `grid promql` or `grid query`. The last good allocation stays until it works.",
+    ),
+    code(
+        "GRID-0614",
+        "allocation refused",
+        "A sum of costs left 38 digits, the rules find too many owners, or parts did not sum to their charge.",
+        "The allocation before stays as it is. If the parts did not sum up, this is a defect of Grid; please report it.",
     ),
     code(
         "GRID-0901",

@@ -87,6 +87,9 @@ pub enum ApiError {
     /// A bill.
     #[error(transparent)]
     Import(#[from] crate::importer::ImporterError),
+    /// Costs.
+    #[error(transparent)]
+    Cost(#[from] grid_analytics::cost::CostError),
     /// An upload without a file.
     #[error("the request holds no file")]
     UploadEmpty,
@@ -159,6 +162,7 @@ impl ApiError {
             }
             Self::Import(I::Failed(_)) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0503")
                 .hint("nothing of it is visible; import the same file again, it is idempotent"),
+            Self::Cost(e) => cost_problem(e, &p),
             Self::UploadEmpty => p(StatusCode::BAD_REQUEST, "GRID-0504")
                 .hint("send the file as the body, or as one or more file parts of multipart/form-data"),
             Self::UploadTooLarge { .. } => p(StatusCode::PAYLOAD_TOO_LARGE, "GRID-0505")
@@ -167,6 +171,28 @@ impl ApiError {
                 p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0901").hint("this is a defect of Grid; please report it")
             }
         }
+    }
+}
+
+fn cost_problem(e: &grid_analytics::cost::CostError, p: &dyn Fn(StatusCode, &'static str) -> Problem) -> Problem {
+    use grid_analytics::cost::CostError as C;
+    use grid_store::DocumentError as D;
+    match e {
+        C::Rules(mistakes) => {
+            let mut problem = p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0611");
+            if let Some(first) = mistakes.first() {
+                problem = problem.member("line", first.line).member("column", first.column);
+            }
+            let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            problem.member("mistakes", texts)
+        }
+        C::Document(_) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0611"),
+        C::Ledger(D::Conflict { .. }) => p(StatusCode::CONFLICT, "GRID-0612"),
+        C::Ledger(D::Name(_) | D::TooLarge(_) | D::TooMany) => p(StatusCode::BAD_REQUEST, "GRID-0204"),
+        C::Metric { .. } => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0613"),
+        C::Query(e) => query_problem(e),
+        C::Allocate(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0614"),
+        C::Ledger(D::Store(_)) | C::Store(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0307"),
     }
 }
 

@@ -71,6 +71,9 @@ pub(crate) fn groups() -> [Group; 5] {
     use route::{
         admin, commitments, delete, health, imports, metrics, prices, prometheus, queries, retention, sql, status,
         tokens,
+    use route::costs::{documents, joins, report, run, units};
+    use route::{
+        admin, delete, health, imports, metrics, opencost, prometheus, queries, retention, sql, status, tokens,
     };
     [
         Group {
@@ -97,7 +100,14 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/prices/lookup", prices::lookup)
                 .get("/api/v1/prices/effective", prices::effective)
                 .get("/api/v1/status", status::get)
-                .get("/metrics", metrics::get),
+                .get("/metrics", metrics::get)
+                .get("/api/v1/costs", report::get)
+                .get("/api/v1/costs/allocation", run::get)
+                .get("/api/v1/costs/joins", joins::get)
+                .get("/api/v1/costs/units", units::get)
+                .get("/api/v1/costs/rules", documents::get_rules)
+                .get("/api/v1/costs/documents/{subject}", documents::get)
+                .get("/opencost/allocation/compute", opencost::compute),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {
@@ -112,6 +122,11 @@ pub(crate) fn groups() -> [Group; 5] {
             needs: Some(Scope::Admin),
             routes: Routes::new()
                 .post("/api/v1/delete", delete::post)
+                .post("/api/v1/costs/allocation", run::post)
+                .put("/api/v1/costs/rules", documents::put_rules)
+                .delete("/api/v1/costs/rules", documents::delete_rules)
+                .put("/api/v1/costs/documents/{subject}", documents::put)
+                .delete("/api/v1/costs/documents/{subject}", documents::delete)
                 .get("/api/v1/retention", retention::list)
                 .get("/api/v1/retention/{table}", retention::get)
                 .put("/api/v1/retention/{table}", retention::put)

@@ -13,10 +13,12 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Content, OpenApi, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _, ToSchema};
 
+use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
     admin, commitments, delete, health, imports, metrics, prices, queries, retention, sql, status, tokens,
 };
+use crate::route::{admin, delete, health, imports, metrics, opencost, queries, retention, sql, status, tokens};
 use crate::web;
 
 /// Every error of the native API, `application/problem+json` (RFC 9457).
@@ -54,6 +56,7 @@ pub(crate) struct ProblemDocument {
         (name = "imports", description = "Bills. Need the scope ingest."),
         (name = "prices", description = "What things cost: listed, and learnt from one's own bills. Needs the scope query."),
         (name = "commitments", description = "Reservations, savings plans and committed use: what they did, when they end, what to buy. Needs the scope query."),
+        (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
         (name = "tokens", description = "Who may call. Need the scope admin."),
@@ -66,6 +69,9 @@ pub(crate) struct ProblemDocument {
         imports::post, imports::list, imports::get, prices::post,
         prices::list, prices::lookup, prices::effective,
         commitments::report, commitments::calendar, commitments::recommendations,
+        imports::post, imports::list, imports::get,
+        report::get, run::get, run::post, joins::get, units::get, opencost::compute,
+        documents::get_rules, documents::put_rules, documents::delete_rules, documents::get, documents::put, documents::delete,
         delete::post, retention::list, retention::get, retention::put, retention::delete,
         tokens::list, tokens::create, tokens::revoke,
         admin::flush, admin::compact, admin::expire, admin::backup,

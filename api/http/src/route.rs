@@ -6,6 +6,8 @@ pub mod queries;
 pub mod imports;
 pub mod prices;
 pub mod commitments;
+pub mod costs;
+pub mod opencost;
 pub mod status;
 pub mod delete;
 pub mod retention;

@@ -259,7 +259,7 @@ fn properties(
                 }
             }
         }
-        Table::Metadata | Table::Prices => {}
+        Table::Metadata | Table::Prices | Table::Allocations => {}
     }
     Ok(b.build())
 }

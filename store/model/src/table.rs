@@ -11,6 +11,7 @@ pub mod logs;
 pub mod spans;
 pub mod charges;
 pub mod prices;
+pub mod allocations;
 pub mod column;
 
 use arrow_schema::SchemaRef;
@@ -34,6 +35,8 @@ pub enum Table {
     Charges,
     /// One price of one SKU in one region.
     Prices,
+    /// The cost of one owner in one window, derived from charges.
+    Allocations,
 }
 
 impl Table {
@@ -47,6 +50,7 @@ impl Table {
         Self::Spans,
         Self::Charges,
         Self::Prices,
+        Self::Allocations,
     ];
 
     /// The name in SQL, in paths and in the catalog.
@@ -60,6 +64,7 @@ impl Table {
             Self::Spans => "spans",
             Self::Charges => "charges",
             Self::Prices => "prices",
+            Self::Allocations => "allocations",
         }
     }
 
@@ -76,6 +81,7 @@ impl Table {
             | Self::Spans
             | Self::Charges => false,
             Self::Prices => true,
+            Self::Allocations => true,
         }
     }
 
@@ -95,6 +101,7 @@ impl Table {
             Self::Spans => spans::schema(),
             Self::Charges => charges::schema(),
             Self::Prices => prices::schema(),
+            Self::Allocations => allocations::schema(),
         }
     }
 
@@ -117,6 +124,7 @@ impl Table {
             Self::Spans => spans::START_TIME,
             Self::Charges => charges::CHARGE_PERIOD_START,
             Self::Prices => prices::VALID_FROM,
+            Self::Allocations => allocations::WINDOW_START,
         }
     }
 
@@ -131,6 +139,7 @@ impl Table {
             Self::Spans => &[spans::SERVICE, spans::START_TIME],
             Self::Charges => &[charges::CHARGE_PERIOD_START],
             Self::Prices => &[prices::SERVICE, prices::REGION, prices::RESOURCE_TYPE],
+            Self::Allocations => &[allocations::WINDOW_START],
         }
     }
 }

@@ -1,6 +1,10 @@
 //! `grid cost`: what things cost. One file per verb.
 
 mod commitments;
+mod allocate;
+mod by;
+mod document;
+mod joins;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,6 +20,21 @@ pub(crate) enum CostCommand {
     /// Reservations, savings plans, committed use: what they did, what to buy, when they end
     #[command(subcommand)]
     Commitments(commitments::CommitmentsCommand),
+    /// Say who pays for what: bring `allocations` up to date and reconcile it with the bills
+    Allocate(allocate::AllocateArgs),
+    /// Sum costs by any dimensions
+    By(by::ByArgs),
+    /// Which billed resources telemetry knows, and the money behind each gap
+    Joins(joins::JoinsArgs),
+    /// The rules that allocate costs (allocation.toml)
+    #[command(subcommand)]
+    Rules(document::DocumentCommand),
+    /// Other names of resources (CSV: name,resource,from,until)
+    #[command(subcommand)]
+    Aliases(document::DocumentCommand),
+    /// Exchange rates for reports (CSV: date,from,to,rate,source)
+    #[command(subcommand)]
+    Rates(document::DocumentCommand),
 }
 
 /// Does what the verb says.
@@ -23,6 +42,12 @@ pub(crate) async fn run(file: Option<&Path>, command: CostCommand) -> anyhow::Re
     let config = setup::config(file, Vec::new())?;
     match command {
         CostCommand::Commitments(command) => commitments::run(&config, command).await,
+        CostCommand::Allocate(args) => allocate::run(&config, &args).await,
+        CostCommand::By(args) => by::run(&config, &args).await,
+        CostCommand::Joins(args) => joins::run(&config, &args).await,
+        CostCommand::Rules(command) => document::run(&config, document::Subject::Rules, command).await,
+        CostCommand::Aliases(command) => document::run(&config, document::Subject::Aliases, command).await,
+        CostCommand::Rates(command) => document::run(&config, document::Subject::Rates, command).await,
     }
 }
 

@@ -32,6 +32,11 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
         | "GET /api/v1/commitments/recommendations"
         | "GET /api/v1/prices"
         | "GET /api/v1/prices/effective"
+        | "GET /api/v1/costs"
+        | "GET /api/v1/costs/allocation"
+        | "GET /api/v1/costs/joins"
+        | "GET /api/v1/costs/rules"
+        | "DELETE /api/v1/costs/rules"
         | "GET /api/v1/tokens" => at(route.split_once(' ').unwrap().1, Value::Null),
         "GET /assets/{file}" => at("/assets/app.js", Value::Null),
         "GET /api/v1/sql" => STATEMENTS
@@ -45,6 +50,20 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
             STATEMENTS.iter().map(|s| ("/api/v1/sql".to_owned(), json!({ "query": s }).to_string())).collect()
         }
         "DELETE /api/v1/queries/{id}" => (0..20).map(|n| (format!("/api/v1/queries/{n}"), String::new())).collect(),
+        "GET /api/v1/costs/units" => {
+            at("/api/v1/costs/units?sql=SELECT%201%20AS%20units&from=2020-01-01&to=2030-01-01", Value::Null)
+        }
+        "POST /api/v1/costs/allocation" => at("/api/v1/costs/allocation", json!({ "all": true })),
+        "PUT /api/v1/costs/rules" => {
+            at("/api/v1/costs/rules", json!({ "text": "[[rule]]\nname = \"x\"\nassign = { owner = \"{account}\" }\n" }))
+        }
+        "GET /api/v1/costs/documents/{subject}" | "DELETE /api/v1/costs/documents/{subject}" => {
+            at("/api/v1/costs/documents/aliases", Value::Null)
+        }
+        "PUT /api/v1/costs/documents/{subject}" => at("/api/v1/costs/documents/aliases", json!({ "text": "a,b,,\n" })),
+        "GET /opencost/allocation/compute" => {
+            at("/opencost/allocation/compute?window=7d&includeIdle=true", Value::Null)
+        }
         "POST /api/v1/imports" => at("/api/v1/imports?dataset=b", json!({ "a": "bill" })),
         "POST /api/v1/imports/prices" => vec![("/api/v1/imports/prices?name=b".to_owned(), "price of b".to_owned())],
         "GET /api/v1/prices/lookup" => {

@@ -184,6 +184,7 @@ fn shape_code(table: Table, batch: &RecordBatch) -> u8 {
         Table::Spans => 7,
         Table::Charges => 8,
         Table::Prices => 10,
+        Table::Allocations => 9,
     }
 }
 
@@ -198,6 +199,7 @@ fn shape_of_code(code: u8) -> Option<(Table, SchemaRef)> {
         7 => Table::Spans,
         8 => Table::Charges,
         10 => Table::Prices,
+        9 => Table::Allocations,
         _ => return None,
     };
     Some((table, Arc::clone(&table.schema())))

@@ -5,6 +5,7 @@ mod series;
 mod logs;
 mod spans;
 mod bills;
+mod allocation;
 mod size;
 mod queries;
 mod promql;
@@ -18,12 +19,13 @@ use crate::context::Context;
 use crate::report::Section;
 
 /// The parts, in the order in which they run.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "ingest",
     "series",
     "logs",
     "spans",
     "bills",
+    "allocation",
     "size",
     "queries",
     "promql",
@@ -42,6 +44,7 @@ pub(crate) async fn run(name: &str, context: &Context) -> anyhow::Result<Section
         "logs" => Box::pin(logs::run(context)).await,
         "spans" => Box::pin(spans::run(context)).await,
         "bills" => Box::pin(bills::run(context)).await,
+        "allocation" => Box::pin(allocation::run(context)).await,
         "size" => Box::pin(size::run(context)).await,
         "queries" => Box::pin(queries::run(context)).await,
         "promql" => Box::pin(promql::twelve(context)).await,
