@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("grid-promql-syntax", &[]),
     ("grid-promql", &["grid-model", "grid-promql-syntax"]),
     ("grid-promql-test", &["grid-model", "grid-promql-syntax", "grid-promql"]),
+    ("grid-finance", &["grid-model"]),
     ("grid-ml", &["grid-model"]),
     ("grid-plan", &["grid-model"]),
     ("grid-decode", &["grid-model"]),
@@ -31,6 +32,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "grid-model",
             "grid-promql-syntax",
             "grid-promql",
+            "grid-finance",
             "grid-ml",
             "grid-plan",
             "grid-store",
@@ -73,12 +75,13 @@ const HEAVY: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "store/model",
     "ingest/decode",
     "ingest/scrape-config",
     "analytics/promql-syntax",
     "analytics/promql",
+    "analytics/finance",
     "ml/models",
     "provisioner/plan",
 ];
