@@ -224,7 +224,8 @@ impl Parser<'_> {
     fn comparison(&mut self) -> Result<(), Failure> {
         let kind = self.column()?;
         if self.take_word("is") {
-            self.sql.push_str(if self.take_word("not") { " IS NOT NULL" } else { " IS NULL" });
+            let negated = self.take_word("not");
+            self.sql.push_str(if negated { " IS NOT NULL" } else { " IS NULL" });
             return if self.take_word("null") { Ok(()) } else { Err((self.here(), "`null` is expected here".into())) };
         }
         let negated = self.take_word("not");

@@ -1,7 +1,7 @@
 //! Every error code that a user can meet: what it is, why it happens, what to do. `grid explain CODE` and the page `/docs`
 //! read this list; a test holds that no code is used without an entry here.
 //!
-//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 09xx defects of ours.
 //! A code, once released, keeps its meaning and is never given away again.
 
 /// One error code, explained.
@@ -383,6 +383,24 @@ pub const CODES: &[Code] = &[
         "upload too large",
         "The upload has more bytes than the limit for bills.",
         "Split it, or use `grid import bill --data-dir` on the machine itself, which has no limit.",
+    ),
+    code(
+        "GRID-0661",
+        "budget not valid",
+        "A field of the budget says something that no budget can mean: an amount that is not above zero, a period that does not exist, a filter over a column that charges do not have.",
+        "The detail names the field and what it may be; of a filter it shows the place. `docs/costs.md` describes every field.",
+    ),
+    code(
+        "GRID-0662",
+        "changed meanwhile",
+        "The document has another version than the one that the change was made from: somebody else changed it.",
+        "Read it again, apply the change to what is there now, and send it with that version. Without a version the last writer wins.",
+    ),
+    code(
+        "GRID-0663",
+        "document refused",
+        "The document's name is empty or too long, its text too large, or the tenant has as many as it may.",
+        "The detail names the bound. Delete what is not needed any more, or choose a shorter name.",
     ),
     code(
         "GRID-0901",

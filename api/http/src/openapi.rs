@@ -14,7 +14,9 @@ use utoipa::openapi::{Content, OpenApi, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _, ToSchema};
 
 use crate::route::prometheus::{self, Documented};
-use crate::route::{admin, delete, health, imports, metrics, queries, retention, sql, status, tokens};
+use crate::route::{
+    admin, budgets, cost_reports, delete, health, imports, metrics, queries, retention, sql, status, tokens,
+};
 use crate::web;
 
 /// Every error of the native API, `application/problem+json` (RFC 9457).
@@ -50,6 +52,7 @@ pub(crate) struct ProblemDocument {
         (name = "prometheus", description = "Prometheus' own API, as version 3.5 of it defines. Needs the scope query."),
         (name = "status", description = "What has arrived. Needs the scope query."),
         (name = "imports", description = "Bills. Need the scope ingest."),
+        (name = "costs", description = "What things cost, why that changes, where it ends, and whether budgets hold. Need the scope query; writing a budget needs admin."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
         (name = "tokens", description = "Who may call. Need the scope admin."),
@@ -60,6 +63,8 @@ pub(crate) struct ProblemDocument {
     paths(
         sql::get, sql::post, queries::list, queries::end, status::get,
         imports::post, imports::list, imports::get,
+        cost_reports::report, cost_reports::trend, cost_reports::forecast, cost_reports::variance, cost_reports::provisional,
+        budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
         delete::post, retention::list, retention::get, retention::put, retention::delete,
         tokens::list, tokens::create, tokens::revoke,
         admin::flush, admin::compact, admin::expire, admin::backup,

@@ -4,6 +4,8 @@ pub mod sql;
 pub mod prometheus;
 pub mod queries;
 pub mod imports;
+pub mod cost_reports;
+pub mod budgets;
 pub mod status;
 pub mod delete;
 pub mod retention;
