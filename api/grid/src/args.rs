@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
+    /// What things cost and who pays
+    #[command(subcommand)]
+    Cost(crate::cmd::cost::CostCommand),
     /// Bearer tokens: create, list, revoke
     #[command(subcommand)]
     Token(TokenCommand),

@@ -8,6 +8,7 @@ mod detect;
 mod forecast;
 mod patterns;
 mod import;
+pub(crate) mod cost;
 mod token;
 mod retention;
 mod delete;
@@ -40,6 +41,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Forecast(a) => forecast::run(&a),
         Command::Patterns(a) => patterns::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,
+        Command::Cost(a) => Box::pin(cost::run(file, a)).await,
         Command::Token(a) => token::run(file, a).await,
         Command::Retention(a) => retention::run(file, a).await,
         Command::Delete(a) => Box::pin(delete::run(file, a)).await,

@@ -21,6 +21,7 @@ mod telemetry;
 mod log;
 mod target;
 mod client;
+mod local;
 mod cmd;
 mod demo;
 mod clock;

@@ -1,0 +1,71 @@
+//! `grid cost`: what things cost. One file per verb.
+
+mod report;
+mod over_time;
+mod budget;
+mod flat;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::local::Api;
+use crate::setup;
+
+/// `grid cost VERB`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CostCommand {
+    /// What a period cost, why that changed, where the month ends, whether budgets hold
+    Report(report::ReportArgs),
+    /// Costs by day, week, month, quarter or year
+    Trend(over_time::TrendArgs),
+    /// Where the month, quarter or year will end
+    Forecast(over_time::ForecastArgs),
+    /// Why costs differ from those of another period
+    Variance(over_time::VarianceArgs),
+    /// What the days cost for which no bill has come yet
+    Provisional(over_time::ProvisionalArgs),
+    /// Budgets: list, set, delete, check
+    #[command(subcommand)]
+    Budget(budget::BudgetCommand),
+}
+
+/// Does what the verb says.
+pub(crate) async fn run(file: Option<&Path>, command: CostCommand) -> anyhow::Result<ExitCode> {
+    let config = setup::config(file, Vec::new())?;
+    match command {
+        CostCommand::Report(args) => report::run(&config, &args).await,
+        CostCommand::Trend(args) => over_time::trend(&config, &args).await,
+        CostCommand::Forecast(args) => over_time::forecast(&config, &args).await,
+        CostCommand::Variance(args) => over_time::variance(&config, &args).await,
+        CostCommand::Provisional(args) => over_time::provisional(&config, &args).await,
+        CostCommand::Budget(command) => budget::run(&config, command).await,
+    }
+}
+
+/// Asks the API, and closes what was opened whatever comes.
+async fn ask(
+    config: &crate::config::Config,
+    target: &crate::args::TargetArgs,
+    method: reqwest::Method,
+    path: &str,
+    body: Option<serde_json::Value>,
+) -> anyhow::Result<serde_json::Value> {
+    let api = Api::open(target, config).await?;
+    let answer = api.send(method, path, body.as_ref()).await;
+    api.close().await?;
+    answer
+}
+
+/// A path with the parameters that were given.
+fn path_of(route: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { route.to_owned() } else { format!("{route}?{query}") }
+}
