@@ -1,12 +1,12 @@
 //! What a reader holds: one tenant at one instant. Files that it names stay on disk as long as it lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use grid_model::{Table, TenantId};
+use grid_model::{Table, TenantId, Timestamp};
 
-use crate::catalog::{FileEntry, HiddenCharges};
+use crate::catalog::{FileEntry, HiddenCharges, ImportRecord};
 use crate::index::SeriesIndex;
 use crate::store::State;
 
@@ -55,6 +55,24 @@ impl Snapshot {
     /// The tenant's series. Shared and growing: it may know series younger than this snapshot.
     pub fn series(&self) -> Arc<SeriesIndex> {
         Arc::clone(&self.series)
+    }
+
+    /// The same instant with bills as they were known at `at`: charges of imports that began later are hidden, and those that only later imports
+    /// replaced are there again. `imports` are all imports of the tenant.
+    pub(crate) fn with_bills_as_of(mut self, imports: &[ImportRecord], at: Timestamp) -> Self {
+        let later: BTreeSet<&str> = imports.iter().filter(|r| r.started > at).map(|r| r.id.as_str()).collect();
+        let mut hidden = HiddenCharges::default();
+        for record in imports {
+            let is_later = later.contains(record.id.as_str());
+            for period in &record.periods {
+                let replaced = period.superseded_by.as_deref().is_some_and(|by| !later.contains(by));
+                if is_later || replaced {
+                    hidden.insert(record.id.clone(), period.account.clone(), period.start);
+                }
+            }
+        }
+        self.hidden = Arc::new(hidden);
+        self
     }
 
     /// Charges that are in the files but that a later import replaced: no reader may show them.

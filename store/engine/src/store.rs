@@ -229,6 +229,12 @@ impl Store {
         Snapshot::take(&self.shared.state.read(), tenant)
     }
 
+    /// The same with bills as they were known at a time. Files are those of now: what retention deleted since is gone for this reader too.
+    pub async fn snapshot_as_of(&self, tenant: &TenantId, at: Timestamp) -> Result<Snapshot, StoreError> {
+        let imports = self.shared.catalog.imports(tenant).await?;
+        Ok(self.snapshot(tenant).with_bills_as_of(&imports, at))
+    }
+
     /// The catalog's small facts: retention, tokens, imports.
     pub fn catalog(&self) -> &Catalog {
         &self.shared.catalog
