@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, ensure};
 use grid_model::Amount;
 use grid_model::time::{civil_from_days, days_from_civil};
-use grid_tests::{Grid, Options, figure, now_ns, repository, run_grid, shared_data, skip};
+use grid_tests::{Grid, Options, figure, now_ns, run_grid, shared_data, skip};
 use serde_json::Value;
 
 fn exact(value: &Value) -> anyhow::Result<i128> {
@@ -348,9 +348,44 @@ async fn costs_are_there_before_the_bill() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[test]
-fn the_documented_budgets_are_read() -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(repository().join("docs/costs.md"))?;
-    ensure!(text.contains("[[budget]]"), "docs/costs.md shows no budget");
+#[tokio::test]
+async fn bills_can_be_seen_as_they_were_known() -> anyhow::Result<()> {
+    let grid = Grid::start().await?;
+    let folder = tempfile::tempdir()?;
+    let head = "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingAccountId,BillingCurrency,BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ServiceName";
+    let row = |cost: &str, account: &str| {
+        format!(
+            "{head}\n{cost},{cost},{cost},{cost},{account},USD,2026-10-01,2026-11-01,2026-10-05,2026-10-06,Usage,Compute\n"
+        )
+    };
+    // A bill, its restatement, its second restatement, and a bill of another account.
+    let steps =
+        [("a", "10", "one", false), ("b", "7", "one", true), ("c", "8.5", "one", true), ("d", "100", "two", false)];
+    let mut known = vec![(now_ns(), None)];
+    for (name, cost, account, restate) in steps {
+        let file = folder.path().join(format!("{name}.csv"));
+        std::fs::write(&file, row(cost, account))?;
+        let mut args = vec!["import", "bill", file.to_str().context("UTF-8")?, "--url", &grid.http];
+        args.extend(restate.then_some("--restate"));
+        run_grid(&args).await?;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let sum = if account == "two" { "108.5" } else { cost };
+        known.push((now_ns(), Some(sum)));
+    }
+    for (at, expected) in &known {
+        let seconds = format!("{}.{:09}", at / 1_000_000_000, at % 1_000_000_000);
+        let path = format!("/api/v1/costs/report?from=2026-10&to=2026-11-01&as_of={seconds}");
+        let report: Value = serde_json::from_str(&get(&grid, &path, "default").await?)?;
+        let found = report["totals"][0]["cost"].as_str();
+        ensure!(found == *expected, "as of {seconds}: {found:?} is not {expected:?}");
+        // Its SQL gives the same as of the same time.
+        let body = serde_json::json!({ "query": report["totals_sql"], "bills_as_of": report["as_of"] }).to_string();
+        let rows = grid.post_ok("/api/v1/sql", "default", &[("content-type", "application/json")], body).await?;
+        let rows: Value = serde_json::from_str(&rows)?;
+        let again = rows["rows"][0]["cost"].as_str().map(|c| exact(&Value::from(c))).transpose()?;
+        let expected = expected.map(|c| exact(&Value::from(c))).transpose()?;
+        ensure!(again == expected, "as of {seconds}, by SQL: {rows}");
+    }
+    figure("bills_as_of", true, format!("{} states of two bills, restated twice, shown as known", known.len()));
     Ok(())
 }

@@ -22,6 +22,8 @@ pub struct Desk<'a> {
     pub tenant: TenantId,
     /// Who asks, for the list of queries.
     pub client: String,
+    /// Bills as they were known at this time; as they are known now, if absent.
+    pub as_of: Option<Timestamp>,
 }
 
 impl Desk<'_> {
@@ -29,6 +31,7 @@ impl Desk<'_> {
     pub async fn ask(&self, sql: &str) -> Result<Rows, ApiError> {
         let mut request = SqlRequest::new(self.tenant.clone(), sql);
         request.client = Some(self.client.clone());
+        request.bills_as_of = self.as_of;
         let answer = self.engine.sql(request).await?;
         let schema = answer.schema.clone();
         let batches = answer.collect().await?;

@@ -45,6 +45,8 @@ pub struct CostReport {
     pub filter: Option<String>,
     /// The dimensions.
     pub by: Vec<String>,
+    /// Bills as they were known at this time; null: now. The statements give these numbers with `bills_as_of`.
+    pub as_of: Option<String>,
     /// The day after the last billed one; null if nothing is billed.
     pub billed_to: Option<String>,
     /// Per currency what the period cost in every sense.
@@ -236,6 +238,7 @@ pub async fn report(
         cost: scope.measure.name(),
         filter: scope.filter.as_ref().map(|f| f.text().to_owned()),
         by: scope.by.iter().map(|d| d.name.clone()).collect(),
+        as_of: desk.as_of.map(rfc3339),
         billed_to: known.map(|k| k.end.to_string()),
         totals,
         totals_sql,

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use grid_finance::calendar::{Day, Grain};
 use grid_guard::Caller;
+use grid_model::Timestamp;
 use http::{HeaderMap, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -18,12 +19,32 @@ use crate::finance::report::CostReport;
 use crate::finance::trend::{CostTrend, TOP_DEFAULT, TOP_MAX};
 use crate::finance::variance::{CostVariance, MOVERS_DEFAULT};
 use crate::finance::{self, CostAsk, Desk};
+use crate::route::parse_time;
 use crate::route::sql::client;
 use crate::state::ApiState;
 
 /// The desk of a caller.
 pub(crate) fn desk<'a>(state: &'a ApiState, caller: &Caller, headers: &HeaderMap) -> Desk<'a> {
-    Desk { engine: &state.engine, store: &state.store, tenant: caller.tenant.clone(), client: client(caller, headers) }
+    let (tenant, client) = (caller.tenant.clone(), client(caller, headers));
+    Desk { engine: &state.engine, store: &state.store, tenant, client, as_of: None }
+}
+
+/// The same with bills as they were known at a time.
+fn desk_as_of<'a>(
+    state: &'a ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    at: Option<&str>,
+) -> Result<Desk<'a>, ApiError> {
+    Ok(Desk { as_of: at.map(as_of).transpose()?, ..desk(state, caller, headers) })
+}
+
+/// Reads the time of a look back: a day is its first instant.
+pub(crate) fn as_of(text: &str) -> Result<Timestamp, ApiError> {
+    let time = parse_time(text).or_else(|| Day::parse(text).map(Day::start));
+    time.ok_or_else(|| {
+        ApiError::Parameter(format!("as_of is {text:?}, it must be a time such as 2026-11-05T12:00:00Z, or a day"))
+    })
 }
 
 /// Which costs, and over which time.
@@ -52,6 +73,8 @@ pub(crate) struct TrendParams {
     /// Whether days for which no bill has come yet are estimated.
     #[serde(default)]
     provisional: bool,
+    /// Bills as they were known at this time: later restatements and imports are not seen.
+    as_of: Option<String>,
 }
 
 fn top(asked: Option<usize>, default: usize) -> Result<usize, ApiError> {
@@ -78,7 +101,7 @@ pub(crate) async fn trend(
     let top = top(p.top, TOP_DEFAULT)?;
     let ask =
         CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: p.fiscal_start };
-    let desk = desk(&state, &caller, &headers);
+    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     Ok(Reply(finance::trend::trend(&desk, &ask, grain, top, p.provisional).await?))
 }
 
@@ -101,6 +124,8 @@ pub(crate) struct ForecastParams {
     fiscal_start: Option<u32>,
     /// Groups that are forecast by themselves, the dearest; the rest is one group.
     top: Option<usize>,
+    /// Bills as they were known at this time: later restatements and imports are not seen.
+    as_of: Option<String>,
 }
 
 /// Where the running month, quarter or year will end, with bounds from a backtest. Too little history is an answer, not an error.
@@ -115,7 +140,7 @@ pub(crate) async fn forecast(
     let top = top(p.top, TOP_DEFAULT)?;
     let ask = CostAsk { from: None, to: None, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: p.fiscal_start };
     let until = p.until.as_deref().unwrap_or("month");
-    let desk = desk(&state, &caller, &headers);
+    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     Ok(Reply(finance::forecast::forecast(&desk, &ask, until, p.level.unwrap_or(LEVEL_DEFAULT), top).await?))
 }
 
@@ -138,6 +163,8 @@ pub(crate) struct VarianceParams {
     cost: Option<String>,
     /// Items that are listed per currency.
     top: Option<usize>,
+    /// Bills as they were known at this time: later restatements and imports are not seen.
+    as_of: Option<String>,
 }
 
 /// Why the costs of a period differ from those of another: effects that add up to the change, to the last digit.
@@ -151,7 +178,7 @@ pub(crate) async fn variance(
 ) -> Result<Reply<CostVariance>, ApiError> {
     let top = top(p.top, MOVERS_DEFAULT)?;
     let ask = CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: None };
-    let desk = desk(&state, &caller, &headers);
+    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     Ok(Reply(finance::variance::variance(&desk, &ask, p.compare.as_deref().unwrap_or("previous"), top).await?))
 }
 
@@ -164,6 +191,8 @@ pub(crate) struct ProvisionalParams {
     filter: Option<String>,
     /// `effective` (default), `billed`, `contracted` or `list`.
     cost: Option<String>,
+    /// Bills as they were known at this time: later restatements and imports are not seen.
+    as_of: Option<String>,
 }
 
 /// What the days cost for which no bill has come yet, and how good such estimates were on the days that are billed.
@@ -176,7 +205,7 @@ pub(crate) async fn provisional(
     headers: HeaderMap,
 ) -> Result<Reply<ProvisionalCosts>, ApiError> {
     let ask = CostAsk { filter: p.filter, cost: p.cost, ..CostAsk::default() };
-    let desk = desk(&state, &caller, &headers);
+    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     Ok(Reply(finance::provisional::provisional(&desk, &ask).await?))
 }
 
@@ -201,6 +230,8 @@ pub(crate) struct ReportParams {
     fiscal_start: Option<u32>,
     /// `json` (default), `html`, `markdown`, `csv` or `table`.
     format: Option<String>,
+    /// Bills as they were known at this time: later restatements and imports are not seen.
+    as_of: Option<String>,
 }
 
 /// What a period cost, why that differs from before, where the month will end, whether budgets hold. Every section carries its SQL.
@@ -218,7 +249,7 @@ pub(crate) async fn report(
         format.ok_or_else(|| ApiError::Parameter("format must be json, html, markdown, csv or table".to_owned()))?;
     let ask =
         CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: p.fiscal_start };
-    let desk = desk(&state, &caller, &headers);
+    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     let budgets = finance::budget::statuses(&desk, Day::of(state.store.now())).await?;
     let report = finance::report::report(&desk, &ask, p.compare.as_deref().unwrap_or("previous"), budgets).await?;
     let text = render(&report, format)?;

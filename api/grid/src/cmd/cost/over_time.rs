@@ -21,6 +21,9 @@ struct Common {
     /// Which cost: effective, billed, contracted, list
     #[arg(long, value_name = "COST", default_value = "effective")]
     cost: String,
+    /// Bills as they were known at a time: later restatements are not seen
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
     /// Print the SQL behind the numbers too
     #[arg(long)]
     sql: bool,
@@ -129,6 +132,7 @@ pub(super) async fn trend(config: &Config, args: &TrendArgs) -> anyhow::Result<E
             ("provisional", args.provisional.then_some("true")),
             ("filter", common.filter.as_deref()),
             ("cost", Some(&common.cost)),
+            ("as_of", common.as_of.as_deref()),
         ],
     );
     let answer = ask(config, &common.target, Method::GET, &path, None).await?;
@@ -149,6 +153,7 @@ pub(super) async fn forecast(config: &Config, args: &ForecastArgs) -> anyhow::Re
             ("fiscal_start", fiscal.as_deref()),
             ("filter", common.filter.as_deref()),
             ("cost", Some(&common.cost)),
+            ("as_of", common.as_of.as_deref()),
         ],
     );
     let answer = ask(config, &common.target, Method::GET, &path, None).await?;
@@ -177,6 +182,7 @@ pub(super) async fn variance(config: &Config, args: &VarianceArgs) -> anyhow::Re
             ("by", args.by.as_deref()),
             ("filter", common.filter.as_deref()),
             ("cost", Some(&common.cost)),
+            ("as_of", common.as_of.as_deref()),
         ],
     );
     let answer = ask(config, &common.target, Method::GET, &path, None).await?;
@@ -206,7 +212,11 @@ pub(super) async fn variance(config: &Config, args: &VarianceArgs) -> anyhow::Re
 /// Asks and prints.
 pub(super) async fn provisional(config: &Config, args: &ProvisionalArgs) -> anyhow::Result<ExitCode> {
     let common = &args.common;
-    let parameters = [("filter", common.filter.as_deref()), ("cost", Some(common.cost.as_str()))];
+    let parameters = [
+        ("filter", common.filter.as_deref()),
+        ("cost", Some(common.cost.as_str())),
+        ("as_of", common.as_of.as_deref()),
+    ];
     let path = path_of("/api/v1/costs/provisional", &parameters);
     let answer = ask(config, &common.target, Method::GET, &path, None).await?;
     print(list(&answer, if args.errors { "outcomes" } else { "items" }), None, common.output)?;

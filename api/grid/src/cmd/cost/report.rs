@@ -38,6 +38,9 @@ pub(crate) struct ReportArgs {
     /// First month of the fiscal year
     #[arg(long, value_name = "MONTH", value_parser = clap::value_parser!(u32).range(1..=12))]
     fiscal_start: Option<u32>,
+    /// Bills as they were known at a time: later restatements are not seen
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
     /// How the report is written
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -86,6 +89,7 @@ pub(super) async fn run(config: &Config, args: &ReportArgs) -> anyhow::Result<Ex
             ("filter", args.filter.as_deref()),
             ("cost", Some(&args.cost)),
             ("fiscal_start", fiscal.as_deref()),
+            ("as_of", args.as_of.as_deref()),
             ("format", Some(args.output.name())),
         ],
     );

@@ -145,6 +145,7 @@ pub(super) async fn seed(config: &Config, rooms: &Rooms, marker: &Marker) -> any
         store: &rooms.store,
         tenant: TenantId::default_tenant(),
         client: "demo".to_owned(),
+        as_of: None,
     };
     for budget in budgets::all() {
         finance::budget::put(&desk, &budget, "demo", None).await.context("keep a budget of the demo")?;

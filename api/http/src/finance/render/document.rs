@@ -118,6 +118,7 @@ pub fn of(report: &CostReport) -> Document {
         ("cost", report.cost.to_owned()),
     ];
     facts.extend(report.filter.iter().map(|f| ("filter", f.clone())));
+    facts.extend(report.as_of.iter().map(|t| ("bills as of", t.clone())));
     facts.extend(report.billed_to.iter().map(|b| ("billed up to", b.clone())));
     facts.push(("made", report.made.clone()));
     Document { title: format!("Costs of {}", report.tenant), facts, sections }
