@@ -2,7 +2,7 @@
 //! data directory without a server.
 //!
 //! Reading order: [`desk`] (asks and reads rows), [`ask`] (what the user wants, checked), [`trend`], [`forecast`], [`variance`], [`budget`],
-//! [`provisional`], [`report`] (all of it), [`render`] (the report for people).
+//! [`provisional`], [`report`] (all of it), [`saved`] (its parameters by name), [`render`] (the report for people).
 
 pub mod desk;
 pub mod ask;
@@ -12,6 +12,7 @@ pub mod variance;
 pub mod budget;
 pub mod provisional;
 pub mod report;
+pub mod saved;
 pub mod render;
 
 pub use ask::{CostAsk, CostScope};

@@ -65,8 +65,8 @@ pub(crate) struct Group {
 /// Every route, by what it needs.
 pub(crate) fn groups() -> [Group; 5] {
     use route::{
-        admin, budgets, cost_reports, delete, health, imports, metrics, prometheus, queries, retention, sql, status,
-        tokens,
+        admin, budgets, cost_reports, delete, health, imports, metrics, prometheus, queries, retention, saved_reports,
+        sql, status, tokens,
     };
     [
         Group {
@@ -92,6 +92,10 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/costs/forecast", cost_reports::forecast)
                 .get("/api/v1/costs/variance", cost_reports::variance)
                 .get("/api/v1/costs/provisional", cost_reports::provisional)
+                .get("/api/v1/costs/reports", saved_reports::list)
+                .get("/api/v1/costs/reports/{id}", saved_reports::get)
+                .put("/api/v1/costs/reports/{id}", saved_reports::put)
+                .delete("/api/v1/costs/reports/{id}", saved_reports::delete)
                 .get("/api/v1/budgets", budgets::list)
                 .get("/api/v1/budgets/{id}", budgets::get)
                 .get("/api/v1/budgets/{id}/status", budgets::status)

@@ -15,7 +15,8 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
-    admin, budgets, cost_reports, delete, health, imports, metrics, queries, retention, sql, status, tokens,
+    admin, budgets, cost_reports, delete, health, imports, metrics, queries, retention, saved_reports, sql, status,
+    tokens,
 };
 use crate::web;
 
@@ -64,6 +65,7 @@ pub(crate) struct ProblemDocument {
         sql::get, sql::post, queries::list, queries::end, status::get,
         imports::post, imports::list, imports::get,
         cost_reports::report, cost_reports::trend, cost_reports::forecast, cost_reports::variance, cost_reports::provisional,
+        saved_reports::list, saved_reports::get, saved_reports::put, saved_reports::delete,
         budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
         delete::post, retention::list, retention::get, retention::put, retention::delete,
         tokens::list, tokens::create, tokens::revoke,

@@ -6,6 +6,7 @@ pub mod queries;
 pub mod imports;
 pub mod cost_reports;
 pub mod budgets;
+pub mod saved_reports;
 pub mod status;
 pub mod delete;
 pub mod retention;

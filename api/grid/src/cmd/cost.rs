@@ -69,3 +69,8 @@ fn path_of(route: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let query = query.finish();
     if query.is_empty() { route.to_owned() } else { format!("{route}?{query}") }
 }
+
+/// A name as a part of a path.
+fn segment(name: &str) -> String {
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}

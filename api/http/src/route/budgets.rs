@@ -121,7 +121,7 @@ pub(crate) async fn status(
 }
 
 /// The version that the writer has seen: `If-Match: 3`, `If-None-Match: *` for none.
-fn expected(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+pub(crate) fn expected(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let text = |name| headers.get(name).map(|v| v.to_str().unwrap_or_default().trim().trim_matches('"'));
     if text(header::IF_NONE_MATCH) == Some("*") {
         return Ok(Some(0));

@@ -16,6 +16,7 @@ use crate::finance::forecast::{CostForecast, LEVEL_DEFAULT};
 use crate::finance::provisional::ProvisionalCosts;
 use crate::finance::render::{ReportFormat, render};
 use crate::finance::report::CostReport;
+use crate::finance::saved::ReportSetting;
 use crate::finance::trend::{CostTrend, TOP_DEFAULT, TOP_MAX};
 use crate::finance::variance::{CostVariance, MOVERS_DEFAULT};
 use crate::finance::{self, CostAsk, Desk};
@@ -232,6 +233,8 @@ pub(crate) struct ReportParams {
     format: Option<String>,
     /// Bills as they were known at this time: later restatements and imports are not seen.
     as_of: Option<String>,
+    /// The name of a saved report, whose parameters hold where none are given here.
+    saved: Option<String>,
 }
 
 /// What a period cost, why that differs from before, where the month will end, whether budgets hold. Every section carries its SQL.
@@ -247,11 +250,15 @@ pub(crate) async fn report(
     let format = p.format.as_deref().map_or(Some(ReportFormat::Json), ReportFormat::parse);
     let format =
         format.ok_or_else(|| ApiError::Parameter("format must be json, html, markdown, csv or table".to_owned()))?;
-    let ask =
-        CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: p.fiscal_start };
     let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
+    let ReportParams { from, to, by, compare, filter, cost, fiscal_start, saved, .. } = p;
+    let mut setting = ReportSetting { from, to, by, compare, filter, cost, fiscal_start };
+    if let Some(name) = saved {
+        setting = setting.over(finance::saved::get(&desk, &name).await?.report);
+    }
+    let (ask, compare) = setting.ask();
     let budgets = finance::budget::statuses(&desk, Day::of(state.store.now())).await?;
-    let report = finance::report::report(&desk, &ask, p.compare.as_deref().unwrap_or("previous"), budgets).await?;
+    let report = finance::report::report(&desk, &ask, &compare, budgets).await?;
     let text = render(&report, format)?;
     // The page has a style of its own and nothing else that could run.
     let policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";

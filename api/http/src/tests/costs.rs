@@ -176,3 +176,22 @@ async fn an_empty_tenant_has_an_empty_report() {
         assert_eq!(got.status, 200, "{path}: {}", got.text());
     }
 }
+
+#[tokio::test]
+async fn a_report_is_kept_and_made_by_its_name() {
+    let app = App::new(AuthMode::Anonymous).await;
+    app.seed("default", "plain").await;
+    let bad = json!({ "filter": "service =" }).to_string();
+    assert_eq!(app.call("PUT", "/api/v1/costs/reports/monthly", &[], bad).await.verdict(), "400 GRID-0204");
+    let good = json!({ "by": "service,region", "compare": "year", "cost": "billed" }).to_string();
+    assert_eq!(app.call("PUT", "/api/v1/costs/reports/monthly", &[], good).await.json()["version"], 1);
+    let report = app.get("/api/v1/costs/report?saved=monthly&cost=list", &[]).await.json();
+    assert_eq!(
+        (&report["by"], &report["compare"], &report["cost"]),
+        (&json!(["service", "region"]), &json!("year"), &json!("list"))
+    );
+    assert_eq!(report["totals"][0]["cost"], "1.25");
+    assert_eq!(app.get("/api/v1/costs/report?saved=weekly", &[]).await.verdict(), "404 GRID-0207");
+    assert_eq!(app.get("/api/v1/costs/reports", &[]).await.json()["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(app.call("DELETE", "/api/v1/costs/reports/monthly", &[], "").await.status, 204);
+}

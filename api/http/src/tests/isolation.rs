@@ -77,6 +77,11 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
         "GET /api/v1/costs/forecast" => at("/api/v1/costs/forecast?by=service", Value::Null),
         "GET /api/v1/costs/variance" => at("/api/v1/costs/variance?by=service,sku", Value::Null),
         "GET /api/v1/costs/provisional" => at("/api/v1/costs/provisional", Value::Null),
+        "GET /api/v1/costs/reports" => at("/api/v1/costs/reports", Value::Null),
+        "GET /api/v1/costs/reports/{id}" | "DELETE /api/v1/costs/reports/{id}" => {
+            at("/api/v1/costs/reports/theirs", Value::Null)
+        }
+        "PUT /api/v1/costs/reports/{id}" => at("/api/v1/costs/reports/theirs", json!({ "by": "service" })),
         "GET /api/v1/budgets" => at("/api/v1/budgets?limit=1000", Value::Null),
         "GET /api/v1/budgets/{id}" | "DELETE /api/v1/budgets/{id}" => at("/api/v1/budgets/theirs", Value::Null),
         "GET /api/v1/budgets/{id}/status" => at("/api/v1/budgets/theirs/status", Value::Null),
@@ -170,7 +175,7 @@ async fn everything(app: &App, headers: &[&str]) -> Vec<String> {
     }
     let status = app.get("/api/v1/status", headers).await.json();
     all.extend(status["tables"].as_array().unwrap().iter().map(|t| format!("{} {}", t["table"], t["rows"])));
-    for path in ["/api/v1/imports", "/api/v1/retention", "/api/v1/budgets"] {
+    for path in ["/api/v1/imports", "/api/v1/retention", "/api/v1/budgets", "/api/v1/costs/reports"] {
         all.push(app.get(path, headers).await.text());
     }
     all
@@ -194,6 +199,8 @@ async fn attack(auth: AuthMode, flushed: bool) {
     app.call("PUT", "/api/v1/retention/metadata", &[&victim], "{\"keep\": \"30d\"}").await;
     let budget = json!({ "amount": "5", "currency": "USD", "description": SECRET }).to_string();
     assert_eq!(app.call("PUT", "/api/v1/budgets/theirs", &[&victim], budget).await.status, 200);
+    let report = json!({ "filter": format!("service = '{SECRET}'") }).to_string();
+    assert_eq!(app.call("PUT", "/api/v1/costs/reports/theirs", &[&victim], report).await.status, 200);
     // A slow, failed and a running query of the victim, whose texts hold the secret.
     app.query(&format!("SELECT '{SECRET}' FROM nowhere"), &[&victim]).await;
     let before = everything(&app, &[&victim]).await;

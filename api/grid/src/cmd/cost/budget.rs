@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::flat::{Format, print};
-use super::path_of;
+use super::{path_of, segment};
 use crate::args::TargetArgs;
 use crate::config::Config;
 use crate::local::Api;
@@ -162,11 +162,6 @@ pub(super) async fn run(config: &Config, command: BudgetCommand) -> anyhow::Resu
         }
         BudgetCommand::Check(args) => check(config, &args).await,
     }
-}
-
-/// A name as a part of a path.
-fn segment(name: &str) -> String {
-    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 async fn statuses(config: &Config, target: &TargetArgs, on: Option<&str>) -> anyhow::Result<Vec<Value>> {
