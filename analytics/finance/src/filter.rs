@@ -445,7 +445,7 @@ mod tests {
             expect![[r#"
                 ';' means nothing here
                   service = 'a'; drop table charges
-                              ^"#]],
+                               ^"#]],
         );
         check(
             "service = 'a",

@@ -94,26 +94,43 @@ pub struct Provisional {
 
 const DAY_SECONDS: i64 = 86_400;
 
+/// What the last billed days of a subject say.
+#[derive(Default)]
+struct Learnt {
+    /// Cost of all of them.
+    all: Amount,
+    /// Cost of those on which telemetry saw it.
+    seen: Amount,
+    /// Seconds for which it did.
+    seconds: i64,
+}
+
 impl Rates {
-    /// Learns prices from the [`RATE_DAYS`] days before `until`.
+    /// Learns prices from the [`RATE_DAYS`] days before `until`; by telemetry only from days on which it saw the resource, and not from the day
+    /// on which telemetry begins.
     pub fn of(billed: &Billed, alive: &Alive, until: Day) -> Result<Self, Overflow> {
         let from = until.plus(-RATE_DAYS);
         // Days on which a bill says anything: a young account has fewer than a week.
         let known = billed.keys().map(|(_, day)| *day).filter(|d| (from..until).contains(d)).min();
         let Some(known) = known else { return Ok(Self::default()) };
-        let mut costs: BTreeMap<&Subject, (Amount, i64)> = BTreeMap::new();
+        // Telemetry begins within a day, of which the bill knows all hours: it would say that an hour costs too much.
+        let first_whole = alive.keys().map(|(_, day)| day.plus(1)).min();
+        let mut costs: BTreeMap<&Subject, Learnt> = BTreeMap::new();
         for ((subject, day), cost) in billed.iter().filter(|((_, day), _)| (from..until).contains(day)) {
-            let entry = costs.entry(subject).or_default();
-            entry.0 = entry.0.checked_add(*cost).ok_or(Overflow)?;
-            let seen = subject.resource.as_ref().and_then(|r| alive.get(&(r.clone(), *day)));
-            entry.1 += seen.copied().unwrap_or(0);
+            let learnt = costs.entry(subject).or_default();
+            learnt.all = learnt.all.checked_add(*cost).ok_or(Overflow)?;
+            let seen = subject.resource.as_ref().and_then(|r| alive.get(&(r.clone(), *day))).copied().unwrap_or(0);
+            if seen > 0 && first_whole.is_some_and(|first| first <= *day) {
+                learnt.seen = learnt.seen.checked_add(*cost).ok_or(Overflow)?;
+                learnt.seconds += seen;
+            }
         }
-        let all = (until.0 - known.0) * DAY_SECONDS;
-        let rate = |(cost, seconds): (Amount, i64)| match seconds {
-            0 => Rate { basis: Basis::Carried, cost, seconds: all },
-            _ => Rate { basis: Basis::Telemetry, cost, seconds },
+        let days = (until.0 - known.0) * DAY_SECONDS;
+        let rate = |learnt: Learnt| match learnt.seconds {
+            0 => Rate { basis: Basis::Carried, cost: learnt.all, seconds: days },
+            seconds => Rate { basis: Basis::Telemetry, cost: learnt.seen, seconds },
         };
-        Ok(Self(costs.into_iter().map(|(subject, sums)| (subject.clone(), rate(sums))).collect()))
+        Ok(Self(costs.into_iter().map(|(subject, learnt)| (subject.clone(), rate(learnt))).collect()))
     }
 
     /// What a day costs, of which `elapsed` seconds have passed.
@@ -219,6 +236,17 @@ mod tests {
         let outcomes = replay(&billed, &alive, (100..110).map(Day)).unwrap();
         assert_eq!(outcomes.len(), 9, "the first day has none before it");
         assert!(outcomes.iter().all(|o| o.error == Amount::ZERO && o.predicted == Amount(40)));
+    }
+
+    #[test]
+    fn the_day_on_which_telemetry_begins_teaches_nothing() {
+        let (billed, mut alive) = world();
+        // Telemetry begins at noon of the first billed day; before that day is over nothing is known of hours.
+        alive.insert(("vm-1".to_owned(), Day(100)), 43_200);
+        let second = Rates::of(&billed, &alive, Day(101)).unwrap();
+        assert_eq!(second.0[&subject(Some("vm-1"))].basis, Basis::Carried);
+        let third = Rates::of(&billed, &alive, Day(102)).unwrap();
+        assert_eq!(third.0[&subject(Some("vm-1"))].hourly(), Some(Amount(1)));
     }
 
     #[test]

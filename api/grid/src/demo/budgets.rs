@@ -7,7 +7,7 @@ const BUDGETS: [(&str, &str, &str, Option<&str>, &str); 3] = [
     ("all-dollars", "9000", "USD", None, "AWS and Google Cloud together"),
     (
         "discovery",
-        "3200",
+        "1900",
         "USD",
         Some("tags['team'] = 'discovery'"),
         "search and recommendations; the second of them grew with its last deployment",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use grid_finance::calendar::{Grain, Period};
-use grid_finance::trend::{Daily, buckets, cost_of, month_to_date};
+use grid_finance::trend::{Daily, buckets, month_to_date};
 use grid_model::Amount;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -209,14 +209,4 @@ pub(crate) async fn to_date(desk: &Desk<'_>, scope: &CostScope, known: Period) -
         });
     }
     Ok(found)
-}
-
-/// The cost of a whole period per currency.
-pub(crate) fn totals(series: &Series, period: Period) -> Result<BTreeMap<String, Amount>, ApiError> {
-    let mut sums: BTreeMap<String, Amount> = BTreeMap::new();
-    for ((currency, _), daily) in series {
-        let sum = sums.entry(currency.clone()).or_default();
-        *sum = sum.checked_add(cost_of(daily, period)?).ok_or(grid_finance::variance::Overflow)?;
-    }
-    Ok(sums)
 }

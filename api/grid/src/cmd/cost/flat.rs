@@ -21,7 +21,8 @@ pub(super) fn print(items: &[Value], columns: Option<&[&str]>, format: Format) -
     if format == Format::Json {
         return Ok(out::line(&serde_json::to_string_pretty(items)?)?);
     }
-    let all: Vec<String> = items.first().and_then(Value::as_object).map(names).unwrap_or_default();
+    let mut all: Vec<String> = items.first().and_then(Value::as_object).map(names).unwrap_or_default();
+    all.sort_by_key(|name| place(name));
     let chosen: Vec<String> = match columns {
         Some(columns) if format == Format::Table => columns.iter().map(|c| (*c).to_owned()).collect(),
         _ => all,
@@ -42,6 +43,46 @@ pub(super) fn print(items: &[Value], columns: Option<&[&str]>, format: Format) -
         table.add_row(cells(item));
     }
     Ok(out::line(&table.to_string())?)
+}
+
+/// Where a column stands: what it is first, then dimensions by name, then numbers, the most important one before what explains it.
+fn place(name: &str) -> usize {
+    const FIRST: [&str; 12] = [
+        "name", "state", "time", "label", "period", "currency", "service", "item", "resource", "region", "account",
+        "basis",
+    ];
+    const LAST: [&str; 28] = [
+        "amount",
+        "spent",
+        "spent_percent",
+        "left",
+        "actual",
+        "actual_days",
+        "to_come",
+        "seconds",
+        "hourly",
+        "predicted",
+        "billed",
+        "before",
+        "cost",
+        "total",
+        "low",
+        "high",
+        "forecast",
+        "forecast_percent",
+        "change",
+        "change_percent",
+        "error",
+        "error_percent",
+        "moving_mean",
+        "effect",
+        "level_percent",
+        "history_days",
+        "partial",
+        "provisional",
+    ];
+    let first = FIRST.iter().position(|n| *n == name);
+    first.or_else(|| LAST.iter().position(|n| *n == name).map(|i| 100 + i)).unwrap_or(50)
 }
 
 /// Members that are one value.

@@ -111,7 +111,9 @@ async fn costs(engine: &Engine, store: &Store) -> anyhow::Result<(String, String
         ));
         let effects: Vec<String> =
             currency.effects.iter().map(|(name, change)| format!("{name} {}", signed(change))).collect();
-        lines.push(format!("  {}", effects.join(", ")));
+        if !effects.is_empty() {
+            lines.push(format!("  {}", effects.join(", ")));
+        }
     }
     for mover in &found.movers {
         let what = format!("{} {} in {}", mover.service, mover.item, mover.region);

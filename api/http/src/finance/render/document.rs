@@ -112,9 +112,13 @@ pub fn of(report: &CostReport) -> Document {
     sections.extend([variance(report), movers(report), contributions(report), month_end(report)].into_iter().flatten());
     sections.extend([budgets(report), commitments(report), unallocated(report)].into_iter().flatten());
     let range = |r: &crate::finance::DayRange| format!("{} to {} (not included)", r.from, r.to);
+    let is_empty = !report.totals.is_empty() && report.totals.iter().all(|t| t.before == "0");
     let mut facts = vec![
         ("period", range(&report.period)),
-        ("compared with", range(&report.before)),
+        (
+            "compared with",
+            format!("{}{}", range(&report.before), if is_empty { ", when nothing was billed" } else { "" }),
+        ),
         ("cost", report.cost.to_owned()),
     ];
     facts.extend(report.filter.iter().map(|f| ("filter", f.clone())));
@@ -203,7 +207,7 @@ fn meaning(effect: &str) -> &'static str {
         "volume" => "more or less was used",
         "mix" => "dearer or cheaper items instead of others",
         "price" => "prices per unit moved",
-        "commitment" => "commitments covered more or less, or lay idle",
+        "commitment" => "commitments covered more or less, or idled",
         "new" => "items that were not there before",
         "vanished" => "items that are gone",
         "purchases" => "purchases other than commitments",

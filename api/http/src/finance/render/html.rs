@@ -15,7 +15,7 @@ main{max-width:1040px;margin:0 auto;padding:32px 24px 64px}h1{font-size:26px;mar
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}.card b{display:block;font-size:24px;font-variant-numeric:tabular-nums}
 .card small{color:var(--soft)}.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}th{color:var(--soft);font-weight:600;white-space:nowrap}
-.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.up{color:var(--bad)}.down{color:var(--good)}td.w{overflow-wrap:anywhere;min-width:80px}
+.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.up{color:var(--bad)}.down{color:var(--good)}td.w{overflow-wrap:anywhere;min-width:7.5em}td.w:first-child{min-width:0}
 .state{border-radius:99px;padding:1px 10px;border:1px solid currentColor;font-size:13px;white-space:nowrap}.ok{color:var(--good)}.at_risk{color:var(--warn)}.exceeded{color:var(--bad)}
 details{margin:8px 0 0;color:var(--soft)}summary{cursor:pointer;font-size:13px}pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-x:auto;font-size:12.5px;color:var(--ink)}
 svg{width:100%;height:auto;display:block}.bar{fill:var(--bar)}.soon{fill:var(--soon)}.rule{stroke:var(--line)}.scale,.day{fill:var(--soft);font-size:11px}.scale{text-anchor:end}.day{text-anchor:middle}
@@ -107,6 +107,9 @@ fn days(report: &CostReport, out: &mut String) {
         if days.len() > 1 {
             out.push_str(&format!("<h2>{} per day</h2>\n", escape(&total.currency)));
             out.push_str(&chart::bars(&days, &total.currency));
+            if days.iter().any(|d| d.forecast) {
+                out.push_str("<p class=\"note\">Pale bars are forecast.</p>\n");
+            }
             fold(std::slice::from_ref(&report.days_sql), out);
         }
     }
