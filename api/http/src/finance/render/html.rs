@@ -17,7 +17,7 @@ main{max-width:1040px;margin:0 auto;padding:32px 24px 64px}h1{font-size:26px;mar
 th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}th{color:var(--soft);font-weight:600;white-space:nowrap}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.up{color:var(--bad)}.down{color:var(--good)}td.w{overflow-wrap:anywhere;min-width:7.5em}td.w:first-child{min-width:0}
 .state{border-radius:99px;padding:1px 10px;border:1px solid currentColor;font-size:13px;white-space:nowrap}.ok{color:var(--good)}.at_risk{color:var(--warn)}.exceeded{color:var(--bad)}
-details{margin:8px 0 0;color:var(--soft)}summary{cursor:pointer;font-size:13px}pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-x:auto;font-size:12.5px;color:var(--ink)}
+details{margin:8px 0 0;color:var(--soft)}summary{cursor:pointer;font-size:13px}pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:12.5px;color:var(--ink)}
 svg{width:100%;height:auto;display:block}.bar{fill:var(--bar)}.soon{fill:var(--soon)}.rule{stroke:var(--line)}.scale,.day{fill:var(--soft);font-size:11px}.scale{text-anchor:end}.day{text-anchor:middle}
 footer{margin-top:48px;color:var(--soft);font-size:13px}@media print{details{display:none}main{padding:0}}
 ";
