@@ -16,8 +16,9 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use futures::{Stream, StreamExt as _};
-use grid_model::{Scope, TenantId};
-use grid_store::Store;
+use grid_model::{Scope, TenantId, Timestamp};
+use grid_store::catalog::AsOf;
+use grid_store::{Snapshot, Store};
 use serde_json::Value;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
@@ -49,6 +50,8 @@ pub struct SqlRequest {
     pub max_rows: Option<usize>,
     /// Who asks, for the list of queries.
     pub client: Option<String>,
+    /// Shows charges as their bills were known at this time; as they are known now, if not given.
+    pub bills_as_of: Option<Timestamp>,
 }
 
 impl SqlRequest {
@@ -61,6 +64,7 @@ impl SqlRequest {
             timeout: None,
             max_rows: None,
             client: None,
+            bills_as_of: None,
         }
     }
 }
@@ -236,8 +240,12 @@ impl Shared {
     }
 
     pub(crate) fn source(&self, scope: &Scope) -> Arc<Source> {
+        self.source_of(scope, self.store.snapshot(&scope.tenant))
+    }
+
+    fn source_of(&self, scope: &Scope, snapshot: Snapshot) -> Arc<Source> {
         Arc::new(Source {
-            snapshot: self.store.snapshot(&scope.tenant),
+            snapshot,
             store: self.store.clone(),
             range: scope.range,
             url: self.sessions.url.clone(),
@@ -362,7 +370,15 @@ impl Task {
 
     async fn start(&self) -> Result<(Arc<Source>, datafusion::execution::SendableRecordBatchStream), QueryError> {
         let mut statement = grid_sql_guard::parse(&self.request.query, &self.request.params)?;
-        let source = self.shared.source(&self.request.scope);
+        let scope = &self.request.scope;
+        let snapshot = self.shared.store.snapshot(&scope.tenant);
+        let snapshot = match self.request.bills_as_of {
+            None => snapshot,
+            Some(at) => {
+                snapshot.charges_as_of(&AsOf::Time(at)).map_err(|e| QueryError::Internal(e.to_string()))?
+            }
+        };
+        let source = self.shared.source_of(scope, snapshot);
         let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));
         let state = self.shared.sessions.open(Arc::clone(&catalog), self.shared.store.now(), self.handle.token());
         let state = state.map_err(|e| QueryError::from_datafusion(&e))?;

@@ -67,6 +67,7 @@ impl Source {
             series_rows: Arc::clone(&self.series_rows),
             registry: Arc::clone(&self.registry),
             facts: OnceCell::new(),
+            own_prices: OnceLock::new(),
         })
     }
 }

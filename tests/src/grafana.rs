@@ -20,12 +20,27 @@ pub struct Target {
     pub instant: bool,
 }
 
+/// What a panel asks of Grid's own API through the Infinity data source.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The panel's title.
+    pub panel: String,
+    /// Path and parameters, with variables.
+    pub url: String,
+    /// The member of the answer that holds the rows.
+    pub root: String,
+    /// Members of a row, dots between levels, and whether they are numbers.
+    pub columns: Vec<(String, bool)>,
+}
+
 /// A dashboard.
 pub struct Dashboard {
     /// All of it.
     pub json: Value,
     /// What its panels ask in PromQL.
     pub targets: Vec<Target>,
+    /// What its panels ask of Grid's own API.
+    pub requests: Vec<Request>,
     /// How many expressions are for other data sources.
     pub others: usize,
 }
@@ -38,7 +53,7 @@ impl Dashboard {
         if json["dashboard"].is_object() {
             json = json["dashboard"].take();
         }
-        let mut dashboard = Self { targets: Vec::new(), others: 0, json: Value::Null };
+        let mut dashboard = Self { targets: Vec::new(), requests: Vec::new(), others: 0, json: Value::Null };
         dashboard.collect(&json);
         dashboard.json = json;
         Ok(dashboard)
@@ -48,6 +63,9 @@ impl Dashboard {
     fn collect(&mut self, value: &Value) {
         for panel in ["panels", "rows"].iter().filter_map(|key| value[key].as_array()).flatten() {
             for target in panel["targets"].as_array().into_iter().flatten() {
+                if target["url"].is_string() {
+                    self.requests.push(request(panel, target));
+                }
                 let Some(expr) = target["expr"].as_str() else { continue };
                 let of = if target["datasource"].is_null() { &panel["datasource"] } else { &target["datasource"] };
                 if of.to_string().to_lowercase().contains("loki") {
@@ -60,6 +78,17 @@ impl Dashboard {
             }
             self.collect(panel);
         }
+    }
+}
+
+fn request(panel: &Value, target: &Value) -> Request {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let columns = target["columns"].as_array().into_iter().flatten();
+    Request {
+        panel: text(&panel["title"]),
+        url: text(&target["url"]),
+        root: text(&target["root_selector"]),
+        columns: columns.map(|c| (text(&c["selector"]), c["type"] == "number")).collect(),
     }
 }
 
@@ -115,6 +144,28 @@ impl View<'_> {
             return self.ask("query", &[("query", query), ("time", end)]).await;
         }
         self.ask("query_range", &[("query", query), ("start", start), ("end", end), ("step", step)]).await
+    }
+
+    /// Sends a request of the Infinity data source and answers how many rows came back, each with every column of the panel.
+    pub async fn fetch(&self, request: &Request, variables: &Variables) -> anyhow::Result<usize> {
+        let url = format!("{}{}", self.grid.http, self.substitute(&request.url, variables));
+        let answer = self.grid.client.get(&url).header("x-scope-orgid", self.tenant).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "{url}: {status}: {text}");
+        let json: Value = serde_json::from_str(&text).with_context(|| url.clone())?;
+        let rows = json[&request.root].as_array().with_context(|| format!("{url}: no list {}", request.root))?;
+        for row in rows {
+            for (selector, is_number) in &request.columns {
+                let at = format!("/{}", selector.replace('.', "/"));
+                let value = row.pointer(&at).with_context(|| format!("{url}: a row without {selector}: {row}"))?;
+                let fits = !is_number
+                    || value.is_null()
+                    || value.is_number()
+                    || value.as_str().is_some_and(|v| v.parse::<f64>().is_ok());
+                ensure!(fits, "{url}: {selector} is {value}");
+            }
+        }
+        Ok(rows.len())
     }
 
     /// Chooses values for all variables, in order: later queries use earlier variables.
@@ -204,8 +255,13 @@ impl View<'_> {
             "__range" => format!("{range}s"),
             "__range_s" => range.to_string(),
             "__range_ms" => (range * 1000).to_string(),
-            "__from" => (self.start * 1000).to_string(),
-            "__to" => (self.end * 1000).to_string(),
+            "__from" | "__to" => {
+                let at = if name == "__from" { self.start } else { self.end };
+                match format {
+                    "date:YYYY-MM-DD" => day(at),
+                    _ => (at * 1000).to_string(),
+                }
+            }
             _ => match (variables.get(name)?, format) {
                 (Chosen::Raw(text), _) => text.clone(),
                 (Chosen::Several(values), "pipe") => values.join("|"),
@@ -217,6 +273,12 @@ impl View<'_> {
             },
         })
     }
+}
+
+/// The day of a time in seconds.
+fn day(seconds: i64) -> String {
+    let (year, month, day) = grid_model::time::civil_from_days(seconds.div_euclid(86_400));
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// `All` where a dashboard offers it, else the first value.

@@ -83,6 +83,7 @@ async fn every_panel_shows_something_of_the_demo() -> anyhow::Result<()> {
         }
     }
     let (mut shown, mut all, mut wrong) = (0, 0, Vec::new());
+    let (mut answered, mut asked) = (0, 0);
     let boards = ours()?;
     for board in &boards {
         let title = board.json["title"].as_str().context("a title")?;
@@ -90,6 +91,14 @@ async fn every_panel_shows_something_of_the_demo() -> anyhow::Result<()> {
         let own_view = telemetry(now());
         let view = if own { &own_view } else { &shop };
         let variables = view.variables(&board.json).await.with_context(|| title.to_owned())?;
+        for request in &board.requests {
+            asked += 1;
+            match view.fetch(request, &variables).await {
+                Ok(0) => wrong.push(format!("{title}, {}: no rows: {}", request.panel, request.url)),
+                Ok(_) => answered += 1,
+                Err(e) => wrong.push(format!("{title}, {}: {e:#}", request.panel)),
+            }
+        }
         for target in &board.targets {
             all += 1;
             match view.evaluate(target, &variables).await?.map(|data| rows(&data)) {
@@ -102,6 +111,8 @@ async fn every_panel_shows_something_of_the_demo() -> anyhow::Result<()> {
     }
     let measured = format!("{shown} of {all} expressions of {} dashboards return rows", boards.len());
     figure("grafana_panels", wrong.is_empty() && all > 0, measured);
+    let measured = format!("{answered} of {asked} requests of the cost dashboard return rows with every column");
+    figure("grafana_cost", answered == asked && asked > 0, measured);
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
@@ -165,14 +176,19 @@ async fn the_export_is_a_provisioning_folder() -> anyhow::Result<()> {
     let out = folder.path().join("provisioning");
     let text = out.to_str().context("a path of UTF-8")?;
     let printed = run_grid(&["grafana", "export", "--out", text]).await?;
-    ensure!(printed.lines().count() == 7 && printed.lines().all(|l| Path::new(l).is_file()), "{printed}");
+    ensure!(printed.lines().count() == 8 && printed.lines().all(|l| Path::new(l).is_file()), "{printed}");
 
     let sources = yaml(&out.join("datasources/grid.yaml"))?;
     let uids: Vec<_> = sources["datasources"].as_array().context("a list")?.iter().map(|s| &s["uid"]).collect();
-    assert_eq!(uids, ["grid", "grid-telemetry"]);
-    for (source, tenant) in sources["datasources"].as_array().into_iter().flatten().zip(["default", "grid"]) {
-        assert_eq!(source["type"], "prometheus");
-        assert_eq!(source["url"], "http://127.0.0.1:7080/prometheus");
+    assert_eq!(uids, ["grid", "grid-telemetry", "grid-api"]);
+    let expected = [
+        ("prometheus", "/prometheus", "default"),
+        ("prometheus", "/prometheus", "grid"),
+        ("yesoreyeram-infinity-datasource", "", "default"),
+    ];
+    for (source, (kind, path, tenant)) in sources["datasources"].as_array().into_iter().flatten().zip(expected) {
+        assert_eq!(source["type"], kind);
+        assert_eq!(source["url"], format!("http://127.0.0.1:7080{path}"));
         assert_eq!(source["jsonData"]["httpHeaderName1"], "X-Scope-OrgID");
         assert_eq!(source["secureJsonData"]["httpHeaderValue1"], tenant);
     }
@@ -190,7 +206,7 @@ async fn the_export_is_a_provisioning_folder() -> anyhow::Result<()> {
         let source = &read["templating"]["list"][0]["current"]["value"];
         ensure!(uids.contains(&source), "{} begins with {source}, which is not provisioned", file.display());
     }
-    assert_eq!(seen.len(), 5);
+    assert_eq!(seen.len(), 6);
 
     // A Grafana in a container, another tenant, tokens; twice, because an export replaces the last one.
     for _ in 0..2 {

@@ -17,6 +17,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("grid-cost", &["grid-model"]),
     ("grid-promql", &["grid-model", "grid-promql-syntax"]),
     ("grid-promql-test", &["grid-model", "grid-promql-syntax", "grid-promql"]),
+    ("grid-finance", &["grid-model"]),
     ("grid-ml", &["grid-model"]),
     ("grid-plan", &["grid-model"]),
     ("grid-decode", &["grid-model"]),
@@ -35,6 +36,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "grid-cost",
             "grid-promql-syntax",
             "grid-promql",
+            "grid-finance",
             "grid-ml",
             "grid-plan",
             "grid-store",
@@ -88,6 +90,7 @@ const PURE: [&str; 8] = [
     "analytics/cost",
     "analytics/promql-syntax",
     "analytics/promql",
+    "analytics/finance",
     "ml/models",
     "provisioner/plan",
 ];

@@ -213,6 +213,9 @@ pub(crate) struct QueryArgs {
     /// Give up after this long, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = crate::unit::parse_duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+    /// Show charges as their bills were known at a time: RFC 3339, a date, seconds since 1970, now-30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) bills_as_of: Option<String>,
     /// Where the data is
     #[command(flatten)]
     pub(crate) target: TargetArgs,

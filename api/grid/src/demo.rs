@@ -26,6 +26,7 @@ mod routes;
 mod traffic;
 mod logs;
 mod bills;
+pub(crate) mod budgets;
 pub(crate) mod facts;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use grid_api::{ApiLimits, ApiParts, ApiState, ServerInfo};
 use grid_guard::{AuthMode, Guard, GuardConfig};
 use grid_store::Store;
@@ -71,14 +72,23 @@ impl Api {
 
     /// Sends a request and reads the answer's JSON (null if it has none); a failure becomes an error with the API's own words.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        read(&self.send_for_bytes(method, path, body).await?)
+    }
+
+    /// The same for an answer that is no JSON.
+    pub(crate) async fn send_for_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Bytes> {
         match self {
             Self::Server(client) => {
                 let mut request = client.request(method, path);
                 if let Some(body) = body {
                     request = request.json(body);
                 }
-                let bytes = client.send(request).await?.bytes().await.context("read the answer")?;
-                read(&bytes)
+                client.send(request).await?.bytes().await.context("read the answer")
             }
             Self::Directory { router, tenant, .. } => {
                 let request = axum::http::Request::builder()
@@ -97,7 +107,7 @@ impl Api {
                     let status = reqwest::StatusCode::from_u16(status.as_u16()).context("read the status")?;
                     bail!("{}", words_of_failure(status, &String::from_utf8_lossy(&bytes)));
                 }
-                read(&bytes)
+                Ok(bytes)
             }
         }
     }

@@ -2,6 +2,7 @@
 //! read this list; a test holds that no code is used without an entry here.
 //!
 //! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 09xx defects of ours.
 //! A code, once released, keeps its meaning and is never given away again.
 
 /// One error code, explained.
@@ -413,6 +414,22 @@ pub const CODES: &[Code] = &[
         "allocation refused",
         "A sum of costs left 38 digits, the rules find too many owners, or parts did not sum to their charge.",
         "The allocation before stays as it is. If the parts did not sum up, this is a defect of Grid; please report it.",
+        "GRID-0661",
+        "budget not valid",
+        "A field of the budget says something that no budget can mean: an amount that is not above zero, a period that does not exist, a filter over a column that charges do not have.",
+        "The detail names the field and what it may be; of a filter it shows the place. `docs/costs.md` describes every field.",
+    ),
+    code(
+        "GRID-0662",
+        "changed meanwhile",
+        "The document has another version than the one that the change was made from: somebody else changed it.",
+        "Read it again, apply the change to what is there now, and send it with that version. Without a version the last writer wins.",
+    ),
+    code(
+        "GRID-0663",
+        "document refused",
+        "The document's name is empty or too long, its text too large, or the tenant has as many as it may.",
+        "The detail names the bound. Delete what is not needed any more, or choose a shorter name.",
     ),
     code(
         "GRID-0901",

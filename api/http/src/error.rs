@@ -99,6 +99,12 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A budget that makes no sense.
+    #[error(transparent)]
+    Budget(#[from] grid_finance::budget::BudgetError),
+    /// A document that cannot be written.
+    #[error(transparent)]
+    Document(#[from] grid_store::DocumentError),
     /// A defect of ours.
     #[error("{0}")]
     Internal(String),
@@ -167,6 +173,15 @@ impl ApiError {
                 .hint("send the file as the body, or as one or more file parts of multipart/form-data"),
             Self::UploadTooLarge { .. } => p(StatusCode::PAYLOAD_TOO_LARGE, "GRID-0505")
                 .hint("split it, or use `grid import bill --data-dir` on the machine itself, which has no limit"),
+            Self::Budget(grid_finance::budget::BudgetError::Filter { error, .. }) => {
+                p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0661").member("column", error.column())
+            }
+            Self::Budget(_) => {
+                p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0661").hint("compare with the schema of the route at /docs")
+            }
+            Self::Document(grid_store::DocumentError::Conflict { .. }) => p(StatusCode::CONFLICT, "GRID-0662"),
+            Self::Document(grid_store::DocumentError::Store(_)) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0307"),
+            Self::Document(_) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0663"),
             Self::Internal(_) => {
                 p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0901").hint("this is a defect of Grid; please report it")
             }

@@ -1,7 +1,7 @@
 //! The native HTTP API under `/api/v1`, Prometheus' under `/prometheus`, their OpenAPI document, health and metrics, and the page at `/`.
 //!
 //! Entry point: [`router`]. Reading order: [`state`] (what handlers need), [`route`] (one file per subject: its handlers and
-//! the shapes it speaks), [`error`] and [`codes`] (how it fails), [`openapi`] (what it promises), [`web`] (the pages).
+//! the shapes it speaks), [`finance`] (costs over time, also for the command line), [`error`] and [`codes`] (how it fails), [`openapi`] (what it promises), [`web`] (the pages).
 //!
 //! Architecture invariants:
 //! - Every answer that is an error is `application/problem+json` with a code that [`codes`] explains, but under `/prometheus`, where errors
@@ -12,6 +12,7 @@
 
 pub mod state;
 pub mod route;
+pub mod finance;
 pub mod importer;
 pub mod statement;
 pub mod commitments;
@@ -74,6 +75,8 @@ pub(crate) fn groups() -> [Group; 5] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
         admin, delete, health, imports, metrics, opencost, prometheus, queries, retention, sql, status, tokens,
+        admin, budgets, cost_reports, delete, health, imports, metrics, prometheus, queries, retention, saved_reports,
+        sql, status, tokens,
     };
     [
         Group {
@@ -108,6 +111,22 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/costs/rules", documents::get_rules)
                 .get("/api/v1/costs/documents/{subject}", documents::get)
                 .get("/opencost/allocation/compute", opencost::compute),
+                .get("/api/v1/costs/report", cost_reports::report)
+                .get("/api/v1/costs/trend", cost_reports::trend)
+                .get("/api/v1/costs/forecast", cost_reports::forecast)
+                .get("/api/v1/costs/variance", cost_reports::variance)
+                .get("/api/v1/costs/provisional", cost_reports::provisional)
+                .get("/api/v1/costs/reports", saved_reports::list)
+                .get("/api/v1/costs/reports/{id}", saved_reports::get)
+                .put("/api/v1/costs/reports/{id}", saved_reports::put)
+                .delete("/api/v1/costs/reports/{id}", saved_reports::delete)
+                .get("/api/v1/budgets", budgets::list)
+                .get("/api/v1/budgets/{id}", budgets::get)
+                .get("/api/v1/budgets/{id}/status", budgets::status)
+                .post("/api/v1/budgets", budgets::post)
+                .put("/api/v1/budgets/{id}", budgets::put)
+                .delete("/api/v1/budgets/{id}", budgets::delete)
+                .get("/metrics", metrics::get),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod costs;
 mod documents;
 mod isolation;
 mod prices;

@@ -5,6 +5,10 @@ mod allocate;
 mod by;
 mod document;
 mod joins;
+mod report;
+mod over_time;
+mod budget;
+mod flat;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,6 +39,19 @@ pub(crate) enum CostCommand {
     /// Exchange rates for reports (CSV: date,from,to,rate,source)
     #[command(subcommand)]
     Rates(document::DocumentCommand),
+    /// What a period cost, why that changed, where the month ends, whether budgets hold
+    Report(report::ReportArgs),
+    /// Costs by day, week, month, quarter or year
+    Trend(over_time::TrendArgs),
+    /// Where the month, quarter or year will end
+    Forecast(over_time::ForecastArgs),
+    /// Why costs differ from those of another period
+    Variance(over_time::VarianceArgs),
+    /// What the days cost for which no bill has come yet
+    Provisional(over_time::ProvisionalArgs),
+    /// Budgets: list, set, delete, check
+    #[command(subcommand)]
+    Budget(budget::BudgetCommand),
 }
 
 /// Does what the verb says.
@@ -48,6 +65,12 @@ pub(crate) async fn run(file: Option<&Path>, command: CostCommand) -> anyhow::Re
         CostCommand::Rules(command) => document::run(&config, document::Subject::Rules, command).await,
         CostCommand::Aliases(command) => document::run(&config, document::Subject::Aliases, command).await,
         CostCommand::Rates(command) => document::run(&config, document::Subject::Rates, command).await,
+        CostCommand::Report(args) => report::run(&config, &args).await,
+        CostCommand::Trend(args) => over_time::trend(&config, &args).await,
+        CostCommand::Forecast(args) => over_time::forecast(&config, &args).await,
+        CostCommand::Variance(args) => over_time::variance(&config, &args).await,
+        CostCommand::Provisional(args) => over_time::provisional(&config, &args).await,
+        CostCommand::Budget(command) => budget::run(&config, command).await,
     }
 }
 
@@ -63,4 +86,21 @@ async fn ask(
     let answer = api.send(method, path, body.as_ref()).await;
     api.close().await?;
     answer
+}
+
+/// A path with the parameters that were given.
+fn path_of(route: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { route.to_owned() } else { format!("{route}?{query}") }
+}
+
+/// A name as a part of a path.
+fn segment(name: &str) -> String {
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }

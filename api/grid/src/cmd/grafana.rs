@@ -12,11 +12,12 @@ use crate::out;
 use crate::unit::show_duration;
 
 /// The dashboards, by the names of their files.
-const DASHBOARDS: [(&str, &str); 5] = [
+const DASHBOARDS: [(&str, &str); 6] = [
     ("grid-overview.json", include_str!("../../../../dashboards/grafana/grid-overview.json")),
     ("grid-ingest.json", include_str!("../../../../dashboards/grafana/grid-ingest.json")),
     ("nodes.json", include_str!("../../../../dashboards/grafana/nodes.json")),
     ("kubernetes-workloads.json", include_str!("../../../../dashboards/grafana/kubernetes-workloads.json")),
+    ("cost.json", include_str!("../../../../dashboards/grafana/cost.json")),
     ("services-red.json", include_str!("../../../../dashboards/grafana/services-red.json")),
 ];
 /// The tenant of Grid's own telemetry.
@@ -89,33 +90,49 @@ fn data_sources(url: &str, options: &GrafanaExport) -> String {
     for (name, uid, tenant, interval) in
         [("Grid", "grid", options.tenant.as_str(), interval), ("Grid telemetry", "grid-telemetry", OWN_TENANT, own)]
     {
-        let mut headers = vec![("X-Scope-OrgID", tenant.to_owned())];
-        if let Some(name) = &options.token_env {
-            // Grafana puts the variable's value in when it reads the file, so the file holds no secret.
-            headers.push(("Authorization", format!("Bearer ${{{name}}}")));
-        }
-        let (names, values): (Vec<_>, Vec<_>) = headers
-            .iter()
-            .enumerate()
-            .map(|(i, (name, value))| {
-                let n = i + 1;
-                (
-                    format!("      httpHeaderName{n}: {}\n", quoted(name)),
-                    format!("      httpHeaderValue{n}: {}\n", quoted(value)),
-                )
-            })
-            .unzip();
+        let (names, values) = headers(tenant, options);
         text.push_str(&format!(
             "  - name: {}\n    uid: {uid}\n    type: prometheus\n    access: proxy\n    url: {}\n    jsonData:\n      httpMethod: POST\n      \
              prometheusType: Prometheus\n      timeInterval: {}\n      manageAlerts: false\n{}    secureJsonData:\n{}",
             quoted(name),
             quoted(&format!("{url}/prometheus")),
             quoted(&interval),
-            names.concat(),
-            values.concat()
+            names,
+            values
         ));
     }
+    text.push_str(&native(url, options));
     text
+}
+
+/// The data source for what only Grid's own API says: costs. It takes the plugin `yesoreyeram-infinity-datasource`; without it, Grafana shows the
+/// others.
+fn native(url: &str, options: &GrafanaExport) -> String {
+    let (names, values) = headers(&options.tenant, options);
+    format!(
+        "  - name: \"Grid API\"\n    uid: grid-api\n    type: yesoreyeram-infinity-datasource\n    access: proxy\n    url: {}\n    jsonData:\n      \
+         auth_method: none\n      allowedHosts:\n        - {}\n{names}    secureJsonData:\n{values}",
+        quoted(url),
+        quoted(url),
+    )
+}
+
+/// Lines of names and of values of the headers that Grafana sends.
+fn headers(tenant: &str, options: &GrafanaExport) -> (String, String) {
+    let mut headers = vec![("X-Scope-OrgID", tenant.to_owned())];
+    if let Some(name) = &options.token_env {
+        // Grafana puts the variable's value in when it reads the file, so the file holds no secret.
+        headers.push(("Authorization", format!("Bearer ${{{name}}}")));
+    }
+    let lines = headers.iter().enumerate().map(|(i, (name, value))| {
+        let n = i + 1;
+        (
+            format!("      httpHeaderName{n}: {}\n", quoted(name)),
+            format!("      httpHeaderValue{n}: {}\n", quoted(value)),
+        )
+    });
+    let (names, values): (Vec<_>, Vec<_>) = lines.unzip();
+    (names.concat(), values.concat())
 }
 
 fn provider(dashboards: &Path) -> String {

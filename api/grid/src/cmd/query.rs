@@ -17,7 +17,8 @@ use crate::args::{AnswerFormat, QueryArgs};
 use crate::client::Client;
 use crate::config::Config;
 use crate::target::{self, Target};
-use crate::{out, setup};
+use crate::unit::parse_time;
+use crate::{clock, out, setup};
 
 /// Longest statement that is read from stdin.
 const STDIN_BYTES_MAX: u64 = 1 << 20;
@@ -72,6 +73,12 @@ async fn ask_directory(
         params,
         timeout: args.timeout,
         client: Some("grid query".to_owned()),
+        bills_as_of: args
+            .bills_as_of
+            .as_deref()
+            .map(|t| parse_time(t, clock::now()))
+            .transpose()
+            .map_err(anyhow::Error::msg)?,
         ..SqlRequest::new(target::tenant(&args.target.tenant)?, sql)
     };
     let outcome = async {
@@ -106,6 +113,10 @@ pub(super) fn words(error: QueryError) -> anyhow::Error {
 async fn ask_server(client: &Client, sql: &str, params: Vec<Value>, args: &QueryArgs) -> anyhow::Result<()> {
     let mut body = json!({ "query": sql, "params": params });
     let mut request = client.request(Method::POST, "/api/v1/sql").header(ACCEPT, format(args.output).content_type());
+    if let Some(at) = &args.bills_as_of {
+        let at = parse_time(at, clock::now()).map_err(anyhow::Error::msg)?;
+        body["bills_as_of"] = at.to_string().into();
+    }
     if let Some(timeout) = args.timeout {
         body["timeout_ms"] = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).into();
         request = request.timeout(timeout + NETWORK_SLACK);

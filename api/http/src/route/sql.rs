@@ -45,6 +45,9 @@ pub(crate) struct SqlBody {
     timeout_ms: Option<u64>,
     /// Rows that the answer may have; more is an error, not a cut.
     max_rows: Option<usize>,
+    /// Shows charges as their bills were known at this time: later restatements and imports are not seen.
+    #[schema(example = "2026-11-05T00:00:00Z")]
+    bills_as_of: Option<String>,
 }
 
 /// A statement as parameters; for links, and for clients that can only GET.
@@ -61,6 +64,8 @@ pub(crate) struct SqlParams {
     timeout_ms: Option<u64>,
     /// Rows that the answer may have; more is an error, not a cut.
     max_rows: Option<usize>,
+    /// Shows charges as their bills were known at this time.
+    bills_as_of: Option<String>,
     /// `json`, `ndjson`, `csv`, `arrow`, `parquet` or `table`; goes before the header Accept.
     format: Option<String>,
 }
@@ -162,7 +167,13 @@ fn asked(query: String, params: SqlParams, headers: &HeaderMap) -> Result<Asked,
             serde_json::from_str(text).map_err(|e| ApiError::Parameter(format!("params is not a JSON array: {e}")))?
         }
     };
-    let body = SqlBody { query, params: values, timeout_ms: params.timeout_ms, max_rows: params.max_rows };
+    let body = SqlBody {
+        query,
+        params: values,
+        timeout_ms: params.timeout_ms,
+        max_rows: params.max_rows,
+        bills_as_of: params.bills_as_of,
+    };
     Ok(Asked { body, format })
 }
 
@@ -184,6 +195,7 @@ async fn answer(state: &ApiState, caller: &Caller, asked: Asked, headers: &Heade
     request.timeout = asked.body.timeout_ms.map(Duration::from_millis);
     request.max_rows = asked.body.max_rows;
     request.client = Some(client(caller, headers));
+    request.bills_as_of = asked.body.bills_as_of.as_deref().map(super::cost_reports::as_of).transpose()?;
     let (answer, first, timer) = start(state, request, timer).await?;
     let renderer = Renderer::new(asked.format, answer.schema)?;
     let rows = Rows { renderer, first, stream: answer.stream, stage: Stage::Head, format: asked.format, timer };

@@ -95,6 +95,26 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
             .flat_map(|t| at("/api/v1/tokens", json!({ "name": "mine", "tenants": [t], "scopes": ["query"] })))
             .collect(),
         "DELETE /api/v1/tokens/{id}" => at(&format!("/api/v1/tokens/{token}"), Value::Null),
+        "GET /api/v1/costs/report" => ["json", "html", "markdown", "csv", "table"]
+            .iter()
+            .flat_map(|f| at(&format!("/api/v1/costs/report?from=2026-10&to=2026-11-01&format={f}"), Value::Null))
+            .collect(),
+        "GET /api/v1/costs/trend" => {
+            at("/api/v1/costs/trend?by=service,account,resource&provisional=true", Value::Null)
+        }
+        "GET /api/v1/costs/forecast" => at("/api/v1/costs/forecast?by=service", Value::Null),
+        "GET /api/v1/costs/variance" => at("/api/v1/costs/variance?by=service,sku", Value::Null),
+        "GET /api/v1/costs/provisional" => at("/api/v1/costs/provisional", Value::Null),
+        "GET /api/v1/costs/reports" => at("/api/v1/costs/reports", Value::Null),
+        "GET /api/v1/costs/reports/{id}" | "DELETE /api/v1/costs/reports/{id}" => {
+            at("/api/v1/costs/reports/theirs", Value::Null)
+        }
+        "PUT /api/v1/costs/reports/{id}" => at("/api/v1/costs/reports/theirs", json!({ "by": "service" })),
+        "GET /api/v1/budgets" => at("/api/v1/budgets?limit=1000", Value::Null),
+        "GET /api/v1/budgets/{id}" | "DELETE /api/v1/budgets/{id}" => at("/api/v1/budgets/theirs", Value::Null),
+        "GET /api/v1/budgets/{id}/status" => at("/api/v1/budgets/theirs/status", Value::Null),
+        "POST /api/v1/budgets" => at("/api/v1/budgets", json!({ "name": "theirs", "amount": "1", "currency": "USD" })),
+        "PUT /api/v1/budgets/{id}" => at("/api/v1/budgets/theirs", json!({ "amount": "1", "currency": "USD" })),
         // Each takes what it knows of these.
         route if route.contains(" /prometheus/") => {
             let path = route.split_once(' ').unwrap().1;
@@ -185,7 +205,7 @@ async fn everything(app: &App, headers: &[&str]) -> Vec<String> {
     }
     let status = app.get("/api/v1/status", headers).await.json();
     all.extend(status["tables"].as_array().unwrap().iter().map(|t| format!("{} {}", t["table"], t["rows"])));
-    for path in ["/api/v1/imports", "/api/v1/retention"] {
+    for path in ["/api/v1/imports", "/api/v1/retention", "/api/v1/budgets", "/api/v1/costs/reports"] {
         all.push(app.get(path, headers).await.text());
     }
     all
@@ -209,6 +229,10 @@ async fn attack(auth: AuthMode, flushed: bool) {
         app.state.store.flush().await.unwrap();
     }
     app.call("PUT", "/api/v1/retention/metadata", &[&victim], "{\"keep\": \"30d\"}").await;
+    let budget = json!({ "amount": "5", "currency": "USD", "description": SECRET }).to_string();
+    assert_eq!(app.call("PUT", "/api/v1/budgets/theirs", &[&victim], budget).await.status, 200);
+    let report = json!({ "filter": format!("service = '{SECRET}'") }).to_string();
+    assert_eq!(app.call("PUT", "/api/v1/costs/reports/theirs", &[&victim], report).await.status, 200);
     // A slow, failed and a running query of the victim, whose texts hold the secret.
     app.query(&format!("SELECT '{SECRET}' FROM nowhere"), &[&victim]).await;
     let before = everything(&app, &[&victim]).await;

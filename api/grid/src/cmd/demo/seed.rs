@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
+use grid_api::finance::{self, Desk};
 use grid_decode::otlp::OtlpOptions;
 use grid_decode::{
     DecodeContext, DecodeError, Decoded, Limits, loki, otlp_logs, otlp_metrics, otlp_traces, remote_write,
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::marker::Marker;
 use crate::bills::{Bills, Request, Source};
 use crate::config::Config;
-use crate::demo::{Demo, Payload};
+use crate::demo::{Demo, Payload, budgets};
 use crate::wire::Rooms;
 use crate::{loops, progress, setup};
 
@@ -140,6 +141,16 @@ pub(super) async fn seed(config: &Config, rooms: &Rooms, marker: &Marker) -> any
     bar.finish_and_clear();
     outcome?;
     rooms.store.flush().await.context("flush the demo")?;
+    let desk = Desk {
+        engine: &rooms.engine,
+        store: &rooms.store,
+        tenant: TenantId::default_tenant(),
+        client: "demo".to_owned(),
+        as_of: None,
+    };
+    for budget in budgets::all() {
+        finance::budget::put(&desk, &budget, "demo", None).await.context("keep a budget of the demo")?;
+    }
     report.elapsed = began.elapsed();
     Ok(report)
 }

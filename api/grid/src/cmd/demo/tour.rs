@@ -6,7 +6,11 @@ use anyhow::Context as _;
 use futures::StreamExt as _;
 use grid_analytics::render::{Format, Renderer};
 use grid_analytics::{Engine, SqlRequest};
+use grid_api::finance::render::document::{money, signed};
+use grid_api::finance::{self, CostAsk, Desk};
+use grid_finance::calendar::Day;
 use grid_model::TenantId;
+use grid_store::Store;
 
 use crate::out;
 
@@ -50,7 +54,7 @@ GROUP BY 1, 2 ORDER BY max(cost) / median(cost) DESC LIMIT 3",
 ];
 
 /// Asks and prints; the first answer's time is what matters to a newcomer.
-pub(super) async fn show(engine: &Engine, url: Option<&str>, started: Instant) -> anyhow::Result<()> {
+pub(super) async fn show(engine: &Engine, store: &Store, url: Option<&str>, started: Instant) -> anyhow::Result<()> {
     // Without a server the tour is what the command is for, and data goes to stdout.
     let tell = |text: &str| match url {
         Some(_) => {
@@ -68,6 +72,12 @@ pub(super) async fn show(engine: &Engine, url: Option<&str>, started: Instant) -
             tell(&format!("first answer {:.1} s after the start", started.elapsed().as_secs_f64()))?;
         }
     }
+    let asked = Instant::now();
+    let (command, answer) = costs(engine, store).await.context("answer about costs")?;
+    tell(&format!(
+        "\n# Why do the last days cost more, and do budgets hold?\n{command}\n{answer}\n({} ms)",
+        asked.elapsed().as_millis()
+    ))?;
     if let Some(url) = url {
         out::say(&format!(
             "\nAsk on:   {url}/                     what has arrived, and a place to type SQL
@@ -79,6 +89,49 @@ Stop:     Ctrl-C; the data stays, and `grid demo` does not seed twice"
         ));
     }
     Ok(())
+}
+
+/// The effects behind the change of the last days (at most five) against as many before, and the states of budgets; with the commands for them.
+async fn costs(engine: &Engine, store: &Store) -> anyhow::Result<(String, String)> {
+    let desk = Desk { engine, store, tenant: TenantId::default_tenant(), client: "tour".to_owned(), as_of: None };
+    let Some(known) = desk.known(None).await? else { return Ok((String::new(), "no bill has come yet".to_owned())) };
+    let days = (known.days() / 2).clamp(1, 5);
+    let (from, before) = (known.end.plus(-days), known.end.plus(-2 * days));
+    let compare = format!("{before}..{from}");
+    let ask = CostAsk { from: Some(from.to_string()), to: Some(known.end.to_string()), ..CostAsk::default() };
+    let found = finance::variance::variance(&desk, &ask, &compare, 3).await?;
+    let mut lines = Vec::new();
+    for currency in &found.currencies {
+        lines.push(format!(
+            "{}: {} after {}, a change of {}",
+            currency.currency,
+            money(&currency.cost),
+            money(&currency.before),
+            signed(&currency.change)
+        ));
+        let effects: Vec<String> =
+            currency.effects.iter().map(|(name, change)| format!("{name} {}", signed(change))).collect();
+        if !effects.is_empty() {
+            lines.push(format!("  {}", effects.join(", ")));
+        }
+    }
+    for mover in &found.movers {
+        let what = format!("{} {} in {}", mover.service, mover.item, mover.region);
+        lines.push(format!("  {}: {what}: {} {}", mover.effect, signed(&mover.change), mover.currency));
+    }
+    for status in finance::budget::statuses(&desk, Day::of(store.now())).await? {
+        let forecast = status.forecast.as_deref().map_or("unknown".to_owned(), money);
+        let spent = format!("{} of {} {} spent", money(&status.spent), money(&status.amount), status.currency);
+        lines.push(format!(
+            "budget {}: {}: {spent}, at the end of {} {forecast}",
+            status.name,
+            status.state.replace('_', " "),
+            status.period
+        ));
+    }
+    let command =
+        format!("grid cost variance --from {from} --to {} --compare {compare}; grid cost budget list", known.end);
+    Ok((command, lines.join("\n")))
 }
 
 async fn ask(engine: &Engine, sql: &str) -> anyhow::Result<String> {
