@@ -16,6 +16,22 @@ pub type RuleFn = fn(&View<'_>, &mut Cost) -> Ruled;
 /// A row of a family's list: type, the cloud's name of the service, rule.
 type Row = (&'static str, &'static str, RuleFn);
 
+/// A list of components by usage: name, unit, key of usage, how many make one unit.
+type Used = (&'static str, &'static str, &'static str, i64);
+
+/// Adds components that are nothing but stated usage.
+fn used(v: &View<'_>, c: &mut Cost, rows: &[Used]) {
+    for (name, unit, key, per) in rows {
+        c.usage(*name, *unit, v.used(key)).per(*per);
+    }
+}
+
+/// Names and sizes of tiers, the last without end.
+fn tiers(sized: &[(&str, i64)], last: &str) -> Vec<(String, Option<i64>)> {
+    let first = sized.iter().map(|(name, size)| ((*name).to_owned(), Some(*size)));
+    first.chain([(last.to_owned(), None)]).collect()
+}
+
 /// How a type is estimated.
 #[derive(Debug, Clone, Copy)]
 pub enum Rule {

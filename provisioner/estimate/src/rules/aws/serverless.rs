@@ -2,7 +2,7 @@
 
 use crate::component::Cost;
 use crate::quantity::Quantity;
-use crate::rules::Row;
+use crate::rules::{Row, tiers};
 use crate::view::{Ruled, Unpriced, View};
 
 pub(in crate::rules) const RULES: &[Row] = &[
@@ -15,11 +15,6 @@ pub(in crate::rules) const RULES: &[Row] = &[
     ("aws_cloudformation_stack", "AWSCloudFormation", stack),
     ("aws_cloudformation_stack_set", "AWSCloudFormation", stack),
 ];
-
-fn names(names: &[(&str, i64)], last: &str) -> Vec<(String, Option<i64>)> {
-    let first = names.iter().map(|(name, size)| ((*name).to_owned(), Some(*size)));
-    first.chain([(last.to_owned(), None)]).collect()
-}
 
 fn lambda(v: &View<'_>, c: &mut Cost) -> Ruled {
     let memory_mb = v.number("memory_size").or(128);
@@ -36,12 +31,12 @@ fn lambda(v: &View<'_>, c: &mut Cost) -> Ruled {
         c.usage("Ephemeral storage", "GB-seconds", seconds * extra).with("architecture", &architecture);
     }
     let (b, arm) = (1_000_000_000_i64, architecture == "arm64");
-    let tiers = match arm {
+    let sized = match arm {
         true => [("Duration (first 7.5B)", 7 * b + b / 2), ("Duration (next 11.25B)", 11 * b + b / 4)],
         false => [("Duration (first 6B)", 6 * b), ("Duration (next 9B)", 9 * b)],
     };
     let last = if arm { "Duration (over 18.75B)" } else { "Duration (over 15B)" };
-    c.tiers("GB-seconds", gb_seconds, 1, &names(&tiers, last));
+    c.tiers("GB-seconds", gb_seconds, 1, &tiers(&sized, last));
     for component in &mut c.components {
         component.with("architecture", &architecture);
     }
@@ -69,7 +64,7 @@ fn state_machine(v: &View<'_>, c: &mut Cost) -> Ruled {
         let memory_gb = (v.used("memory_mb") / 64).ceil() * 64 / 1_024;
         let seconds = (v.used("workflow_duration_ms") / 100).ceil() / 10;
         let hours = requests * seconds * memory_gb / 3_600;
-        let tiers = names(&[("Duration (first 1K)", 1_000), ("Duration (next 4K)", 4_000)], "Duration (over 5K)");
+        let tiers = tiers(&[("Duration (first 1K)", 1_000), ("Duration (next 4K)", 4_000)], "Duration (over 5K)");
         c.tiers("GB-hours", hours, 1, &tiers);
     } else {
         c.usage("Transitions", "1K transitions", v.used("monthly_transitions")).per(1_000);
@@ -79,8 +74,8 @@ fn state_machine(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn rest_api(v: &View<'_>, c: &mut Cost) -> Ruled {
     const M: i64 = 1_000_000;
-    let tiers = [("Requests (first 333M)", 333 * M), ("Requests (next 667M)", 667 * M), ("Requests (next 19B)", 19_000 * M)];
-    c.tiers("1M requests", v.used("monthly_requests"), M, &names(&tiers, "Requests (over 20B)"));
+    let sized = [("Requests (first 333M)", 333 * M), ("Requests (next 667M)", 667 * M), ("Requests (next 19B)", 19_000 * M)];
+    c.tiers("1M requests", v.used("monthly_requests"), M, &tiers(&sized, "Requests (over 20B)"));
     Ok(())
 }
 
@@ -98,14 +93,14 @@ fn api_v2(v: &View<'_>, c: &mut Cost) -> Ruled {
     if v.text_or("protocol_type", "HTTP").eq_ignore_ascii_case("websocket") {
         // A message counts once for each 32 KB.
         let sizes = (v.used("message_size_kb").or(32) / 32).ceil();
-        let tiers = names(&[("Messages (first 1B)", 1_000 * M)], "Messages (over 1B)");
+        let tiers = tiers(&[("Messages (first 1B)", 1_000 * M)], "Messages (over 1B)");
         c.tiers("1M messages", v.used("monthly_messages") * sizes, M, &tiers);
         c.usage("Connection duration", "1M minutes", v.used("monthly_connection_mins")).per(M);
         return Ok(());
     }
     // A request counts once for each 512 KB.
     let sizes = (v.used("request_size_kb").or(512) / 512).ceil();
-    let tiers = names(&[("Requests (first 300M)", 300 * M)], "Requests (over 300M)");
+    let tiers = tiers(&[("Requests (first 300M)", 300 * M)], "Requests (over 300M)");
     c.tiers("1M requests", v.used("monthly_requests") * sizes, M, &tiers);
     Ok(())
 }
