@@ -1,0 +1,4 @@
+//! x
+use super::Row;
+pub(super) const RULES: &[&[Row]] = &[];
+pub(super) const FREE: &str = "";
