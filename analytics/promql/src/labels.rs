@@ -350,7 +350,9 @@ fn take_str<'a>(at: &mut &'a [u8]) -> &'a str {
 impl Ord for Labels {
     /// By names and values in turn, as Prometheus orders series.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        // The order of texts is that of their bytes.
+        let pair = |(name, value, _)| (name, value);
+        RawPairs::of(self.key()).map(pair).cmp(RawPairs::of(other.key()).map(pair))
     }
 }
 

@@ -145,8 +145,8 @@ impl<T: DataType> Column<T>
 where
     T::T: Copy + Default,
 {
-    /// Has rows at hand, and those behind them up to `until` if any must be read.
-    fn load(&mut self, rows: &Range<usize>, until: usize) -> Result<(), Error> {
+    /// Has rows at hand, and if any must be read those behind them up to `until` too.
+    fn load(&mut self, rows: &Range<usize>, until: impl FnOnce() -> usize) -> Result<(), Error> {
         if rows.start >= self.window.start && rows.end <= self.window.end {
             return Ok(());
         }
@@ -155,7 +155,7 @@ where
         if skipped > 0 && self.reader.skip_records(skipped).map_err(storage)? != skipped {
             return Err(short());
         }
-        let wanted = until.max(rows.end) - rows.start;
+        let wanted = until().max(rows.end) - rows.start;
         self.values.clear();
         self.levels.clear();
         let read = self.reader.read_records(wanted, Some(&mut self.levels), None, &mut self.values);
@@ -307,14 +307,14 @@ impl LocalRuns {
                 Some(column) => column,
                 slot => slot.insert(self.file.column(of_file, self.file.mantissa)?),
             };
-            column.load(&rows, self.ahead(at, |form| needs(form).0))?;
+            column.load(&rows, || self.ahead(at, |form| needs(form).0))?;
         }
         if others {
             let column = match &mut group.values {
                 Some(column) => column,
                 slot => slot.insert(self.file.column(of_file, self.file.value)?),
             };
-            column.load(&rows, self.ahead(at, |form| needs(form).1))?;
+            column.load(&rows, || self.ahead(at, |form| needs(form).1))?;
         }
         let (times, rows, _) = self.known(&piece)?;
         match (form, &group.mantissas, &group.values) {

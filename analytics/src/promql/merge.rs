@@ -252,6 +252,10 @@ impl Merge {
 
     /// Adds the samples of a series if all rest in files that are read in place, one file's after another's; answers whether that is so.
     fn read_in_place(&mut self, rank: u32, samples: &mut Samples) -> Result<bool, Error> {
+        if let [Source::Local(only)] = self.sources.as_mut_slice() {
+            only.read(samples)?;
+            return Ok(true);
+        }
         self.spans.clear();
         for (n, source) in self.sources.iter().enumerate().filter(|(_, s)| s.rank() == Some(rank)) {
             let Source::Local(local) = source else { return Ok(false) };
