@@ -374,9 +374,7 @@ impl Task {
         let snapshot = self.shared.store.snapshot(&scope.tenant);
         let snapshot = match self.request.bills_as_of {
             None => snapshot,
-            Some(at) => {
-                snapshot.charges_as_of(&AsOf::Time(at)).map_err(|e| QueryError::Internal(e.to_string()))?
-            }
+            Some(at) => snapshot.charges_as_of(&AsOf::Time(at)).map_err(|e| QueryError::Internal(e.to_string()))?,
         };
         let source = self.shared.source_of(scope, snapshot);
         let catalog = Arc::new(TenantCatalog::new(Arc::clone(&source)));

@@ -38,7 +38,8 @@ struct Golden {
 fn golden(text: &str) -> anyhow::Result<Golden> {
     let mut golden = Golden { currency: "USD", total: f64::NAN, ..Golden::default() };
     let header = text.lines().find(|l| l.contains("Monthly Qty")).unwrap_or_default();
-    let columns = ["Monthly Qty", "Unit", "Monthly Cost"].map(|title| header.find(title).map(|b| header[..b].chars().count()));
+    let columns =
+        ["Monthly Qty", "Unit", "Monthly Cost"].map(|title| header.find(title).map(|b| header[..b].chars().count()));
     let mut path: Vec<String> = Vec::new();
     let mut address = String::new();
     for line in text.lines() {
@@ -196,7 +197,8 @@ fn pairs(golden: &[Line], ours: &[Ours]) -> (BTreeMap<usize, usize>, usize) {
             if pairs.contains_key(&i) {
                 continue;
             }
-            let found = ours.iter().enumerate().position(|(j, o)| !taken[j] && o.address == line.address && fits(line, o));
+            let found =
+                ours.iter().enumerate().position(|(j, o)| !taken[j] && o.address == line.address && fits(line, o));
             if let Some(j) = found {
                 taken[j] = true;
                 loose += usize::from(round > 1);
@@ -233,14 +235,16 @@ fn run(golden_file: &Path, scratch: &Path) -> anyhow::Result<Outcome> {
     let folder = golden_file.parent().context("a golden lies in a folder")?;
     let golden = golden(&std::fs::read_to_string(golden_file)?)?;
     let name = golden_file.file_stem().context("a name")?.to_string_lossy().into_owned();
-    let usage = std::fs::read_dir(folder)?.flatten().map(|e| e.path()).find(|p| p.to_string_lossy().ends_with(".usage.yml"));
+    let usage =
+        std::fs::read_dir(folder)?.flatten().map(|e| e.path()).find(|p| p.to_string_lossy().ends_with(".usage.yml"));
     // A second golden of the same folder is the same configuration bought another way.
     let folder = match name.strip_suffix("_dev_test_price") {
         None => folder.to_owned(),
         Some(_) => {
             let copy = scratch.join(&name);
             std::fs::create_dir_all(&copy)?;
-            for file in std::fs::read_dir(folder)?.flatten().filter(|e| e.path().extension().is_some_and(|x| x == "tf")) {
+            for file in std::fs::read_dir(folder)?.flatten().filter(|e| e.path().extension().is_some_and(|x| x == "tf"))
+            {
                 std::fs::copy(file.path(), copy.join(file.file_name()))?;
             }
             copy
@@ -263,7 +267,11 @@ fn run(golden_file: &Path, scratch: &Path) -> anyhow::Result<Outcome> {
         };
         let own = &components[*j];
         if !same_quantity(line.quantity, own.quantity) {
-            writeln!(why, "    quantity: {} / {}: {:?} here, {:?} in the golden", line.address, line.name, own.quantity, line.quantity)?;
+            writeln!(
+                why,
+                "    quantity: {} / {}: {:?} here, {:?} in the golden",
+                line.address, line.name, own.quantity, line.quantity
+            )?;
         }
         if let Some(price) = unit_price(line) {
             table.write_record([&own.address, &own.part, &own.name, &own.unit, &price, golden.currency])?;
@@ -278,7 +286,13 @@ fn run(golden_file: &Path, scratch: &Path) -> anyhow::Result<Outcome> {
     if unsupported > golden.unsupported {
         let names = breakdown["unsupportedResources"].as_array().into_iter().flatten();
         let names: Vec<_> = names.filter_map(|r| r["name"].as_str()).take(6).collect();
-        writeln!(why, "    unsupported: {} here, {} in the golden: {}", unsupported, golden.unsupported, names.join(", "))?;
+        writeln!(
+            why,
+            "    unsupported: {} here, {} in the golden: {}",
+            unsupported,
+            golden.unsupported,
+            names.join(", ")
+        )?;
     }
     let unknown = ours(&priced).iter().filter(|c| c.status == "unknown").count();
     let close = (known - golden.total).abs() <= 0.010_000_1;

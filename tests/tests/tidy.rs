@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 24] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -20,11 +20,14 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("grid-finance", &["grid-model"]),
     ("grid-ml", &["grid-model"]),
     ("grid-plan", &["grid-model"]),
+    ("grid-estimate", &["grid-model"]),
     ("grid-decode", &["grid-model"]),
     ("grid-scrape-config", &[]),
     ("grid-store", &["grid-model"]),
-    ("grid-analytics", &["grid-model", "grid-sql-guard", "grid-promql-syntax", "grid-promql", "grid-store"]),
-    ("grid-analytics", &["grid-model", "grid-cost", "grid-promql-syntax", "grid-promql", "grid-store"]),
+    (
+        "grid-analytics",
+        &["grid-model", "grid-sql-guard", "grid-cost", "grid-promql-syntax", "grid-promql", "grid-store"],
+    ),
     ("grid-guard", &["grid-model", "grid-store"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
     ("grid-insight", &["grid-model", "grid-ml", "grid-store", "grid-analytics"]),
@@ -76,13 +79,12 @@ const HEAVY: [(&str, &[&str]); 14] = [
     ("opentelemetry-proto", &["grid-ingest", "grid-decode"]),
     ("axum", &["grid-ingest", "grid-guard", "grid-api"]),
     ("clap", &[]),
-    ("toml", &["grid-decode"]),
-    ("toml", &["grid-cost"]),
+    ("toml", &["grid-decode", "grid-cost"]),
     ("utoipa", &["grid-api"]),
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 8] = [
+const PURE: [&str; 11] = [
     "store/model",
     "ingest/decode",
     "ingest/scrape-config",
@@ -93,6 +95,7 @@ const PURE: [&str; 8] = [
     "analytics/finance",
     "ml/models",
     "provisioner/plan",
+    "provisioner/estimate",
 ];
 const IMPURE_WORDS: [&str; 8] =
     ["tokio", "async fn", ".await", "std::fs", "std::net", "SystemTime", "Instant::now", "std::env"];

@@ -69,14 +69,10 @@ pub(crate) struct Group {
 
 /// Every route, by what it needs.
 pub(crate) fn groups() -> [Group; 5] {
-    use route::{
-        admin, commitments, delete, health, imports, metrics, prices, prometheus, queries, retention, sql, status,
-        tokens,
     use route::costs::{documents, joins, report, run, units};
     use route::{
-        admin, delete, health, imports, metrics, opencost, prometheus, queries, retention, sql, status, tokens,
-        admin, budgets, cost_reports, delete, health, imports, metrics, prometheus, queries, retention, saved_reports,
-        sql, status, tokens,
+        admin, budgets, commitments, cost_reports, delete, health, imports, metrics, opencost, prices, prometheus,
+        queries, retention, saved_reports, sql, status, tokens,
     };
     [
         Group {
@@ -103,14 +99,13 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/prices/lookup", prices::lookup)
                 .get("/api/v1/prices/effective", prices::effective)
                 .get("/api/v1/status", status::get)
-                .get("/metrics", metrics::get)
                 .get("/api/v1/costs", report::get)
                 .get("/api/v1/costs/allocation", run::get)
                 .get("/api/v1/costs/joins", joins::get)
                 .get("/api/v1/costs/units", units::get)
                 .get("/api/v1/costs/rules", documents::get_rules)
                 .get("/api/v1/costs/documents/{subject}", documents::get)
-                .get("/opencost/allocation/compute", opencost::compute),
+                .get("/opencost/allocation/compute", opencost::compute)
                 .get("/api/v1/costs/report", cost_reports::report)
                 .get("/api/v1/costs/trend", cost_reports::trend)
                 .get("/api/v1/costs/forecast", cost_reports::forecast)

@@ -16,11 +16,8 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
-    admin, commitments, delete, health, imports, metrics, prices, queries, retention, sql, status, tokens,
-};
-use crate::route::{admin, delete, health, imports, metrics, opencost, queries, retention, sql, status, tokens};
-    admin, budgets, cost_reports, delete, health, imports, metrics, queries, retention, saved_reports, sql, status,
-    tokens,
+    admin, budgets, commitments, cost_reports, delete, health, imports, metrics, opencost, prices, queries, retention,
+    saved_reports, sql, status, tokens,
 };
 use crate::web;
 
@@ -59,8 +56,7 @@ pub(crate) struct ProblemDocument {
         (name = "imports", description = "Bills. Need the scope ingest."),
         (name = "prices", description = "What things cost: listed, and learnt from one's own bills. Needs the scope query."),
         (name = "commitments", description = "Reservations, savings plans and committed use: what they did, when they end, what to buy. Needs the scope query."),
-        (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin."),
-        (name = "costs", description = "What things cost, why that changes, where it ends, and whether budgets hold. Need the scope query; writing a budget needs admin."),
+        (name = "costs", description = "What things cost, who pays, why that changes, where it ends, and whether budgets hold. Reading needs the scope query, changing the scope admin."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
         (name = "tokens", description = "Who may call. Need the scope admin."),
@@ -73,7 +69,6 @@ pub(crate) struct ProblemDocument {
         imports::post, imports::list, imports::get, prices::post,
         prices::list, prices::lookup, prices::effective,
         commitments::report, commitments::calendar, commitments::recommendations,
-        imports::post, imports::list, imports::get,
         report::get, run::get, run::post, joins::get, units::get, opencost::compute,
         documents::get_rules, documents::put_rules, documents::delete_rules, documents::get, documents::put, documents::delete,
         cost_reports::report, cost_reports::trend, cost_reports::forecast, cost_reports::variance, cost_reports::provisional,

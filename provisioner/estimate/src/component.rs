@@ -97,7 +97,12 @@ impl Cost {
     }
 
     /// Adds a component with a quantity that the configuration fixes.
-    pub fn add(&mut self, name: impl Into<String>, unit: impl Into<String>, quantity: impl Into<Quantity>) -> &mut Component {
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        unit: impl Into<String>,
+        quantity: impl Into<Quantity>,
+    ) -> &mut Component {
         self.components.push(Component {
             name: name.into(),
             unit: unit.into(),
@@ -116,14 +121,24 @@ impl Cost {
     }
 
     /// Adds something that is paid while it exists, with its monthly quantity in its own unit.
-    pub fn hourly(&mut self, name: impl Into<String>, unit: impl Into<String>, monthly: impl Into<Quantity>) -> &mut Component {
+    pub fn hourly(
+        &mut self,
+        name: impl Into<String>,
+        unit: impl Into<String>,
+        monthly: impl Into<Quantity>,
+    ) -> &mut Component {
         let component = self.add(name, unit, monthly);
         component.hourly = true;
         component
     }
 
     /// Adds a component whose quantity somebody states in a usage file; unset otherwise.
-    pub fn usage(&mut self, name: impl Into<String>, unit: impl Into<String>, quantity: impl Into<Quantity>) -> &mut Component {
+    pub fn usage(
+        &mut self,
+        name: impl Into<String>,
+        unit: impl Into<String>,
+        quantity: impl Into<Quantity>,
+    ) -> &mut Component {
         let component = self.add(name, unit, quantity);
         component.usage = true;
         component

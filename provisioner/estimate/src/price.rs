@@ -198,7 +198,8 @@ mod tests {
                     Disk,GB,us,,free,USD\nDisk,GB,us,,-1,USD\n";
         let file = PriceFile::read("p.csv", text).unwrap();
         let price = |region: &str, size: &str| {
-            let query = Query { region: region.into(), attributes: [("size", size.to_owned())].into(), ..Query::default() };
+            let query =
+                Query { region: region.into(), attributes: [("size", size.to_owned())].into(), ..Query::default() };
             let component = Component { name: "disk".into(), unit: "GB".into(), query, ..Component::default() };
             file.price(Asked { address: "a.b", part: "", component: &component }).map(|p| p.amount.to_string())
         };

@@ -144,9 +144,7 @@ impl<'a> View<'a> {
     /// The numbers of a map of usage, by key.
     pub fn used_map(&self, path: &str) -> Vec<(String, Quantity)> {
         match self.usage.at(path) {
-            Some(Value::Map(entries)) => {
-                entries.iter().map(|(k, v)| (k.clone(), Quantity(v.as_number()))).collect()
-            }
+            Some(Value::Map(entries)) => entries.iter().map(|(k, v)| (k.clone(), Quantity(v.as_number()))).collect(),
             _ => Vec::new(),
         }
     }
@@ -201,7 +199,8 @@ impl<'a> View<'a> {
                 .unwrap_or_else(|| "us-east-1".to_owned()),
             "azure" => {
                 let parents = || {
-                    let mut found = self.resource.references.iter().flat_map(|(path, to)| to.iter().map(move |a| (path, a)));
+                    let mut found =
+                        self.resource.references.iter().flat_map(|(path, to)| to.iter().map(move |a| (path, a)));
                     let group = found.clone().find(|(path, _)| *path == "resource_group_name");
                     let parent = group.or_else(|| found.next()).and_then(|(_, address)| self.estate.get(address))?;
                     (depth < 4).then(|| self.other(parent).region_within(depth + 1))

@@ -41,7 +41,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Samples,
         Self::Series,
         Self::Exemplars,
@@ -69,8 +69,7 @@ impl Table {
     }
 
     /// Whether its rows are computed out of other tables, or read from files that replace each other. Such a table is written in
-    /// parts, each replaced as a whole, and never
-    /// appended to nor compacted.
+    /// parts, each replaced as a whole, and never appended to nor compacted.
     pub fn is_derived(self) -> bool {
         match self {
             Self::Samples

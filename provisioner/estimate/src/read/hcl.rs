@@ -143,11 +143,7 @@ fn attribute<'a>(body: &'a Body, name: &str) -> Option<&'a hcl::Expression> {
 
 fn parse(name: &str, text: &str) -> Result<Body, ReadError> {
     if text.len() > limits::FILE_BYTES_MAX {
-        return Err(ReadError::TooLarge {
-            what: name.to_owned(),
-            bytes: text.len(),
-            max: limits::FILE_BYTES_MAX,
-        });
+        return Err(ReadError::TooLarge { what: name.to_owned(), bytes: text.len(), max: limits::FILE_BYTES_MAX });
     }
     let malformed =
         |why: String| ReadError::Malformed { what: name.to_owned(), format: "HCL", why: why.replace('\n', " ") };

@@ -75,7 +75,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(plan: &'a Json) -> Self {
         let changes = plan["resource_changes"].as_array().map_or(&[] as &[Json], Vec::as_slice);
-        let unknown = changes.iter().filter_map(|c| Some((c["address"].as_str()?, c.pointer("/change/after_unknown")?)));
+        let unknown =
+            changes.iter().filter_map(|c| Some((c["address"].as_str()?, c.pointer("/change/after_unknown")?)));
         let addresses = changes.iter().filter_map(|c| c["address"].as_str()).collect();
         Self { plan, unknown: unknown.collect(), addresses, notes: Notes::default() }
     }
@@ -105,7 +106,10 @@ impl<'a> Reader<'a> {
         let (address, kind, name) = (text("address"), text("type"), text("name"));
         let path = calls(module);
         let configured = self.module(&path).and_then(|m| {
-            m["resources"].as_array()?.iter().find(|r| r["type"] == kind.as_str() && r["name"] == name.as_str() && r["mode"] != "data")
+            m["resources"]
+                .as_array()?
+                .iter()
+                .find(|r| r["type"] == kind.as_str() && r["name"] == name.as_str() && r["mode"] != "data")
         });
         let index = address.rfind('[').filter(|_| address.ends_with(']')).map_or("", |i| &address[i..]);
         let mut references = BTreeMap::new();
@@ -161,7 +165,8 @@ impl<'a> Reader<'a> {
             "each" | "count" | "local" | "path" | "terraform" | "data" | "self" => {}
             "var" => {
                 let Some((call, above)) = place.path.split_last() else { return };
-                let expression = self.module(above).and_then(|m| m.get("module_calls")?.get(call)?.get("expressions")?.get(second));
+                let expression =
+                    self.module(above).and_then(|m| m.get("module_calls")?.get(call)?.get("expressions")?.get(second));
                 let module = place.module.rsplit_once("module.").map_or("", |(m, _)| m.trim_end_matches('.'));
                 let place = Place { module, path: above, index: "" };
                 self.each(expression, &place, depth, into);
@@ -206,7 +211,8 @@ impl<'a> Reader<'a> {
             let expression = config.get("expressions")?.get(key)?;
             let constant = expression["constant_value"].as_str().map(str::to_owned);
             constant.or_else(|| {
-                let variable = expression["references"].as_array()?.iter().find_map(|r| r.as_str()?.strip_prefix("var."))?;
+                let variable =
+                    expression["references"].as_array()?.iter().find_map(|r| r.as_str()?.strip_prefix("var."))?;
                 Some(self.plan.get("variables")?.get(variable)?["value"].as_str()?.to_owned())
             })
         })

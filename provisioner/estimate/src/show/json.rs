@@ -10,7 +10,12 @@ use crate::estimate::{Estimate, Estimated, Line, Monthly, Priced, Status, Total,
 use crate::quantity::{quotient, whole};
 
 /// The whole document. `before` is what the plan starts from, or another option.
-pub fn json(name: &str, estimate: &Estimate, change: Option<(&Estimate, &Comparison<'_>)>, budget: Option<(Amount, Verdict)>) -> Json {
+pub fn json(
+    name: &str,
+    estimate: &Estimate,
+    change: Option<(&Estimate, &Comparison<'_>)>,
+    budget: Option<(Amount, Verdict)>,
+) -> Json {
     let breakdown = breakdown(estimate);
     let total = totals(&estimate.total);
     let mut project = json!({

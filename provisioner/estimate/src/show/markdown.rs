@@ -18,7 +18,8 @@ pub fn markdown(estimate: &Estimate, change: Option<(&Estimate, &Comparison<'_>)
             let _ = writeln!(text, "### Monthly cost: {} -> {sum} ({difference})\n", total(&before.total, currency));
             let _ = writeln!(text, "| | resource | before | after | difference |\n|---|---|---:|---:|---:|");
             for (address, pair) in comparison.pairs.iter().filter(|(_, p)| p.change != Change::Same) {
-                let side = |e: Option<&crate::estimate::Estimated>| e.map_or("-".to_owned(), |e| total(&e.total, currency));
+                let side =
+                    |e: Option<&crate::estimate::Estimated>| e.map_or("-".to_owned(), |e| total(&e.total, currency));
                 let sign = match pair.change {
                     Change::Added => "+",
                     Change::Removed => "-",

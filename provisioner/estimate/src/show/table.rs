@@ -89,7 +89,12 @@ pub fn comparison(before: &Estimate, after: &Estimate, comparison: &Comparison<'
             Change::Removed => "-",
             _ => "~",
         };
-        rows.push([format!("{sign} {address}"), side(pair.before), side(pair.after), signed(pair.difference, pair.certain, currency)]);
+        rows.push([
+            format!("{sign} {address}"),
+            side(pair.before),
+            side(pair.after),
+            signed(pair.difference, pair.certain, currency),
+        ]);
     }
     rows.insert(0, ["Name".into(), "Before".into(), "After".into(), "Difference".into()]);
     let (old, new) = (total(&before.total, currency), total(&after.total, currency));

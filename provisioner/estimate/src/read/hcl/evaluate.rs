@@ -55,9 +55,9 @@ impl Keys {
     pub(super) fn instances(&self) -> Vec<(Option<Value>, Scope)> {
         match self {
             Self::Single => vec![(None, Scope::default())],
-            Self::Count(n) => (0..*n)
-                .map(|i| (Some(Value::Number(whole(i))), Scope { count: Some(i), ..Scope::default() }))
-                .collect(),
+            Self::Count(n) => {
+                (0..*n).map(|i| (Some(Value::Number(whole(i))), Scope { count: Some(i), ..Scope::default() })).collect()
+            }
             Self::Each(entries) => entries
                 .iter()
                 .map(|(k, v)| {
@@ -266,7 +266,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Something that is evaluated once and kept: a local, a variable, an output, an attribute.
-    pub(super) fn once(&self, place: (usize, String), refs: &mut Addresses, make: impl FnOnce() -> Known) -> Option<Value> {
+    pub(super) fn once(
+        &self,
+        place: (usize, String),
+        refs: &mut Addresses,
+        make: impl FnOnce() -> Known,
+    ) -> Option<Value> {
         if let Some((value, found)) = self.known.borrow().get(&place) {
             refs.extend(found.iter().cloned());
             return self.charge(value.as_ref().map_or(1, Value::weight)).then(|| value.clone())?;
@@ -325,7 +330,8 @@ impl<'a> Evaluator<'a> {
             }
             Expression::TemplateExpr(template) => {
                 let Ok(parsed) = Template::from_expr(template) else { return None };
-                let indent = matches!(&**template, TemplateExpr::Heredoc(h) if h.strip == hcl::expr::HeredocStripMode::Indent);
+                let indent =
+                    matches!(&**template, TemplateExpr::Heredoc(h) if h.strip == hcl::expr::HeredocStripMode::Indent);
                 let text = self.template(&parsed, frame)?;
                 match text {
                     Value::Text(text) if indent => Value::Text(unindented(&text)),
@@ -535,14 +541,16 @@ impl<'a> Evaluator<'a> {
             ("list" | "set" | "tuple", Some(inner), Value::List(items)) => {
                 Value::List(items.into_iter().map(|v| self.with_optional(inner, v, depth + 1)).collect())
             }
-            ("map", Some(inner), Value::Map(entries)) => Value::Map(
-                entries.into_iter().map(|(k, v)| (k, self.with_optional(inner, v, depth + 1))).collect(),
-            ),
+            ("map", Some(inner), Value::Map(entries)) => {
+                Value::Map(entries.into_iter().map(|(k, v)| (k, self.with_optional(inner, v, depth + 1))).collect())
+            }
             ("object", Some(Expression::Object(fields)), Value::Map(mut entries)) => {
                 for (key, field) in fields {
                     let name = key.to_string().trim_matches('"').to_owned();
                     let (inner, default) = match field {
-                        Expression::FuncCall(o) if o.name.name.as_str() == "optional" => (o.args.first(), o.args.get(1)),
+                        Expression::FuncCall(o) if o.name.name.as_str() == "optional" => {
+                            (o.args.first(), o.args.get(1))
+                        }
                         other => (Some(other), None),
                     };
                     let own = entries.remove(&name).filter(|v| *v != Value::Null);

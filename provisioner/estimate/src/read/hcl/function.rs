@@ -32,7 +32,9 @@ impl Evaluator<'_> {
             return self.file(name, &args, call, frame);
         }
         // A collection may be known although elements of it are not; a scalar argument may not.
-        if args.iter().any(|a| matches!(a, Value::Unknown(_))) && !["coalesce", "compact", "concat", "merge", "length"].contains(&name) {
+        if args.iter().any(|a| matches!(a, Value::Unknown(_)))
+            && !["coalesce", "compact", "concat", "merge", "length"].contains(&name)
+        {
             return Some(unknown(&args));
         }
         match function(name, &args) {
@@ -86,7 +88,9 @@ fn function(name: &str, args: &[Value]) -> Made {
             "floor" => number(0).map(|n| Value::Number(floor(n))),
             "min" | "max" => {
                 let numbers: Option<Vec<_>> = args.iter().map(Value::as_number).collect();
-                numbers.and_then(|n| if name == "min" { n.into_iter().min() } else { n.into_iter().max() }).map(Value::Number)
+                numbers
+                    .and_then(|n| if name == "min" { n.into_iter().min() } else { n.into_iter().max() })
+                    .map(Value::Number)
             }
             "signum" => number(0).map(|n| Value::Number(whole(n.0.signum() as i64))),
             "parseint" => parse_int(text(0), number(1)),
@@ -145,7 +149,9 @@ fn function(name: &str, args: &[Value]) -> Made {
                 let n = index(args.get(1)?)?.max(1);
                 Some(Value::List(items.chunks(n).map(|c| Value::List(c.to_vec())).collect()))
             }),
-            "contains" => list(args, 0).map(|items| Value::Bool(items.iter().any(|v| args.get(1).is_some_and(|a| equal(v, a))))),
+            "contains" => {
+                list(args, 0).map(|items| Value::Bool(items.iter().any(|v| args.get(1).is_some_and(|a| equal(v, a)))))
+            }
             "one" => list(args, 0).and_then(|mut items| match items.len() {
                 0 => Some(Value::Null),
                 1 => items.pop(),
@@ -222,7 +228,9 @@ fn list(args: &[Value], i: usize) -> Option<Vec<Value>> {
 
 fn map(args: &[Value], i: usize) -> Option<BTreeMap<String, Value>> {
     match args.get(i)? {
-        Value::Map(entries) => Some(entries.iter().filter(|(k, _)| !k.starts_with('\0')).map(|(k, v)| (k.clone(), v.clone())).collect()),
+        Value::Map(entries) => {
+            Some(entries.iter().filter(|(k, _)| !k.starts_with('\0')).map(|(k, v)| (k.clone(), v.clone())).collect())
+        }
         _ => None,
     }
 }
@@ -251,7 +259,10 @@ fn product(args: &[Value]) -> Option<Value> {
         if rows.len().saturating_mul(items.len()) > ELEMENTS_MAX {
             return None;
         }
-        rows = rows.iter().flat_map(|row| items.iter().map(|v| [row.as_slice(), std::slice::from_ref(v)].concat())).collect();
+        rows = rows
+            .iter()
+            .flat_map(|row| items.iter().map(|v| [row.as_slice(), std::slice::from_ref(v)].concat()))
+            .collect();
     }
     Some(Value::List(rows.into_iter().map(Value::List).collect()))
 }
@@ -436,7 +447,8 @@ fn json_text(value: &Value) -> Option<String> {
         }
         Value::Map(entries) => {
             let entries = entries.iter().filter(|(k, _)| !k.starts_with('\0'));
-            let entries = entries.map(|(k, v)| Some(format!("{}:{}", serde_json::Value::from(k.as_str()), json_text(v)?)));
+            let entries =
+                entries.map(|(k, v)| Some(format!("{}:{}", serde_json::Value::from(k.as_str()), json_text(v)?)));
             format!("{{{}}}", entries.collect::<Option<Vec<_>>>()?.join(","))
         }
         Value::Unknown(_) => return None,

@@ -174,9 +174,7 @@ impl Evaluator<'_> {
             Some(Value::Map(entries)) => {
                 Keys::Each(entries.into_iter().filter(|(k, _)| !k.starts_with('\0')).collect())
             }
-            Some(Value::List(items)) => {
-                Keys::Each(items.into_iter().filter_map(|v| Some((v.as_text()?, v))).collect())
-            }
+            Some(Value::List(items)) => Keys::Each(items.into_iter().filter_map(|v| Some((v.as_text()?, v))).collect()),
             _ => {
                 self.note(format!("{what}: its for_each is not known before apply: left out"));
                 Keys::Each(Vec::new())

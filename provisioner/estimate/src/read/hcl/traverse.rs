@@ -175,7 +175,9 @@ impl Evaluator<'_> {
         let address = format!("{}data.{kind}.{name}", here.prefix);
         // What a data source finds is known to its provider alone, but for the arguments that were written.
         let Some(body) = here.folder.data.get(&place) else { return Some(Value::Unknown(Addresses::from([address]))) };
-        if kind == "aws_region" && matches!(ops.first(), Some(Op::GetAttr(a)) if ["name", "id", "region"].contains(&a.as_str())) {
+        if kind == "aws_region"
+            && matches!(ops.first(), Some(Op::GetAttr(a)) if ["name", "id", "region"].contains(&a.as_str()))
+        {
             let region = self.provider_region(frame.module, kind, attribute(body, "provider"));
             return Some(region.map_or_else(Value::unknown, Value::Text));
         }
@@ -209,9 +211,8 @@ impl Evaluator<'_> {
                 frame.refs.insert(base.to_owned());
                 return Some(Value::Unknown(Addresses::from([base.to_owned()])));
             }
-            let found = keys.instances().into_iter().find(|(k, _)| {
-                k.as_ref().is_some_and(|k| k.as_text() == key.as_text())
-            });
+            let found =
+                keys.instances().into_iter().find(|(k, _)| k.as_ref().is_some_and(|k| k.as_text() == key.as_text()));
             let (key, scope) = found?;
             let address = format!("{base}{}", index_text(key.as_ref()));
             frame.refs.insert(address.clone());

@@ -83,10 +83,14 @@ fn transfer(v: &View<'_>, c: &mut Cost) -> Ruled {
     for protocol in protocols {
         c.hours(format!("{protocol} protocol enabled"), 1).with("protocol", &protocol);
     }
-    used(v, c, &[
-        ("Data downloaded", "GB", "monthly_data_downloaded_gb", 1),
-        ("Data uploaded", "GB", "monthly_data_uploaded_gb", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Data downloaded", "GB", "monthly_data_downloaded_gb", 1),
+            ("Data uploaded", "GB", "monthly_data_uploaded_gb", 1),
+        ],
+    );
     Ok(())
 }
 
@@ -99,7 +103,11 @@ fn codebuild(v: &View<'_>, c: &mut Cost) -> Ruled {
         _ => "Linux",
     };
     let word = size.trim_start_matches("BUILD_GENERAL1_").to_lowercase();
-    let label = if kind.contains("GPU") { format!("{system} (general1.{word}, GPU)") } else { format!("{system} (general1.{word})") };
+    let label = if kind.contains("GPU") {
+        format!("{system} (general1.{word}, GPU)")
+    } else {
+        format!("{system} (general1.{word})")
+    };
     c.usage(label, "minutes", v.used("monthly_build_mins")).with("compute_type", size).with("environment_type", kind);
     Ok(())
 }

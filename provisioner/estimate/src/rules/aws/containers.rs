@@ -49,7 +49,11 @@ fn eks_node_group(v: &View<'_>, c: &mut Cost) -> Ruled {
     };
     ec2::machine(v, c, &m);
     let size_gb = v.number("disk_size").or(20) * count;
-    ec2::disk(c, &Disk { kind: "gp2".to_owned(), size_gb, iops: Quantity::UNSET, throughput: Quantity::UNSET }, Quantity::UNSET);
+    ec2::disk(
+        c,
+        &Disk { kind: "gp2".to_owned(), size_gb, iops: Quantity::UNSET, throughput: Quantity::UNSET },
+        Quantity::UNSET,
+    );
     Ok(())
 }
 
@@ -62,8 +66,8 @@ fn fargate_profile(_: &View<'_>, c: &mut Cost) -> Ruled {
 fn ecs_service(v: &View<'_>, c: &mut Cost) -> Ruled {
     let launch = v.text_or("launch_type", "");
     let strategies = v.blocks("capacity_provider_strategy");
-    let on_fargate = launch == "FARGATE"
-        || strategies.iter().any(|s| s.text_or("capacity_provider", "").starts_with("FARGATE"));
+    let on_fargate =
+        launch == "FARGATE" || strategies.iter().any(|s| s.text_or("capacity_provider", "").starts_with("FARGATE"));
     if !on_fargate {
         // The machines are paid for where they are created.
         return Err(crate::view::Unpriced::Free);

@@ -25,7 +25,8 @@ fn dynamodb(v: &View<'_>, c: &mut Cost) -> Ruled {
     let on_demand = v.text_or("billing_mode", "PROVISIONED") == "PAY_PER_REQUEST";
     let name = v.text("name").map(|n| format!("table/{n}"));
     let target = |dimension: &str| {
-        let all = v.all("aws_appautoscaling_target").into_iter().filter(|t| t.text_or("scalable_dimension", "") == dimension);
+        let all =
+            v.all("aws_appautoscaling_target").into_iter().filter(|t| t.text_or("scalable_dimension", "") == dimension);
         let mut ours = all.filter(|t| match t.refers_to("resource_id", &["aws_dynamodb_table"]) {
             Some(table) => table.resource.address == v.resource.address,
             None => t.text("resource_id") == name,
@@ -46,7 +47,9 @@ fn dynamodb(v: &View<'_>, c: &mut Cost) -> Ruled {
             match target(dimension) {
                 Some(scaled) => {
                     let capacity = scaled.used("capacity").or_else(scaled.number("min_capacity"));
-                    c.hourly(format!("{word} capacity unit ({unit}, autoscaling)"), unit, capacity).by_usage().scaled(MONTH_HOURS);
+                    c.hourly(format!("{word} capacity unit ({unit}, autoscaling)"), unit, capacity)
+                        .by_usage()
+                        .scaled(MONTH_HOURS);
                     if word == "Write" {
                         replicated = capacity;
                     }
@@ -64,11 +67,15 @@ fn dynamodb(v: &View<'_>, c: &mut Cost) -> Ruled {
     if v.flag("point_in_time_recovery.enabled") {
         c.usage("Point-In-Time Recovery (PITR) backup storage", "GB", v.used("pitr_backup_storage_gb"));
     }
-    used(v, c, &[
-        ("On-demand backup storage", "GB", "on_demand_backup_storage_gb", 1),
-        ("Table data restored", "GB", "monthly_data_restored_gb", 1),
-        ("Streams read request unit (sRRU)", "sRRUs", "monthly_streams_read_request_units", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("On-demand backup storage", "GB", "on_demand_backup_storage_gb", 1),
+            ("Table data restored", "GB", "monthly_data_restored_gb", 1),
+            ("Streams read request unit (sRRU)", "sRRUs", "monthly_streams_read_request_units", 1),
+        ],
+    );
     let mut regions: Vec<String> = v.blocks("replica").iter().filter_map(|r| r.text("region_name")).collect();
     regions.sort();
     for region in regions {
@@ -199,10 +206,14 @@ fn redshift(v: &View<'_>, c: &mut Cost) -> Ruled {
     if kind.starts_with("ra3") {
         c.usage(format!("Managed storage ({kind})"), "GB", v.used("managed_storage_gb")).with("instance_type", &kind);
     }
-    c.usage("Concurrency scaling", "node-seconds", v.used("excess_concurrency_scaling_secs") * nodes).with("instance_type", &kind);
+    c.usage("Concurrency scaling", "node-seconds", v.used("excess_concurrency_scaling_secs") * nodes)
+        .with("instance_type", &kind);
     c.usage("Spectrum", "TB", v.used("spectrum_data_scanned_tb"));
     const TB: i64 = 1_024;
-    let steps = tiers(&[("Backup storage (first 50 TB)", 50 * TB), ("Backup storage (next 450 TB)", 450 * TB)], "Backup storage (over 500 TB)");
+    let steps = tiers(
+        &[("Backup storage (first 50 TB)", 50 * TB), ("Backup storage (next 450 TB)", 450 * TB)],
+        "Backup storage (over 500 TB)",
+    );
     c.tiers("GB", v.used("backup_storage_gb"), 1, &steps);
     Ok(())
 }
@@ -250,7 +261,9 @@ fn search(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn dms(v: &View<'_>, c: &mut Cost) -> Ruled {
     let class = v.need("replication_instance_class")?;
     let zones = if v.flag("multi_az") { "Multi-AZ" } else { "Single-AZ" };
-    c.hours(format!("Instance ({})", class.trim_start_matches("dms.")), 1).with("instance_type", &class).with("deployment", zones);
+    c.hours(format!("Instance ({})", class.trim_start_matches("dms.")), 1)
+        .with("instance_type", &class)
+        .with("deployment", zones);
     let (family, storage) = (class.trim_start_matches("dms."), v.number("allocated_storage"));
     // The smaller families include 50 GB, the others 100 GB.
     let free = if family.starts_with('t') { 50 } else { 100 };

@@ -34,7 +34,11 @@ impl Machine {
         Self {
             kind,
             count,
-            tenancy: v.text("tenancy").or_else(|| v.text("placement.tenancy")).or_else(|| v.text("placement_tenancy")).unwrap_or_default(),
+            tenancy: v
+                .text("tenancy")
+                .or_else(|| v.text("placement.tenancy"))
+                .or_else(|| v.text("placement_tenancy"))
+                .unwrap_or_default(),
             spot: false,
             ebs_optimized: v.flag("ebs_optimized"),
             monitoring: false,
@@ -106,9 +110,25 @@ pub(super) fn machine(v: &View<'_>, c: &mut Cost, m: &Machine) {
 /// Older types alone pay extra for what newer ones include.
 fn pays_for_ebs_optimisation(kind: &str) -> bool {
     const PAYING: [&str; 19] = [
-        "c1.xlarge", "c3.xlarge", "c3.2xlarge", "c3.4xlarge", "g2.2xlarge", "i2.xlarge", "i2.2xlarge", "i2.4xlarge",
-        "m1.large", "m1.xlarge", "m2.2xlarge", "m2.4xlarge", "m3.xlarge", "m3.2xlarge", "r3.xlarge", "r3.2xlarge",
-        "r3.4xlarge", "hi1.4xlarge", "cr1.8xlarge",
+        "c1.xlarge",
+        "c3.xlarge",
+        "c3.2xlarge",
+        "c3.4xlarge",
+        "g2.2xlarge",
+        "i2.xlarge",
+        "i2.2xlarge",
+        "i2.4xlarge",
+        "m1.large",
+        "m1.xlarge",
+        "m2.2xlarge",
+        "m2.4xlarge",
+        "m3.xlarge",
+        "m3.2xlarge",
+        "r3.xlarge",
+        "r3.2xlarge",
+        "r3.4xlarge",
+        "hi1.4xlarge",
+        "cr1.8xlarge",
     ];
     PAYING.contains(&kind)
 }
@@ -182,7 +202,12 @@ fn disks(v: &View<'_>, c: &mut Cost, count: Quantity) {
     let own = root.as_ref().unwrap_or(v);
     let described = match root {
         Some(_) => Disk::of(own, "volume_type", "volume_size", "gp2"),
-        None => Disk { kind: "gp2".to_owned(), size_gb: Quantity::of(8), iops: Quantity::UNSET, throughput: Quantity::UNSET },
+        None => Disk {
+            kind: "gp2".to_owned(),
+            size_gb: Quantity::of(8),
+            iops: Quantity::UNSET,
+            throughput: Quantity::UNSET,
+        },
     };
     disk(part, &described, v.used("root_block_device.monthly_iops"));
     part.multiply(count);
@@ -233,7 +258,14 @@ fn spot_instance(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 /// Machines by a launch template: with its disks as parts.
-pub(super) fn template_machines(v: &View<'_>, template: &View<'_>, kind: &str, count: Quantity, spot: bool, c: &mut Cost) {
+pub(super) fn template_machines(
+    v: &View<'_>,
+    template: &View<'_>,
+    kind: &str,
+    count: Quantity,
+    spot: bool,
+    c: &mut Cost,
+) {
     let mut m = Machine::of(template, kind.to_owned(), count);
     m.spot = spot || template.text("instance_market_options.market_type").as_deref() == Some("spot");
     m.monitoring = template.flag("monitoring.enabled");
@@ -280,7 +312,8 @@ fn autoscaling_group(v: &View<'_>, c: &mut Cost) -> Ruled {
         let overriding = v.blocks("mixed_instances_policy.launch_template.override");
         let kind = overriding.first().and_then(|o| o.text("instance_type"));
         let weight = overriding.first().map_or(Quantity::of(1), |o| o.number("weighted_capacity").or(1));
-        let kind = kind.or_else(|| template.text("instance_type")).ok_or_else(|| Unpriced::Unknown("instance_type".into()))?;
+        let kind =
+            kind.or_else(|| template.text("instance_type")).ok_or_else(|| Unpriced::Unknown("instance_type".into()))?;
         let count = (count / weight).ceil();
         let spread = "mixed_instances_policy.instances_distribution";
         let fixed = v.number(&format!("{spread}.on_demand_base_capacity")).or(0).min(count);
@@ -310,7 +343,16 @@ fn autoscaling_group(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn root_of_template(template: &View<'_>, count: Quantity, part: &mut Cost) {
     if template.count("block_device_mappings") == 0 {
         let root = part.part("root_block_device");
-        disk(root, &Disk { kind: "gp2".to_owned(), size_gb: Quantity::of(8), iops: Quantity::UNSET, throughput: Quantity::UNSET }, Quantity::UNSET);
+        disk(
+            root,
+            &Disk {
+                kind: "gp2".to_owned(),
+                size_gb: Quantity::of(8),
+                iops: Quantity::UNSET,
+                throughput: Quantity::UNSET,
+            },
+            Quantity::UNSET,
+        );
         root.multiply(count);
     }
 }
@@ -338,7 +380,12 @@ fn snapshot(v: &View<'_>, c: &mut Cost, volume: Option<&View<'_>>) {
     let size = volume.map_or(Quantity::of(8), |v| v.number("size").or(8));
     c.add("EBS snapshot storage", "GB", size);
     c.usage("Fast snapshot restore", "DSU-hours", v.used("fast_snapshot_restore_hours"));
-    c.usage("ListChangedBlocks & ListSnapshotBlocks API requests", "1k requests", v.used("monthly_list_block_requests")).per(1_000);
+    c.usage(
+        "ListChangedBlocks & ListSnapshotBlocks API requests",
+        "1k requests",
+        v.used("monthly_list_block_requests"),
+    )
+    .per(1_000);
     c.usage("GetSnapshotBlock API requests", "1k SnapshotAPIUnits", v.used("monthly_get_block_requests")).per(1_000);
     c.usage("PutSnapshotBlock API requests", "1k SnapshotAPIUnits", v.used("monthly_put_block_requests")).per(1_000);
 }
@@ -358,11 +405,15 @@ fn host(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn beanstalk(v: &View<'_>, c: &mut Cost) -> Ruled {
     let settings = v.blocks("setting");
     let of = |namespace: &str, name: &str| {
-        settings.iter().find(|s| s.text_or("namespace", "") == namespace && s.text_or("name", "") == name)?.text("value")
+        settings
+            .iter()
+            .find(|s| s.text_or("namespace", "") == namespace && s.text_or("name", "") == name)?
+            .text("value")
     };
     let launch = "aws:autoscaling:launchconfiguration";
     let kind = of(launch, "InstanceType").or_else(|| of("aws:ec2:instances", "InstanceTypes"));
-    let kind = kind.and_then(|k| k.split(',').next().map(|k| k.trim().to_owned())).unwrap_or_else(|| "t3.micro".to_owned());
+    let kind =
+        kind.and_then(|k| k.split(',').next().map(|k| k.trim().to_owned())).unwrap_or_else(|| "t3.micro".to_owned());
     let number = |text: Option<String>| text.map_or(Quantity::UNSET, |t| Quantity::decimal(&t));
     let count = number(of("aws:autoscaling:asg", "MinSize")).or(1);
     let part = c.part("Launch configuration");

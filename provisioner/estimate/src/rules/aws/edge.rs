@@ -26,8 +26,15 @@ fn zone(_: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn record(v: &View<'_>, c: &mut Cost) -> Ruled {
     const M: i64 = 1_000_000;
-    const TARGETS: [&str; 7] =
-        ["aws_lb", "aws_alb", "aws_elb", "aws_cloudfront_distribution", "aws_s3_bucket", "aws_elastic_beanstalk_environment", "aws_api_gateway_domain_name"];
+    const TARGETS: [&str; 7] = [
+        "aws_lb",
+        "aws_alb",
+        "aws_elb",
+        "aws_cloudfront_distribution",
+        "aws_s3_bucket",
+        "aws_elastic_beanstalk_environment",
+        "aws_api_gateway_domain_name",
+    ];
     if v.has("alias") && v.refers_to("alias.name", &TARGETS).is_some() {
         // Queries for aliases of AWS' own resources are free.
         return Err(Unpriced::Free);
@@ -68,7 +75,12 @@ fn health_check(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn resolver(v: &View<'_>, c: &mut Cost) -> Ruled {
     const M: i64 = 1_000_000;
     c.hours("Resolver endpoints", v.count("ip_address").max(1));
-    c.tiers("1M queries", v.used("monthly_queries"), M, &tiers(&[("DNS queries (first 1B)", 1_000 * M)], "DNS queries (over 1B)"));
+    c.tiers(
+        "1M queries",
+        v.used("monthly_queries"),
+        M,
+        &tiers(&[("DNS queries (first 1B)", 1_000 * M)], "DNS queries (over 1B)"),
+    );
     Ok(())
 }
 
@@ -86,8 +98,18 @@ const PLACES: [(&str, &str); 8] = [
 
 fn cloudfront(v: &View<'_>, c: &mut Cost) -> Ruled {
     const TB: i64 = 1_024;
-    let sizes = [("first 10TB", 10), ("next 40TB", 40), ("next 100TB", 100), ("next 350TB", 350), ("next 524TB", 524), ("next 4PB", 4_096)];
-    for (title, key) in [("Data transfer out to internet", "monthly_data_transfer_to_internet_gb"), ("Data transfer out to origin", "monthly_data_transfer_to_origin_gb")] {
+    let sizes = [
+        ("first 10TB", 10),
+        ("next 40TB", 40),
+        ("next 100TB", 100),
+        ("next 350TB", 350),
+        ("next 524TB", 524),
+        ("next 4PB", 4_096),
+    ];
+    for (title, key) in [
+        ("Data transfer out to internet", "monthly_data_transfer_to_internet_gb"),
+        ("Data transfer out to origin", "monthly_data_transfer_to_origin_gb"),
+    ] {
         for (place, name) in PLACES {
             let volume = v.used(&format!("{key}.{place}"));
             if !volume.is_set() && place != "us" {
@@ -113,7 +135,9 @@ fn cloudfront(v: &View<'_>, c: &mut Cost) -> Ruled {
     if v.has("origin.origin_shield") || v.has_usage("monthly_shield_requests") {
         for (place, volume) in v.used_map("monthly_shield_requests") {
             let name = PLACES.iter().find(|(k, _)| *k == place).map_or(place.as_str(), |(_, n)| *n);
-            c.usage(format!("Origin shield HTTP requests ({name})"), "10k requests", volume).per(10_000).with("place", &place);
+            c.usage(format!("Origin shield HTTP requests ({name})"), "10k requests", volume)
+                .per(10_000)
+                .with("place", &place);
         }
     }
     let paths = v.used("monthly_invalidation_requests");
@@ -169,7 +193,9 @@ fn endpoint_group(v: &View<'_>, c: &mut Cost) -> Ruled {
         let volume = v.used(&format!("{key}.{place}"));
         if volume.is_set() || !stated {
             let part = c.part(name);
-            part.usage(format!("{word} DT-premium fee"), "GB", volume).with("place", place).with("endpoint_region", v.text_or("endpoint_group_region", ""));
+            part.usage(format!("{word} DT-premium fee"), "GB", volume)
+                .with("place", place)
+                .with("endpoint_region", v.text_or("endpoint_group_region", ""));
         }
     }
     Ok(())

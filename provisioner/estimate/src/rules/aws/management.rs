@@ -61,7 +61,16 @@ fn alarm(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn trail(v: &View<'_>, c: &mut Cost) -> Ruled {
     if v.flag_or("include_global_service_events", true) {
-        used(v, c, &[("Management events (additional copies)", "100k events", "monthly_additional_management_events", 100_000)]);
+        used(
+            v,
+            c,
+            &[(
+                "Management events (additional copies)",
+                "100k events",
+                "monthly_additional_management_events",
+                100_000,
+            )],
+        );
     }
     used(v, c, &[("Data events", "100k events", "monthly_data_events", 100_000)]);
     if v.has("insight_selector") {
@@ -77,10 +86,14 @@ fn config_rule(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn recorder(v: &View<'_>, c: &mut Cost) -> Ruled {
-    used(v, c, &[
-        ("Config items", "records", "monthly_config_items", 1),
-        ("Custom config items", "records", "monthly_custom_config_items", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Config items", "records", "monthly_config_items", 1),
+            ("Custom config items", "records", "monthly_custom_config_items", 1),
+        ],
+    );
     Ok(())
 }
 
@@ -94,12 +107,15 @@ fn parameter(v: &View<'_>, c: &mut Cost) -> Ruled {
         let hours = v.used("parameter_storage_hrs").or(730);
         c.hourly("Parameter storage (advanced)", "hours", hours);
     }
-    c.usage(format!("API interactions ({throughput})"), "10k interactions", v.used("monthly_api_interactions")).per(10_000);
+    c.usage(format!("API interactions ({throughput})"), "10k interactions", v.used("monthly_api_interactions"))
+        .per(10_000);
     Ok(())
 }
 
 fn activation(v: &View<'_>, c: &mut Cost) -> Ruled {
-    if v.used_text("instance_tier").unwrap_or_default().to_lowercase() != "advanced" && v.int("registration_limit", 1) <= 1_000 {
+    if v.used_text("instance_tier").unwrap_or_default().to_lowercase() != "advanced"
+        && v.int("registration_limit", 1) <= 1_000
+    {
         return Err(Unpriced::Free);
     }
     c.usage("On-prem managed instances (advanced)", "hours", v.used("instances") * 730);
@@ -143,7 +159,11 @@ fn certificate(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn authority(v: &View<'_>, c: &mut Cost) -> Ruled {
     let short = v.text_or("usage_mode", "GENERAL_PURPOSE") == "SHORT_LIVED_CERTIFICATE";
-    let name = if short { "Private certificate authority (short-lived certificate mode)" } else { "Private certificate authority" };
+    let name = if short {
+        "Private certificate authority (short-lived certificate mode)"
+    } else {
+        "Private certificate authority"
+    };
     c.add(name, "months", 1).with("mode", if short { "short-lived" } else { "general" });
     let requests = v.used("monthly_requests");
     if short {
@@ -169,7 +189,9 @@ fn directory(v: &View<'_>, c: &mut Cost) -> Ruled {
     let label = format!("Directory service ({name}, {edition})");
     c.hourly(label, "controllers", 2).scaled(730).with("type", name).with("edition", &edition);
     if v.has_usage("additional_domain_controllers") && kind != "ADConnector" {
-        c.usage("Additional domain controllers", "controllers", v.used("additional_domain_controllers")).scaled(730).with("edition", &edition);
+        c.usage("Additional domain controllers", "controllers", v.used("additional_domain_controllers"))
+            .scaled(730)
+            .with("edition", &edition);
     }
     if v.has_usage("shared_accounts") && kind == "MicrosoftAD" {
         c.usage("Directory sharing", "accounts", v.used("shared_accounts")).scaled(730).with("edition", &edition);

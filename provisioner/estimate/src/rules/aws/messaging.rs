@@ -93,24 +93,32 @@ fn stream(v: &View<'_>, c: &mut Cost) -> Ruled {
     let mode = mode.unwrap_or_else(|| if shards.is_set() { "PROVISIONED" } else { "ON_DEMAND" }.to_owned());
     if mode == "ON_DEMAND" {
         c.hours("ON_DEMAND", 1);
-        used(v, c, &[
-            ("Data ingested", "GB", "monthly_on_demand_data_in_gb", 1),
-            ("Data retrieval", "GB", "monthly_on_demand_data_out_gb", 1),
-            ("Enhanced Fan Out (EFO) Data retrieval", "GB", "monthly_on_demand_efo_data_out_gb", 1),
-            ("Extended retention (24H to 7D)", "GB", "monthly_on_demand_extended_retention_gb", 1),
-            ("Long term retention (7D+)", "GB", "monthly_on_demand_long_term_retention_gb", 1),
-        ]);
+        used(
+            v,
+            c,
+            &[
+                ("Data ingested", "GB", "monthly_on_demand_data_in_gb", 1),
+                ("Data retrieval", "GB", "monthly_on_demand_data_out_gb", 1),
+                ("Enhanced Fan Out (EFO) Data retrieval", "GB", "monthly_on_demand_efo_data_out_gb", 1),
+                ("Extended retention (24H to 7D)", "GB", "monthly_on_demand_extended_retention_gb", 1),
+                ("Long term retention (7D+)", "GB", "monthly_on_demand_long_term_retention_gb", 1),
+            ],
+        );
         return Ok(());
     }
     c.hours("PROVISIONED", shards.or(1));
-    used(v, c, &[
-        ("Put request unit", "units", "monthly_provisioned_put_units", 1),
-        ("Extended retention (24H to 7D)", "GB", "monthly_provisioned_extended_retention_gb", 1),
-        ("Long term retention (7D+)", "GB", "monthly_provisioned_long_term_retention_gb", 1),
-        ("Extended retention retrieval (7D+)", "GB", "monthly_provisioned_long_term_retrieval_gb", 1),
-        ("Enhanced Fan Out (EFO) Data retrieval", "GB", "monthly_provisioned_efo_data_out_gb", 1),
-        ("Enhanced Fan Out (EFO)", "consumer-shard hour", "monthly_provisioned_efo_consumer_hours", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Put request unit", "units", "monthly_provisioned_put_units", 1),
+            ("Extended retention (24H to 7D)", "GB", "monthly_provisioned_extended_retention_gb", 1),
+            ("Long term retention (7D+)", "GB", "monthly_provisioned_long_term_retention_gb", 1),
+            ("Extended retention retrieval (7D+)", "GB", "monthly_provisioned_long_term_retrieval_gb", 1),
+            ("Enhanced Fan Out (EFO) Data retrieval", "GB", "monthly_provisioned_efo_data_out_gb", 1),
+            ("Enhanced Fan Out (EFO)", "consumer-shard hour", "monthly_provisioned_efo_consumer_hours", 1),
+        ],
+    );
     Ok(())
 }
 
@@ -171,10 +179,11 @@ fn broker(v: &View<'_>, c: &mut Cost) -> Ruled {
     };
     let usage = c.hours(format!("Instance usage ({engine}, {kind}, {label})"), nodes);
     usage.with("instance_type", &kind).with("engine", engine).with("deployment", label);
-    let storage = match v.text_or("storage_type", if engine == "RabbitMQ" { "ebs" } else { "efs" }).to_lowercase().as_str() {
-        "ebs" => "EBS",
-        _ => "EFS",
-    };
+    let storage =
+        match v.text_or("storage_type", if engine == "RabbitMQ" { "ebs" } else { "efs" }).to_lowercase().as_str() {
+            "ebs" => "EBS",
+            _ => "EFS",
+        };
     c.usage(format!("Storage ({engine}, {storage})"), "GB", v.used("storage_size_gb") * nodes).with("engine", engine);
     Ok(())
 }
@@ -203,12 +212,16 @@ fn kafka(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn event_bus(v: &View<'_>, c: &mut Cost) -> Ruled {
-    used(v, c, &[
-        ("Custom events published", "1M events", "monthly_custom_events", 1_000_000),
-        ("Third-party events published", "1M events", "monthly_third_party_events", 1_000_000),
-        ("Archive processing", "GB", "monthly_archive_processing_gb", 1),
-        ("Archive storage", "GB", "archive_storage_gb", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Custom events published", "1M events", "monthly_custom_events", 1_000_000),
+            ("Third-party events published", "1M events", "monthly_third_party_events", 1_000_000),
+            ("Archive processing", "GB", "monthly_archive_processing_gb", 1),
+            ("Archive storage", "GB", "archive_storage_gb", 1),
+        ],
+    );
     const M: i64 = 1_000_000;
     let steps = [("Schema discovery", 5 * M)];
     let discovered = v.used("monthly_schema_discovery_events");

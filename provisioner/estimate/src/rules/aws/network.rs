@@ -148,7 +148,8 @@ fn direct_connect(v: &View<'_>, c: &mut Cost) -> Ruled {
     c.hours("DX connection", 1).with("bandwidth", &bandwidth).with("type", kind);
     for (region, gb) in v.used_map("monthly_outbound_from_region_to_dx_connection_location") {
         let region = region.replace('_', "-");
-        c.usage(format!("Outbound data transfer (from {region}, to {})", v.text_or("location", "")), "GB", gb).with("from_region", region);
+        c.usage(format!("Outbound data transfer (from {region}, to {})", v.text_or("location", "")), "GB", gb)
+            .with("from_region", region);
     }
     Ok(())
 }
@@ -175,7 +176,12 @@ fn data_transfer(v: &View<'_>, c: &mut Cost) -> Ruled {
         ("Outbound data transfer to Internet (next 100TB)", 100 * TB),
     ];
     if v.has_usage("monthly_outbound_internet_gb") {
-        c.tiers("GB", v.used("monthly_outbound_internet_gb"), 1, &tiers(&steps, "Outbound data transfer to Internet (over 150TB)"));
+        c.tiers(
+            "GB",
+            v.used("monthly_outbound_internet_gb"),
+            1,
+            &tiers(&steps, "Outbound data transfer to Internet (over 150TB)"),
+        );
     }
     let east = v.used("monthly_outbound_us_east_to_us_east_gb");
     if east.is_set() {

@@ -35,10 +35,17 @@ fn instance(v: &View<'_>, c: &mut Cost) -> Ruled {
     let class = v.need("instance_class")?;
     let zones = if v.flag("multi_az") { "Multi-AZ" } else { "Single-AZ" };
     let source = v.refers_to("replicate_source_db", &["aws_db_instance"]);
-    let engine = v.text("engine").or_else(|| source.as_ref().and_then(|s| s.text("engine"))).unwrap_or_else(|| "mysql".to_owned());
+    let engine = v
+        .text("engine")
+        .or_else(|| source.as_ref().and_then(|s| s.text("engine")))
+        .unwrap_or_else(|| "mysql".to_owned());
     let hours = v.used("monthly_hrs").or(MONTH_HOURS);
     let usage = c.hourly(format!("Database instance ({}, {zones}, {class})", option(v)), "hours", hours);
-    usage.with("instance_type", &class).with("engine", engine_name(&engine)).with("deployment", zones).with("purchase_option", option(v));
+    usage
+        .with("instance_type", &class)
+        .with("engine", engine_name(&engine))
+        .with("deployment", zones)
+        .with("purchase_option", option(v));
     usage.with("license", v.text_or("license_model", ""));
     let iops = v.number("iops");
     let default = if iops.is_positive() { "io1" } else { "gp2" };
@@ -52,7 +59,10 @@ fn instance(v: &View<'_>, c: &mut Cost) -> Ruled {
     let allocated = v.number("allocated_storage");
     let allocated = allocated.or_else(source.as_ref().map_or(Quantity::UNSET, |s| s.number("allocated_storage")));
     let storage = allocated.or(least);
-    c.add(format!("Storage ({name})"), "GB", storage).with("volume_type", &kind).with("deployment", zones).with("engine", engine_name(&engine));
+    c.add(format!("Storage ({name})"), "GB", storage)
+        .with("volume_type", &kind)
+        .with("deployment", zones)
+        .with("engine", engine_name(&engine));
     match kind.as_str() {
         "standard" => {
             c.usage("I/O requests", "1M requests", v.used("monthly_standard_io_requests")).per(1_000_000);
@@ -67,7 +77,11 @@ fn instance(v: &View<'_>, c: &mut Cost) -> Ruled {
             let (free_iops, free_mb) = if large { (12_000, 500) } else { (3_000, 125) };
             let (iops, mb) = (iops.or(0).above(free_iops), v.number("storage_throughput").or(0).above(free_mb));
             if iops.is_positive() {
-                c.add("Provisioned GP3 IOPS (above 3,000)".replace("3,000", if large { "12,000" } else { "3,000" }), "IOPS", iops);
+                c.add(
+                    "Provisioned GP3 IOPS (above 3,000)".replace("3,000", if large { "12,000" } else { "3,000" }),
+                    "IOPS",
+                    iops,
+                );
             }
             if mb.is_positive() {
                 c.add("Provisioned GP3 throughput", "MBps", mb);
@@ -75,7 +89,9 @@ fn instance(v: &View<'_>, c: &mut Cost) -> Ruled {
         }
         _ => {}
     }
-    let retention = v.number("backup_retention_period").or_else(source.as_ref().map_or(Quantity::UNSET, |s| s.number("backup_retention_period")));
+    let retention = v
+        .number("backup_retention_period")
+        .or_else(source.as_ref().map_or(Quantity::UNSET, |s| s.number("backup_retention_period")));
     if retention.is_positive() {
         c.usage("Additional backup storage", "GB", v.used("additional_backup_storage_gb"));
     }
@@ -91,10 +107,12 @@ fn insights(v: &View<'_>, c: &mut Cost, class: &str, _what: &str) {
     if v.int("performance_insights_retention_period", 7) > 7 {
         let serverless = class == "db.serverless";
         if !serverless {
-            c.add(format!("Performance Insights Long Term Retention ({class})"), "vCPU-month", vcpus(class)).with("instance_type", class);
+            c.add(format!("Performance Insights Long Term Retention ({class})"), "vCPU-month", vcpus(class))
+                .with("instance_type", class);
         }
     }
-    c.usage("Performance Insights API", "1000 requests", v.used("monthly_additional_performance_insights_requests")).per(1_000);
+    c.usage("Performance Insights API", "1000 requests", v.used("monthly_additional_performance_insights_requests"))
+        .per(1_000);
 }
 
 /// Virtual CPUs of a database class by its size; unset for those that are not known.
@@ -121,7 +139,9 @@ fn cluster(v: &View<'_>, c: &mut Cost) -> Ruled {
         // A Multi-AZ cluster that is not Aurora: three machines with provisioned storage.
         let class = v.need("db_cluster_instance_class")?;
         let kind = v.text_or("storage_type", "io1");
-        c.hours(format!("Database instance (on-demand, {class})"), 3).with("instance_type", &class).with("engine", name);
+        c.hours(format!("Database instance (on-demand, {class})"), 3)
+            .with("instance_type", &class)
+            .with("engine", name);
         c.add(format!("Storage ({kind})"), "GB", v.number("allocated_storage")).with("volume_type", &kind);
         c.add("Provisioned IOPS", "IOPS", v.number("iops")).with("volume_type", &kind);
         return Ok(());
@@ -142,7 +162,10 @@ fn cluster(v: &View<'_>, c: &mut Cost) -> Ruled {
     }
     if name == "Aurora MySQL" && v.int("backtrack_window", 0) > 0 {
         let hours = v.number("backtrack_window") / 3_600;
-        let records = v.used("average_statements_per_hr") * v.used("change_records_per_statement") * v.used("backtrack_window_hrs").or_else(hours) * MONTH_HOURS;
+        let records = v.used("average_statements_per_hr")
+            * v.used("change_records_per_statement")
+            * v.used("backtrack_window_hrs").or_else(hours)
+            * MONTH_HOURS;
         c.usage("Backtrack", "1M change-records", records).per(1_000_000);
     }
     c.usage("Snapshot export", "GB", v.used("snapshot_export_size_gb")).with("engine", name);
@@ -152,7 +175,10 @@ fn cluster(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn cluster_instance(v: &View<'_>, c: &mut Cost) -> Ruled {
     let class = v.need("instance_class")?;
     let parent = v.refers_to("cluster_identifier", &["aws_rds_cluster"]);
-    let engine = v.text("engine").or_else(|| parent.as_ref().and_then(|p| p.text("engine"))).unwrap_or_else(|| "aurora".to_owned());
+    let engine = v
+        .text("engine")
+        .or_else(|| parent.as_ref().and_then(|p| p.text("engine")))
+        .unwrap_or_else(|| "aurora".to_owned());
     let optimized = parent.as_ref().is_some_and(|p| p.text_or("storage_type", "") == "aurora-iopt1");
     if class == "db.serverless" {
         let name = if optimized { "Aurora serverless v2 (I/O-optimized)" } else { "Aurora serverless v2" };

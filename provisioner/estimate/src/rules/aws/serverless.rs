@@ -74,7 +74,8 @@ fn state_machine(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn rest_api(v: &View<'_>, c: &mut Cost) -> Ruled {
     const M: i64 = 1_000_000;
-    let sized = [("Requests (first 333M)", 333 * M), ("Requests (next 667M)", 667 * M), ("Requests (next 19B)", 19_000 * M)];
+    let sized =
+        [("Requests (first 333M)", 333 * M), ("Requests (next 667M)", 667 * M), ("Requests (next 19B)", 19_000 * M)];
     c.tiers("1M requests", v.used("monthly_requests"), M, &tiers(&sized, "Requests (over 20B)"));
     Ok(())
 }

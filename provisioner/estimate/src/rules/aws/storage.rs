@@ -96,7 +96,11 @@ fn storage_class(v: &View<'_>, c: &mut Cost, class: &str) {
         "glacier_flexible_retrieval" => {
             // Bulk retrievals are free.
             for speed in ["standard", "expedited"] {
-                thousand(c, &format!("Retrieval requests ({speed})"), &format!("monthly_{speed}_data_retrieval_requests"));
+                thousand(
+                    c,
+                    &format!("Retrieval requests ({speed})"),
+                    &format!("monthly_{speed}_data_retrieval_requests"),
+                );
                 gb(c, &format!("Retrievals ({speed})"), &format!("monthly_{speed}_data_retrieval_gb"));
                 gb(c, &format!("Select data scanned ({speed})"), &format!("monthly_{speed}_select_data_scanned_gb"));
                 gb(c, &format!("Select data returned ({speed})"), &format!("monthly_{speed}_select_data_returned_gb"));
@@ -107,7 +111,11 @@ fn storage_class(v: &View<'_>, c: &mut Cost, class: &str) {
         }
         _ => {
             for speed in ["standard", "bulk"] {
-                thousand(c, &format!("Retrieval requests ({speed})"), &format!("monthly_{speed}_data_retrieval_requests"));
+                thousand(
+                    c,
+                    &format!("Retrieval requests ({speed})"),
+                    &format!("monthly_{speed}_data_retrieval_requests"),
+                );
                 gb(c, &format!("Retrievals ({speed})"), &format!("monthly_{speed}_data_retrieval_gb"));
             }
             gb(c, "Early delete (within 180 days)", "early_delete_gb");
@@ -143,7 +151,8 @@ fn efs(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn fsx_windows(v: &View<'_>, c: &mut Cost) -> Ruled {
-    let zones = if v.text_or("deployment_type", "SINGLE_AZ_1").starts_with("MULTI_AZ") { "Multi-AZ" } else { "Single-AZ" };
+    let zones =
+        if v.text_or("deployment_type", "SINGLE_AZ_1").starts_with("MULTI_AZ") { "Multi-AZ" } else { "Single-AZ" };
     let media = if v.text_or("storage_type", "SSD") == "HDD" { "HDD" } else { "SSD" };
     c.add("Throughput capacity", "MBps", v.number("throughput_capacity")).with("deployment", zones);
     c.add(format!("{media} storage"), "GB", v.number("storage_capacity")).with("deployment", zones);
@@ -154,7 +163,8 @@ fn fsx_windows(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn fsx_openzfs(v: &View<'_>, c: &mut Cost) -> Ruled {
     let storage = v.number("storage_capacity");
     c.add("Throughput capacity", "MBps", v.number("throughput_capacity"));
-    let compressed = ["ZSTD", "LZ4"].contains(&v.text_or("root_volume_configuration.data_compression_type", "NONE").as_str());
+    let compressed =
+        ["ZSTD", "LZ4"].contains(&v.text_or("root_volume_configuration.data_compression_type", "NONE").as_str());
     let name = if compressed { "SSD storage (compression enabled)" } else { "SSD storage" };
     let savings = if compressed { v.used("data_compression_savings_percentage").or(50) } else { Quantity::ZERO };
     c.add(name, "GB", storage * (Quantity::of(100) - savings) / 100);
@@ -171,7 +181,10 @@ fn fsx_lustre(v: &View<'_>, c: &mut Cost) -> Ruled {
     let deployment = v.text_or("deployment_type", "SCRATCH_1");
     let throughput = v.text_or("per_unit_storage_throughput", "");
     let storage = c.add(format!("Storage ({deployment})"), "GB", v.number("storage_capacity"));
-    storage.with("deployment", &deployment).with("throughput", throughput).with("media", v.text_or("storage_type", "SSD"));
+    storage
+        .with("deployment", &deployment)
+        .with("throughput", throughput)
+        .with("media", v.text_or("storage_type", "SSD"));
     c.usage("Backup storage", "GB", v.used("backup_storage_gb"));
     Ok(())
 }

@@ -55,7 +55,9 @@ pub(super) fn machines(v: &View<'_>, c: &mut Cost, kind: &str, count: Quantity, 
             other => other,
         };
         let cards = card.number("count").or(1);
-        c.hourly(format!("{name} ({option})"), "hours", count * cards * hours).with("accelerator", &kind).with("purchase_option", option);
+        c.hourly(format!("{name} ({option})"), "hours", count * cards * hours)
+            .with("accelerator", &kind)
+            .with("purchase_option", option);
     }
 }
 
@@ -78,7 +80,11 @@ fn instance(v: &View<'_>, c: &mut Cost) -> Ruled {
             // A disk of its own.
             continue;
         }
-        storage(c, &boot.text_or("initialize_params.type", "pd-standard"), boot.number("initialize_params.size").or(10));
+        storage(
+            c,
+            &boot.text_or("initialize_params.type", "pd-standard"),
+            boot.number("initialize_params.size").or(10),
+        );
     }
     let scratch = v.count("scratch_disk");
     if scratch > 0 {
@@ -90,9 +96,15 @@ fn instance(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn group(v: &View<'_>, c: &mut Cost) -> Ruled {
     let kinds = ["google_compute_instance_template", "google_compute_region_instance_template"];
     let template = v.refers_to("version.instance_template", &kinds);
-    let template = template.or_else(|| v.refers_to("instance_template", &kinds)).ok_or_else(|| Unpriced::Unknown("instance_template".into()))?;
+    let template = template
+        .or_else(|| v.refers_to("instance_template", &kinds))
+        .ok_or_else(|| Unpriced::Unknown("instance_template".into()))?;
     let scaler = ["google_compute_autoscaler", "google_compute_region_autoscaler"];
-    let least = scaler.iter().flat_map(|k| v.users(k)).map(|s| s.number("autoscaling_policy.min_replicas")).find(|q| q.is_set());
+    let least = scaler
+        .iter()
+        .flat_map(|k| v.users(k))
+        .map(|s| s.number("autoscaling_policy.min_replicas"))
+        .find(|q| q.is_set());
     let count = v.number("target_size").or_else(least.unwrap_or(Quantity::UNSET)).or(1);
     described(&template, c, count)?;
     for disk in template.blocks("disk") {
@@ -126,7 +138,9 @@ fn size(v: &View<'_>) -> Quantity {
         return own;
     }
     let image = v.refers_to("image", &["google_compute_image"]).map(|i| i.number("disk_size_gb"));
-    let snapshot = v.refers_to("snapshot", &["google_compute_snapshot"]).and_then(|s| s.refers_to("source_disk", &["google_compute_disk"]));
+    let snapshot = v
+        .refers_to("snapshot", &["google_compute_snapshot"])
+        .and_then(|s| s.refers_to("source_disk", &["google_compute_disk"]));
     let from = image.or(snapshot.map(|s| s.number("size"))).unwrap_or(Quantity::UNSET);
     // Without any, what the type starts with.
     let default = match v.text_or("type", "pd-standard").as_str() {
@@ -159,7 +173,10 @@ fn image(v: &View<'_>, c: &mut Cost) -> Ruled {
     let own = v.number("disk_size_gb");
     let disk = v.refers_to("source_disk", &["google_compute_disk"]).map(|d| size(&d));
     let other = v.refers_to("source_image", &["google_compute_image"]).map(|i| i.number("disk_size_gb"));
-    let snapshot = v.refers_to("source_snapshot", &["google_compute_snapshot"]).and_then(|s| s.refers_to("source_disk", &["google_compute_disk"])).map(|d| size(&d));
+    let snapshot = v
+        .refers_to("source_snapshot", &["google_compute_snapshot"])
+        .and_then(|s| s.refers_to("source_disk", &["google_compute_disk"]))
+        .map(|d| size(&d));
     let derived = disk.or(other).or(snapshot).unwrap_or(Quantity::UNSET);
     c.usage("Storage", "GB", stated.or_else(own).or_else(derived));
     Ok(())

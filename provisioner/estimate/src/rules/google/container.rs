@@ -41,7 +41,11 @@ fn cluster(v: &View<'_>, c: &mut Cost) -> Ruled {
     }
     for (i, block) in pools.iter().enumerate() {
         let stated = v.used(&format!("node_pool[{i}].nodes"));
-        let count = stated.or_else(block.number("node_count")).or_else(block.number("initial_node_count")).or_else(block.number("autoscaling.min_node_count")).or(3);
+        let count = stated
+            .or_else(block.number("node_count"))
+            .or_else(block.number("initial_node_count"))
+            .or_else(block.number("autoscaling.min_node_count"))
+            .or(3);
         pool(v, block, "node_config", count * zones, c.part(format!("node_pool[{i}]")));
     }
     Ok(())
@@ -84,7 +88,11 @@ fn node_pool(v: &View<'_>, c: &mut Cost) -> Ruled {
     };
     let zones = if v.count("node_locations") > 0 { v.count("node_locations") } else { zones };
     let stated = v.used("nodes");
-    let count = stated.or_else(v.number("node_count")).or_else(v.number("initial_node_count")).or_else(v.number("autoscaling.min_node_count")).or(3);
+    let count = stated
+        .or_else(v.number("node_count"))
+        .or_else(v.number("initial_node_count"))
+        .or_else(v.number("autoscaling.min_node_count"))
+        .or(3);
     let config = v.blocks("node_config").into_iter().next();
     // What usage states counts nodes of a zone too.
     pool(v, v, "node_config", count * zones, c);
@@ -94,8 +102,22 @@ fn node_pool(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 /// Regions with the lower prices of Cloud Run: https://cloud.google.com/run/pricing.
 const TIER_1: [&str; 17] = [
-    "asia-east1", "asia-northeast1", "asia-northeast2", "asia-south1", "europe-north1", "europe-southwest1", "europe-west1",
-    "europe-west4", "europe-west8", "europe-west9", "me-west1", "us-central1", "us-east1", "us-east4", "us-east5", "us-south1",
+    "asia-east1",
+    "asia-northeast1",
+    "asia-northeast2",
+    "asia-south1",
+    "europe-north1",
+    "europe-southwest1",
+    "europe-west1",
+    "europe-west4",
+    "europe-west8",
+    "europe-west9",
+    "me-west1",
+    "us-central1",
+    "us-east1",
+    "us-east4",
+    "us-east5",
+    "us-south1",
     "us-west1",
 ];
 
@@ -151,7 +173,14 @@ fn run_service(v: &View<'_>, c: &mut Cost) -> Ruled {
     };
     let throttled = note("run.googleapis.com/cpu-throttling").is_none_or(|t| t != "false");
     let least = note("autoscaling.knative.dev/minScale").map_or(Quantity::UNSET, |t| Quantity::decimal(&t));
-    run(v, c, cpus(v.text(&format!("{limits}.cpu"))), memory_gib(v.text(&format!("{limits}.memory"))), throttled, running(least));
+    run(
+        v,
+        c,
+        cpus(v.text(&format!("{limits}.cpu"))),
+        memory_gib(v.text(&format!("{limits}.memory"))),
+        throttled,
+        running(least),
+    );
     Ok(())
 }
 
@@ -172,9 +201,16 @@ fn run_v2_service(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn run_job(v: &View<'_>, c: &mut Cost) -> Ruled {
     let tier = if TIER_1.contains(&v.region().as_str()) { "" } else { " (tier 2)" };
     let limits = "template.template.containers.resources.limits";
-    let seconds = v.used("monthly_job_executions") * v.used("average_task_execution_mins") * 60 * v.number("template.task_count").or(1);
+    let seconds = v.used("monthly_job_executions")
+        * v.used("average_task_execution_mins")
+        * 60
+        * v.number("template.task_count").or(1);
     c.usage(format!("CPU allocation time{tier}"), "vCPU-seconds", seconds * cpus(v.text(&format!("{limits}.cpu"))));
-    c.usage(format!("Memory allocation time{tier}"), "GiB-seconds", seconds * memory_gib(v.text(&format!("{limits}.memory"))));
+    c.usage(
+        format!("Memory allocation time{tier}"),
+        "GiB-seconds",
+        seconds * memory_gib(v.text(&format!("{limits}.memory"))),
+    );
     Ok(())
 }
 

@@ -45,7 +45,8 @@ fn sql(v: &View<'_>, c: &mut Cost) -> Ruled {
         let edition = version.rsplit('_').next().unwrap_or_default().to_lowercase();
         if let Some((cpus, _)) = custom(&tier) {
             // At least four cores pay.
-            c.hourly(format!("License ({edition})"), "vCPU-hours", Quantity::of(cpus.max(4)) * MONTH_HOURS).with("edition", &edition);
+            c.hourly(format!("License ({edition})"), "vCPU-hours", Quantity::of(cpus.max(4)) * MONTH_HOURS)
+                .with("edition", &edition);
         }
     }
     let public = v.text_or("settings.ip_configuration.ipv4_enabled", "true");
@@ -91,7 +92,10 @@ fn redis(v: &View<'_>, c: &mut Cost) -> Ruled {
         ..=100 => "M4",
         _ => "M5",
     };
-    c.hourly(format!("Redis instance ({name}, {step})"), "GB", gb).scaled(MONTH_HOURS).with("tier", name).with("capacity", step);
+    c.hourly(format!("Redis instance ({name}, {step})"), "GB", gb)
+        .scaled(MONTH_HOURS)
+        .with("tier", name)
+        .with("capacity", step);
     Ok(())
 }
 
@@ -105,7 +109,15 @@ fn table(v: &View<'_>, c: &mut Cost) -> Ruled {
     // 10 GB of storage are free.
     c.usage("Active storage", "GB", v.used("monthly_active_storage_gb").above(10));
     c.usage("Long-term storage", "GB", v.used("monthly_long_term_storage_gb").above(10));
-    used(v, c, &[("Streaming inserts", "MB", "monthly_streaming_inserts_mb", 1), ("Storage write API", "GB", "monthly_storage_write_api_gb", 1), ("Storage read API", "TB", "monthly_storage_read_api_tb", 1)]);
+    used(
+        v,
+        c,
+        &[
+            ("Streaming inserts", "MB", "monthly_streaming_inserts_mb", 1),
+            ("Storage write API", "GB", "monthly_storage_write_api_gb", 1),
+            ("Storage read API", "TB", "monthly_storage_read_api_tb", 1),
+        ],
+    );
     Ok(())
 }
 
@@ -115,11 +127,15 @@ fn topic(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn subscription(v: &View<'_>, c: &mut Cost) -> Ruled {
-    used(v, c, &[
-        ("Message delivery data", "TiB", "monthly_message_data_tb", 1),
-        ("Retained acknowledged message storage", "GiB", "storage_gb", 1),
-        ("Snapshot message backlog storage", "GiB", "snapshot_storage_gb", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Message delivery data", "TiB", "monthly_message_data_tb", 1),
+            ("Retained acknowledged message storage", "GiB", "storage_gb", 1),
+            ("Snapshot message backlog storage", "GiB", "snapshot_storage_gb", 1),
+        ],
+    );
     Ok(())
 }
 
@@ -140,13 +156,17 @@ fn key(v: &View<'_>, c: &mut Cost) -> Ruled {
     let level = v.text_or("version_template.protection_level", "SOFTWARE");
     let versions = v.used("key_versions");
     let hardware = level == "HSM";
-    let costly = hardware && (algorithm.starts_with("RSA_SIGN") || algorithm.starts_with("RSA_DECRYPT") || algorithm.starts_with("EC_")) && !algorithm.contains("2048");
+    let costly = hardware
+        && (algorithm.starts_with("RSA_SIGN") || algorithm.starts_with("RSA_DECRYPT") || algorithm.starts_with("EC_"))
+        && !algorithm.contains("2048");
     if costly {
         c.tiers("months", versions, 1, &tiers(&[("Key versions (first 2K)", 2_000)], "Key versions (over 2K)"));
     } else {
         c.usage("Key versions", "months", versions).with("protection_level", &level);
     }
-    c.usage("Operations", "10k operations", v.used("monthly_key_operations")).per(10_000).with("protection_level", &level);
+    c.usage("Operations", "10k operations", v.used("monthly_key_operations"))
+        .per(10_000)
+        .with("protection_level", &level);
     Ok(())
 }
 

@@ -5,10 +5,8 @@ use crate::quantity::Quantity;
 use crate::rules::{Row, tiers};
 use crate::view::{Ruled, View};
 
-pub(in crate::rules) const RULES: &[Row] = &[
-    ("google_storage_bucket", "Cloud Storage", bucket),
-    ("google_filestore_instance", "Cloud Filestore", filestore),
-];
+pub(in crate::rules) const RULES: &[Row] =
+    &[("google_storage_bucket", "Cloud Storage", bucket), ("google_filestore_instance", "Cloud Filestore", filestore)];
 
 fn bucket(v: &View<'_>, c: &mut Cost) -> Ruled {
     bucket_like(v, c, &v.text_or("storage_class", "STANDARD"));
@@ -60,6 +58,7 @@ pub(super) fn egress(v: &View<'_>, c: &mut Cost, key: &str) {
 
 fn filestore(v: &View<'_>, c: &mut Cost) -> Ruled {
     let tier = v.text_or("tier", "BASIC_HDD");
-    c.add(format!("Storage ({})", tier.to_lowercase().replace('_', " ")), "GB", v.number("file_shares.capacity_gb")).with("tier", &tier);
+    c.add(format!("Storage ({})", tier.to_lowercase().replace('_', " ")), "GB", v.number("file_shares.capacity_gb"))
+        .with("tier", &tier);
     Ok(())
 }
