@@ -305,7 +305,7 @@ impl DeclaredMapping {
             if column == Column::BilledCost {
                 continue;
             }
-            let Some(text) = self.text(bound, row, texts) else { continue };
+            let Some(text) = self.text(bound, row, texts).filter(|t| !t.is_empty()) else { continue };
             match column.kind() {
                 Kind::Text => set_text(column, text, cx, charge),
                 Kind::Time => {

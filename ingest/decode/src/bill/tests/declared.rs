@@ -68,6 +68,7 @@ fn an_oracle_cost_report() {
     let (batches, summary) = read_by(OCI, REPORT).unwrap();
     show(&summary);
     assert_eq!((summary.rows, summary.stored, summary.left_out, summary.rejected), (4, 2, 1, 1));
+    assert!(summary.notes.is_empty(), "{:?}", summary.notes);
     let total = &summary.totals[&Currency("USD".to_owned())];
     assert_eq!(
         [total.source, total.stored, total.left_out, total.rejected].map(|e| e.to_string()),
