@@ -1,11 +1,12 @@
 //! What must hold of every answer of a decoder, at a fixed time of receipt.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use grid_decode::bill::{BillFormat, BillOptions, BillReader};
+use grid_decode::bill::{BillFormat, BillOptions, BillReader, Declared};
 use grid_decode::exposition::{self, Exposition, Format};
 use grid_decode::limits::Limits;
 use grid_decode::lines::{self, Lines};
+use grid_decode::price::{self, PriceFormat, PriceOptions};
 use grid_decode::{DecodeContext, DecodeError, Decoded};
 use grid_model::table::logs::LogOrigin;
 use grid_model::{Table, Timestamp};
@@ -112,8 +113,31 @@ fn chunk_bytes(data: &[u8]) -> usize {
 
 /// Checks a bill: whatever its rows hold, per currency the source is what was stored and what was rejected.
 pub fn check_bill(data: &[u8], format: BillFormat) {
-    let options = BillOptions { format: Some(format), ..BillOptions::default() };
-    let Ok(mut reader) = BillReader::csv(Box::new(std::io::Cursor::new(data.to_vec())), options) else { return };
+    check_bill_by(data, BillOptions { format: Some(format), ..BillOptions::default() });
+}
+
+/// Checks a mapping file and a bill that it describes; a line of three dashes stands between the two.
+pub fn check_mapping(data: &[u8]) {
+    const BETWEEN: &[u8] = b"\n---\n";
+    let at = data.windows(BETWEEN.len()).position(|w| w == BETWEEN).unwrap_or(data.len());
+    let Ok(mapping) = std::str::from_utf8(&data[..at]) else { return };
+    match Declared::parse(mapping) {
+        Ok(declared) => {
+            let bill = data.get(at + BETWEEN.len()..).unwrap_or_default();
+            check_bill_by(bill, BillOptions { mapping: Some(Arc::new(declared)), ..BillOptions::default() });
+        }
+        Err(mistakes) => {
+            assert!(!mistakes.is_empty(), "a refusal has a reason");
+            for mistake in mistakes {
+                assert!(mistake.span.start <= mapping.len(), "a mistake lies in the file");
+            }
+        }
+    }
+}
+
+fn check_bill_by(data: &[u8], options: BillOptions) {
+    let several = options.format == Some(BillFormat::Gcp);
+    let Ok(mut reader) = BillReader::text(Box::new(std::io::Cursor::new(data.to_vec())), options) else { return };
     let mut stored = 0;
     loop {
         match reader.next_batch() {
@@ -123,6 +147,24 @@ pub fn check_bill(data: &[u8], format: BillFormat) {
         }
     }
     let summary = reader.finish();
-    assert!(stored <= summary.rows, "{stored} rows of {}", summary.rows);
-    assert_eq!(summary.unreconciled(), None, "source = stored + rejected");
+    assert_eq!(stored, summary.stored, "charges are counted");
+    // A row that carries credits is several charges.
+    assert!(several || stored <= summary.rows, "{stored} rows of {}", summary.rows);
+    assert_eq!(summary.unreconciled(), None, "source = stored + rejected + left out");
+}
+
+/// Checks a list of prices: what is counted was handed out, nothing is sold for less than nothing, and every reject has a reason.
+pub fn check_price(data: &[u8], format: PriceFormat) {
+    let options = PriceOptions { format: Some(format), file: "list_2026-01-01".to_owned(), ..PriceOptions::default() };
+    let mut rows = 0;
+    let mut sink = |row: grid_model::table::prices::PriceRow| {
+        rows += 1;
+        assert!(row.price >= grid_model::Amount::ZERO && !row.currency.is_empty(), "{row:?}");
+    };
+    let Ok(decoded) = price::decode(data, &options, &mut sink) else { return };
+    assert_eq!(decoded.rows, rows, "rows");
+    assert!(decoded.rejected >= decoded.rejects.len() as u64, "rejects");
+    for reject in &decoded.rejects {
+        assert!(!reject.reason.is_empty() && reject.reason.len() <= 1024 && reject.at.len() <= 1024, "{reject:?}");
+    }
 }
