@@ -6,7 +6,7 @@ use grid_model::Amount;
 /// `cost / units`, in units of 10^-18 rounded towards zero; units are counted to the millionth. `None` without units, or if it does not fit.
 pub fn per_unit(cost: Amount, units: f64) -> Option<Amount> {
     let micro = (units * 1e6).round();
-    if !(micro >= 1.0 && micro < 9.0e18) {
+    if !(1.0..9.0e18).contains(&micro) {
         return None;
     }
     let wide = i256::from_i128(cost.0).checked_mul(i256::from_i128(1_000_000))?;

@@ -33,7 +33,7 @@ pub(super) enum Pass {
 }
 
 /// What the bill itself calls bought and not used. FOCUS says so by a status; a CUR's purchases carry only what was not used as effective cost.
-const UNUSED: &str = "(commitment_discount_status IS NOT DISTINCT FROM 'Unused' OR capacity_reservation_status IS NOT DISTINCT FROM 'Unused' \
+const UNUSED: &str = "(coalesce(commitment_discount_status, '') = 'Unused' OR coalesce(capacity_reservation_status, '') = 'Unused' \
      OR (charge_category = 'Purchase' AND commitment_discount_id IS NOT NULL))";
 
 /// Texts of a group beside the fields, in the order of the query.

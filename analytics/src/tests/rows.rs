@@ -246,6 +246,8 @@ async fn one_session_knows_its_tables() {
             grid,public,logs,BASE TABLE
             grid,public,spans,BASE TABLE
             grid,public,charges,BASE TABLE
+            grid,public,prices,BASE TABLE
+            grid,public,allocations,BASE TABLE
             grid,grid,files,VIEW
             grid,grid,generations,VIEW
             grid,grid,imports,VIEW

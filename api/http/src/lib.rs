@@ -122,6 +122,13 @@ pub(crate) fn groups() -> [Group; 5] {
                 .put("/api/v1/budgets/{id}", budgets::put)
                 .delete("/api/v1/budgets/{id}", budgets::delete)
                 .get("/metrics", metrics::get),
+                // One path, one group: those that change ask for the scope themselves.
+                .post("/api/v1/costs/allocation", run::post)
+                .put("/api/v1/costs/rules", documents::put_rules)
+                .delete("/api/v1/costs/rules", documents::delete_rules)
+                .put("/api/v1/costs/documents/{subject}", documents::put)
+                .delete("/api/v1/costs/documents/{subject}", documents::delete)
+                .get("/opencost/allocation/compute", opencost::compute),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {
@@ -136,11 +143,6 @@ pub(crate) fn groups() -> [Group; 5] {
             needs: Some(Scope::Admin),
             routes: Routes::new()
                 .post("/api/v1/delete", delete::post)
-                .post("/api/v1/costs/allocation", run::post)
-                .put("/api/v1/costs/rules", documents::put_rules)
-                .delete("/api/v1/costs/rules", documents::delete_rules)
-                .put("/api/v1/costs/documents/{subject}", documents::put)
-                .delete("/api/v1/costs/documents/{subject}", documents::delete)
                 .get("/api/v1/retention", retention::list)
                 .get("/api/v1/retention/{table}", retention::get)
                 .put("/api/v1/retention/{table}", retention::put)

@@ -57,6 +57,7 @@ pub(crate) struct ProblemDocument {
         (name = "prices", description = "What things cost: listed, and learnt from one's own bills. Needs the scope query."),
         (name = "commitments", description = "Reservations, savings plans and committed use: what they did, when they end, what to buy. Needs the scope query."),
         (name = "costs", description = "What things cost, who pays, why that changes, where it ends, and whether budgets hold. Reading needs the scope query, changing the scope admin."),
+        (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin too."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
         (name = "tokens", description = "Who may call. Need the scope admin."),

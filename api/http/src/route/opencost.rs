@@ -78,6 +78,9 @@ async fn answer(state: &ApiState, caller: &Caller, params: &ComputeParams) -> Re
     let window = params.window.as_deref().ok_or_else(|| ApiError::Parameter("window is missing".to_owned()))?;
     let (from, until) = window_of(window, now)?;
     let properties = properties(params.aggregate.as_deref())?;
+    if let Some(text) = params.resolution.as_deref().filter(|t| crate::duration::parse(t).is_none()) {
+        return Err(ApiError::Parameter(format!("resolution is {text:?}, it must be a duration such as 1m")));
+    }
     let step = match params.step.as_deref() {
         None => until.0 - from.0,
         Some(text) => crate::duration::parse(text).filter(|ns| ns % HOUR_NS == 0).ok_or_else(|| {
@@ -349,16 +352,11 @@ impl Sum {
             "gpuHours": self.gpu_hours,
             "gpuCost": number(self.costs.gpu),
             "gpuCostAdjustment": 0.0,
-            "networkTransferBytes": 0.0,
-            "networkReceiveBytes": 0.0,
             "networkCost": number(self.costs.network),
             "networkCostAdjustment": 0.0,
             "loadBalancerCost": number(self.costs.load_balancer),
             "loadBalancerCostAdjustment": 0.0,
-            "pvBytes": 0.0,
-            "pvByteHours": 0.0,
             "pvCost": number(self.costs.volume),
-            "pvs": null,
             "pvCostAdjustment": 0.0,
             "ramBytes": self.ram_hours / hours,
             "ramByteRequestAverage": self.ram_request / hours,

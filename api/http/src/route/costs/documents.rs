@@ -167,6 +167,7 @@ pub(crate) async fn put(
     Segment(subject): Segment,
     Json(body): Json<CostDocumentBody>,
 ) -> Result<Reply<CostDocument>, ApiError> {
+    caller.require(grid_guard::Scope::Admin)?;
     let key = key(&caller, &subject)?;
     match subject.as_str() {
         "rules" => Rules::parse(&body.text).map(drop).map_err(CostError::Rules)?,
@@ -191,6 +192,7 @@ pub(crate) async fn delete(
     caller: Caller,
     Segment(subject): Segment,
 ) -> Result<StatusCode, ApiError> {
+    caller.require(grid_guard::Scope::Admin)?;
     let key = key(&caller, &subject)?;
     let gone = state.store.catalog().delete_document(&key, &caller.subject, None, (state.clock)()).await;
     if !gone.map_err(CostError::Ledger)? {

@@ -151,6 +151,7 @@ pub(crate) async fn post(
     caller: Caller,
     Json(body): Json<RunBody>,
 ) -> Result<Reply<RunReport>, ApiError> {
+    caller.require(grid_guard::Scope::Admin)?;
     let report = state.engine.allocate(&caller.tenant, body.all).await?;
     let computed = report.computed.into_iter().map(|(name, state)| item(name, Some(&state), false)).collect();
     Ok(Reply(RunReport { computed, unchanged: report.unchanged, dropped: report.dropped }))

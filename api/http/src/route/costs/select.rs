@@ -97,7 +97,7 @@ pub(crate) fn conditions(list: Option<&str>) -> Result<Vec<String>, ApiError> {
             let like = value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace('*', "%");
             format!("coalesce({column}, '') LIKE {}", quoted(&like))
         } else {
-            format!("{column} IS NOT DISTINCT FROM {}", quoted(value))
+            format!("coalesce({column}, '') = {}", quoted(value))
         };
         Ok::<_, ApiError>(if negated { format!("NOT ({holds})") } else { holds })
     };
@@ -145,8 +145,8 @@ mod tests {
         assert_eq!(
             conditions(Some(filter)).unwrap(),
             [
-                "owner IS NOT DISTINCT FROM 'o''x'",
-                "NOT (environment IS NOT DISTINCT FROM 'test')",
+                "coalesce(owner, '') = 'o''x'",
+                "NOT (coalesce(environment, '') = 'test')",
                 "coalesce(service_name, '') LIKE 'Ama\\_%'",
                 "team IS NULL"
             ]
