@@ -81,7 +81,7 @@ const UNUSED: &str = "commitment_discount_id IS NOT NULL \
      AND (charge_category = 'Purchase' OR commitment_discount_status = 'Unused')";
 
 /// Usage that some program covers: metered by time, not spot, of a service in which this tenant has commitments or whose category is
-/// compute, or what FOCUS 1.4's own column says is eligible.
+/// compute, and no gateway, balancer or control plane, which no program covers; or what FOCUS 1.4's own column says is eligible.
 const ELIGIBLE: &str = "charge_category = 'Usage' \
      AND coalesce(commitment_discount_status, 'Used') = 'Used' \
      AND coalesce(pricing_category, 'Standard') IN ('Standard', 'Committed') \
@@ -89,6 +89,7 @@ const ELIGIBLE: &str = "charge_category = 'Usage' \
        OR commitment_program_eligibility_details IS NOT NULL AND commitment_program_eligibility_details NOT IN ('', '{}', '[]') \
        OR commitment_program_eligibility_details IS NULL \
          AND (service_category = 'Compute' OR in_program) \
+         AND NOT regexp_like(coalesce(sku_meter, ''), 'NatGateway|LoadBalancer|LCUUsage|perCluster|VPN|Vpn') \
          AND (lower(pricing_unit) LIKE '%hour%' OR lower(pricing_unit) LIKE 'hr%' OR lower(pricing_unit) LIKE '%second%'))";
 
 /// Per commitment and period: what it cost, what of it was used, what that spared, and whether the bill adds up.

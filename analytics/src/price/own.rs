@@ -22,7 +22,8 @@ pub(crate) const RESOURCE_TYPE: &str = "coalesce(
     nullif(x_columns['product/instanceType'], ''), nullif(x_columns['product_instance_type'], ''),
     CASE WHEN sku_price_details LIKE '%\"InstanceType\"%'
          THEN regexp_replace(sku_price_details, '.*\"InstanceType\"\\s*:\\s*\"([^\"]*)\".*', '\\1') END,
-    nullif(split_part(sku_meter, ':', 2), ''))";
+    CASE WHEN regexp_like(split_part(sku_meter, ':', 2), '^[a-z][a-z0-9-]*[.][a-z0-9.-]+$')
+         THEN split_part(sku_meter, ':', 2) END)";
 
 /// The provider by the name that price books use.
 pub(crate) const PROVIDER: &str = "CASE
@@ -58,7 +59,8 @@ FROM (SELECT service_name, region_id, sku_id, sku_meter, coalesce(pricing_catego
     nullif(x_columns['product/instanceType'], ''), nullif(x_columns['product_instance_type'], ''),
     CASE WHEN sku_price_details LIKE '%\"InstanceType\"%'
          THEN regexp_replace(sku_price_details, '.*\"InstanceType\"\\s*:\\s*\"([^\"]*)\".*', '\\1') END,
-    nullif(split_part(sku_meter, ':', 2), '')) AS resource_type,
+    CASE WHEN regexp_like(split_part(sku_meter, ':', 2), '^[a-z][a-z0-9-]*[.][a-z0-9.-]+$')
+         THEN split_part(sku_meter, ':', 2) END) AS resource_type,
     lower(nullif(x_columns['product/operatingSystem'], '')) AS operating_system,
     lower(nullif(x_columns['product/databaseEngine'], '')) AS engine
   FROM charges

@@ -54,6 +54,10 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
+        Value::Object(pairs) => {
+            let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect();
+            pairs.join(" ")
+        }
         other => other.to_string(),
     }
 }

@@ -19,6 +19,8 @@ const LISTED: Columns = &[
     ("option", "purchase_option"),
     ("term", "term"),
     ("payment", "payment"),
+    ("class", "offering_class"),
+    ("attributes", "attributes"),
     ("price", "price"),
     ("currency", "currency"),
     ("unit", "unit"),

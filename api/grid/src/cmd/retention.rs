@@ -31,6 +31,9 @@ async fn set(config: &Config, table: &str, keep: &str, args: &TargetArgs) -> any
         let names: Vec<&str> = Table::ALL.iter().map(|t| t.name()).collect();
         bail!("there is no table {table:?}; tables are {}", names.join(", "));
     };
+    if table == Table::Prices && keep != "forever" {
+        bail!("prices do not go by age: a book is replaced by its next edition");
+    }
     let keep_ns = match keep {
         "forever" => None,
         text => {

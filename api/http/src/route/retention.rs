@@ -93,6 +93,11 @@ pub(crate) async fn put(
     Json(setting): Json<RetentionSetting>,
 ) -> Result<Reply<Retention>, ApiError> {
     let table = table(&name)?;
+    if table == Table::Prices {
+        // Most prices hold "since ever", so that any rule would take them all.
+        let why = "prices do not go by age: a book is replaced by its next edition";
+        return Err(ApiError::Parameter(why.to_owned()));
+    }
     let keep_ns = duration::parse(&setting.keep).ok_or_else(|| {
         ApiError::Parameter(format!("keep is {:?}, it must be a duration such as 30d or 12h", setting.keep))
     })?;

@@ -50,6 +50,8 @@ async fn books_are_imported_listed_and_looked_up() {
     assert_eq!((&unknown["status"], &unknown["price"]), (&json!("unknown"), &json!(null)));
     assert_eq!(unknown["reason"], "listed only in other regions: mars");
     assert_eq!(app.get("/api/v1/prices/effective?book=x", &[]).await.verdict(), "400 GRID-0204");
+    let keep = app.call("PUT", "/api/v1/retention/prices", &[], "{\"keep\": \"30d\"}").await;
+    assert_eq!(keep.verdict(), "400 GRID-0204");
 }
 
 #[tokio::test]
