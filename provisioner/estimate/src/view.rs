@@ -131,6 +131,12 @@ impl<'a> View<'a> {
         Quantity(self.usage.at(path).and_then(Value::as_number))
     }
 
+    /// A stated amount below a key that holds points itself, such as another resource's address.
+    pub fn used_nested(&self, outer: &str, key: &str) -> Quantity {
+        let Value::Map(entries) = &*self.usage else { return Quantity::UNSET };
+        Quantity(entries.get(outer).and_then(|v| v.at(key)).and_then(Value::as_number))
+    }
+
     /// A stated word of usage.
     pub fn used_text(&self, path: &str) -> Option<String> {
         self.usage.at(path).and_then(Value::as_text)
