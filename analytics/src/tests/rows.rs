@@ -246,6 +246,7 @@ async fn one_session_knows_its_tables() {
             grid,public,logs,BASE TABLE
             grid,public,spans,BASE TABLE
             grid,public,charges,BASE TABLE
+            grid,grid,conformance,VIEW
             grid,grid,files,VIEW
             grid,grid,generations,VIEW
             grid,grid,imports,VIEW
@@ -303,6 +304,7 @@ async fn one_session_knows_its_tables() {
     .await;
     bed.check("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'grid' ORDER BY table_name", expect![[r#"
         table_schema,table_name
+        grid,conformance
         grid,files
         grid,generations
         grid,imports
