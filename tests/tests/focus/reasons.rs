@@ -1,6 +1,7 @@
 //! Why Grid and the public validator may differ on a rule. A difference that none of these explains fails the test.
 
-use grid_focus_rules::{Check, Keyword, Rule, RuleResult, Status, When, table};
+use grid_focus_rules::column::Kind;
+use grid_focus_rules::{Check, Column, Keyword, Rule, RuleResult, Status, When, table};
 
 /// Letters of the page, with what they mean.
 pub(crate) const REASONS: [(&str, &str); 15] = [
@@ -85,8 +86,15 @@ pub(crate) fn reason(grid: &RuleResult, theirs: &str, part_differs: impl Fn(&str
         Check::OnePer(..) if passed => Some("G"),
         Check::Currency(_) | Check::NationalCurrency(_) => Some("V"),
         _ if failed && says_not(rule) => Some("N"),
+        _ if loaded(rule) => Some("L"),
         _ => None,
     }
+}
+
+/// Whether a rule looks at numbers or instants, which the validator's loader turns.
+fn loaded(rule: &Rule) -> bool {
+    let turned = |c: &Column| matches!(c.kind(), Kind::Number | Kind::Time);
+    rule.check.columns().iter().chain(&rule.when.columns()).any(turned)
 }
 
 /// Whether a rule, or one that it is part of, has a condition `is not X`.
