@@ -48,6 +48,8 @@ pub struct SqlRequest {
     pub timeout: Option<Duration>,
     /// Rows that the answer may have; never more than the engine's maximum.
     pub max_rows: Option<usize>,
+    /// Rows go to a file as they come: their number has no bound.
+    pub unbounded: bool,
     /// Who asks, for the list of queries.
     pub client: Option<String>,
     /// Shows charges as their bills were known at this time; as they are known now, if not given.
@@ -63,6 +65,7 @@ impl SqlRequest {
             params: Vec::new(),
             timeout: None,
             max_rows: None,
+            unbounded: false,
             client: None,
             bills_as_of: None,
         }
@@ -192,7 +195,10 @@ impl Engine {
         let (rows, answer) = mpsc::channel(ANSWER_QUEUE);
         let (head, schema) = oneshot::channel();
         let task = Task {
-            max_rows: request.max_rows.unwrap_or(limits.rows_max).min(limits.rows_max),
+            max_rows: match request.unbounded {
+                true => usize::MAX,
+                false => request.max_rows.unwrap_or(limits.rows_max).min(limits.rows_max),
+            },
             shared: Arc::clone(shared),
             request,
             handle,

@@ -4,6 +4,7 @@ pub(crate) mod duration;
 pub(crate) mod time_bucket;
 pub(crate) mod text_match;
 pub(crate) mod attr;
+pub(crate) mod to_json;
 pub(crate) mod is_stale;
 pub(crate) mod restore_value;
 pub(crate) mod at_times;
@@ -23,6 +24,7 @@ pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
         time_bucket::TimeBucket::default().into(),
         text_match::Match::default().into(),
         attr::Attr::default().into(),
+        to_json::ToJson::default().into(),
         quantile::HistogramQuantile::default().into(),
         decimal::DecimalOp::multiply().into(),
         decimal::DecimalOp::divide().into(),

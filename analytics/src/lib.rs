@@ -38,6 +38,7 @@ mod runtime;
 mod memory;
 mod interrupt;
 pub mod render;
+pub mod focus_export;
 pub mod limits;
 pub mod error;
 

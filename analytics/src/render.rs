@@ -16,8 +16,8 @@ mod write;
 use std::io;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::{Array as _, ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use crate::engine::SqlAnswer;
 use crate::error::QueryError;
 use crate::table::files::{conform, retyped};
-use cell::Columns;
+use cell::{Cells, Columns};
 
 /// Rows of a row group of a Parquet answer: they are held in memory until it is full.
 const ROW_GROUP_ROWS: usize = 64 * 1024;
@@ -273,6 +273,17 @@ pub fn rows_json(batch: &RecordBatch) -> Result<Vec<Value>, QueryError> {
     let columns = Columns::new(batch)?;
     let lines = write::json_rows(&columns, batch.num_rows(), true, true);
     serde_json::Deserializer::from_slice(&lines).into_iter().collect::<Result<_, _>>().map_err(failed)
+}
+
+/// Each cell of an array as JSON text; null stays null.
+pub(crate) fn json_texts(field: &Field, array: &ArrayRef) -> Result<Vec<Option<String>>, QueryError> {
+    let cells = Cells::new(field, array)?;
+    let text = |row: usize| {
+        let mut out = String::new();
+        cells.json(row, &mut out);
+        out
+    };
+    Ok((0..array.len()).map(|row| array.is_valid(row).then(|| text(row))).collect())
 }
 
 /// A sink that can be emptied while a writer holds it.

@@ -18,6 +18,21 @@ python_peers() {
 }
 
 python_peers || { rm -rf "$dir/venv"; echo "peers: no Python environment; the suites that need it will be skipped" >&2; }
+# The public validator of FOCUS: it needs Python 3.12, and a DuckDB older than the readers' of requirements.txt.
+focus_validator() {
+    local wanted=$here/../requirements-focus.txt python
+    cmp -s "$wanted" "$dir/focus-venv/installed.txt" && return 0
+    for python in python3.14 python3.13 python3.12 "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python3 python3; do
+        "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break
+        python=
+    done
+    [ -n "$python" ] || { echo "peers: no Python 3.12 here" >&2; return 1; }
+    rm -rf "$dir/focus-venv"
+    "$python" -m venv "$dir/focus-venv" &&
+        "$dir/focus-venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" &&
+        cp "$wanted" "$dir/focus-venv/installed.txt"
+}
+focus_validator || { rm -rf "$dir/focus-venv"; echo "peers: no validator of FOCUS; its suite will be skipped" >&2; }
 program() { # folder, Debian's package
     bash "$here/debian.sh" "$dir/$1" "$2" >/dev/null 2>"$dir/$1.log" ||
         echo "peers: no $2 (see $dir/$1.log); its suite will be skipped" >&2

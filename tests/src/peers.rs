@@ -17,6 +17,11 @@ pub fn python() -> Result<PathBuf, String> {
     found(folder().join("venv/bin/python"))
 }
 
+/// The Python interpreter that has the public validator of FOCUS, in an environment of its own: it wants an older DuckDB.
+pub fn focus_python() -> Result<PathBuf, String> {
+    found(folder().join("focus-venv/bin/python"))
+}
+
 /// A program that a Python package brought, by name.
 pub fn python_program(name: &str) -> Result<PathBuf, String> {
     found(folder().join("venv/bin").join(name))

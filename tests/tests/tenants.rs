@@ -22,7 +22,7 @@ const MARKER: &str = "zq9marker";
 const ACME: &str = "acme-zq9marker";
 const BETA: &str = "beta";
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "logs",
     "spans",
     "samples",
@@ -34,6 +34,7 @@ const TABLES: [&str; 17] = [
     "grid.files",
     "grid.imports",
     "grid.rejects",
+    "grid.conformance",
     "grid.generations",
     "grid.queries",
     "grid.retention",

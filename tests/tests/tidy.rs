@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 24] = [
+const LAYERS: [(&str, &[&str]); 25] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -22,11 +22,20 @@ const LAYERS: [(&str, &[&str]); 24] = [
     ("grid-plan", &["grid-model"]),
     ("grid-estimate", &["grid-model"]),
     ("grid-decode", &["grid-model"]),
+    ("grid-focus-rules", &[]),
     ("grid-scrape-config", &[]),
     ("grid-store", &["grid-model"]),
     (
         "grid-analytics",
-        &["grid-model", "grid-sql-guard", "grid-cost", "grid-promql-syntax", "grid-promql", "grid-store"],
+        &[
+            "grid-focus-rules",
+            "grid-model",
+            "grid-sql-guard",
+            "grid-cost",
+            "grid-promql-syntax",
+            "grid-promql",
+            "grid-store",
+        ],
     ),
     ("grid-guard", &["grid-model", "grid-store"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
@@ -35,6 +44,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
     (
         "grid-api",
         &[
+            "grid-focus-rules",
             "grid-model",
             "grid-cost",
             "grid-promql-syntax",
@@ -47,7 +57,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
             "grid-guard",
         ],
     ),
-    ("grid-tests", &["grid-model", "grid-ml"]),
+    ("grid-tests", &["grid-model", "grid-ml", "grid-focus-rules"]),
     (
         "grid-promql-conformance",
         &[
@@ -84,9 +94,10 @@ const HEAVY: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "store/model",
     "ingest/decode",
+    "ingest/focus-rules",
     "ingest/scrape-config",
     "analytics/sql-guard",
     "analytics/cost",

@@ -14,6 +14,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use grid_focus_rules::table;
 use grid_model::table::column::{UTC, text, timestamp};
 use grid_model::{Table, Timestamp};
 use grid_store::StoreError;
@@ -29,14 +30,23 @@ pub(crate) enum System {
     Generations,
     Imports,
     Rejects,
+    Conformance,
     Queries,
     Retention,
     Tenants,
 }
 
 impl System {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Files, Self::Generations, Self::Imports, Self::Queries, Self::Rejects, Self::Retention, Self::Tenants];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Conformance,
+        Self::Files,
+        Self::Generations,
+        Self::Imports,
+        Self::Queries,
+        Self::Rejects,
+        Self::Retention,
+        Self::Tenants,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -44,6 +54,7 @@ impl System {
             Self::Generations => "generations",
             Self::Imports => "imports",
             Self::Rejects => "rejects",
+            Self::Conformance => "conformance",
             Self::Queries => "queries",
             Self::Retention => "retention",
             Self::Tenants => "tenants",
@@ -105,6 +116,22 @@ impl System {
                 text("cost", true),
                 text("currency", true),
                 text("raw", false),
+            ],
+            Self::Conformance => vec![
+                text("import_id", false),
+                text("version", false),
+                text("rule", false),
+                text("kind", false),
+                text("keyword", false),
+                text("demands", false),
+                text("status", false),
+                count("checked"),
+                count("violations"),
+                text("file", true),
+                Field::new("row", DataType::UInt64, true),
+                text("column", true),
+                text("value", true),
+                text("note", true),
             ],
             Self::Queries => vec![
                 text("query_id", false),
@@ -266,6 +293,33 @@ impl SystemTable {
                         rows.maybe_text(reject.cost.as_deref());
                         rows.maybe_text(reject.currency.as_deref());
                         rows.text(&reject.raw);
+                    }
+                }
+            }
+            System::Conformance => {
+                let known: std::collections::HashMap<&str, &grid_focus_rules::Rule> =
+                    table::model().chain(table::later()).map(|r| (r.id, r)).collect();
+                let mut left = CATALOG_ROWS_MAX;
+                for import in catalog.imports(&snapshot.tenant).await? {
+                    let Some(found) = catalog.conformance(&snapshot.tenant, &import.id).await? else { continue };
+                    for r in found.rules.iter().take(left) {
+                        left -= 1;
+                        let rule = known.get(r.rule.as_str());
+                        let first = r.examples.first();
+                        rows.text(&import.id);
+                        rows.text(&found.version);
+                        rows.text(&r.rule);
+                        rows.text(rule.map_or("", |r| r.kind.name()));
+                        rows.text(rule.map_or("", |r| r.keyword.name()));
+                        rows.text(&rule.map(|r| r.sentence()).unwrap_or_default());
+                        rows.text(&r.status);
+                        rows.count(r.checked);
+                        rows.count(r.violations);
+                        rows.maybe_text(first.map(|e| e.file.as_str()));
+                        rows.maybe_count(first.map(|e| e.row));
+                        rows.maybe_text(first.map(|e| e.column.as_str()));
+                        rows.maybe_text(first.map(|e| e.value.as_str()));
+                        rows.maybe_text(r.note.as_deref());
                     }
                 }
             }

@@ -56,6 +56,7 @@ fn no_statement_sees_another_tenant() {
             "grid.generations",
             "grid.imports",
             "grid.rejects",
+            "grid.conformance",
             "grid.queries",
             "grid.retention",
             "grid.tenants",

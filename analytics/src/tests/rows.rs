@@ -248,6 +248,7 @@ async fn one_session_knows_its_tables() {
             grid,public,charges,BASE TABLE
             grid,public,prices,BASE TABLE
             grid,public,allocations,BASE TABLE
+            grid,grid,conformance,VIEW
             grid,grid,files,VIEW
             grid,grid,generations,VIEW
             grid,grid,imports,VIEW
@@ -305,6 +306,7 @@ async fn one_session_knows_its_tables() {
     .await;
     bed.check("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'grid' ORDER BY table_name", expect![[r#"
         table_schema,table_name
+        grid,conformance
         grid,files
         grid,generations
         grid,imports

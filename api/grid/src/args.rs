@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// What things cost and who pays
     #[command(subcommand)]
     Cost(crate::cmd::cost::CostCommand),
+    /// Write files: charges as data sets of FOCUS
+    #[command(subcommand)]
+    Export(ExportKind),
     /// Bearer tokens: create, list, revoke
     #[command(subcommand)]
     Token(TokenCommand),
@@ -622,6 +625,65 @@ pub(crate) enum ConfigCommand {
         #[command(flatten)]
         serve: ServeArgs,
     },
+}
+
+/// `grid export`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportKind {
+    /// Charges of all bills as FOCUS 1.4
+    Focus(FocusArgs),
+}
+
+/// `grid export focus`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FocusArgs {
+    /// The file to write; `-` is stdout
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// The data set
+    #[arg(long, value_enum, default_value_t = FocusSet::CostAndUsage)]
+    pub(crate) set: FocusSet,
+    /// Charges of imports of this dataset only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// Charges whose period begins at this time or later
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Charges whose period begins before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// The version of FOCUS
+    #[arg(long, value_name = "VERSION", default_value = "1.4", value_parser = ["1.4"])]
+    pub(crate) version: String,
+    /// Further columns of the source too, as columns x_...
+    #[arg(long)]
+    pub(crate) x_columns: bool,
+    /// How it is written
+    #[arg(short, long, value_enum, default_value_t = FileFormat::Csv)]
+    pub(crate) output: FileFormat,
+    /// Where the data is
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// Data sets of FOCUS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FocusSet {
+    /// One row per charge
+    CostAndUsage,
+    /// One row per billing period and invoice issuer
+    BillingPeriod,
+    /// One row per line of an invoice
+    InvoiceDetail,
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// Text
+    Csv,
+    /// Columns
+    Parquet,
 }
 
 /// `grid grafana`.

@@ -4,6 +4,7 @@
 //! All files of one call are one import, visible as a whole or not at all. What becomes of each file (import, skip, replace)
 //! is decided by [`grid_decode::bill::plan`]; here are only hands.
 
+mod conformance;
 mod source;
 mod folder;
 mod mapping;
@@ -15,10 +16,13 @@ use grid_api::{BillImporter, BillUpload, ImportOutcome, ImporterError, Importing
 use grid_decode::bill::plan::{self, FileId, Known, Skip};
 use grid_decode::bill::{BillError, BillFormat, BillOptions, BillSummary, TotalOverflow};
 use grid_model::{TenantId, Timestamp};
-use grid_store::catalog::{ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal};
+use grid_store::catalog::{
+    ImportConformance, ImportFile, ImportNote, ImportPeriod, ImportRecord, ImportReject, ImportTotal,
+};
 use grid_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
+use self::conformance::Conformance;
 pub(crate) use folder::{Place, ReadManifests};
 pub(crate) use mapping::MappingFile;
 pub(crate) use source::{Source, from_manifest};
@@ -93,6 +97,8 @@ pub(crate) struct Outcome {
     pub(crate) skipped: Vec<(String, Skip)>,
     /// The first rejected rows.
     pub(crate) rejects: Vec<ImportReject>,
+    /// What the rules of FOCUS said, of a FOCUS bill that was read.
+    pub(crate) conformance: Option<ImportConformance>,
     /// Earlier rows that are hidden now: import, account, start of the billing period.
     pub(crate) replaced: Vec<(String, String, Timestamp)>,
 }
@@ -244,6 +250,7 @@ impl Bills {
                 described,
                 skipped,
                 rejects: Vec::new(),
+                conformance: None,
                 replaced: Vec::new(),
             });
         }
@@ -263,23 +270,24 @@ impl Bills {
         let (batches, mut queue) = mpsc::channel(QUEUE);
         let base = BillOptions { import_id: id.clone(), ..options(request) };
         let reader = tokio::task::spawn_blocking(move || {
-            let mut summary = BillSummary::default();
+            let (mut summary, mut rules) = (BillSummary::default(), Conformance::default());
             for (source, name, beside_amortized) in files {
                 let unreadable = |reason| BillsError::Unreadable { file: name.clone(), reason };
                 let options = BillOptions { file: name.clone(), beside_amortized, ..base.clone() };
                 let mut bill = source.open(options, &progress)?;
                 let mut rows = 0;
-                while let Some(batch) = bill.next_batch().map_err(unreadable)? {
+                rules.begin(&name, &bill.describe());
+                while let Some(batch) = bill.next_batch_seen(Some(&mut rules)).map_err(unreadable)? {
                     progress(Step::Rows(bill.rows() - rows));
                     rows = bill.rows();
                     if batches.blocking_send(batch).is_err() {
                         // The writer failed and says why.
-                        return Ok(summary);
+                        return Ok((summary, None));
                     }
                 }
                 summary.merge(bill.finish())?;
             }
-            Ok(summary)
+            Ok((summary, rules.finish()))
         });
         let mut failure = None;
         while let Some(batch) = queue.recv().await {
@@ -292,10 +300,10 @@ impl Bills {
             }
         }
         drop(queue);
-        let read: Result<BillSummary, BillsError> =
+        let read: Result<(BillSummary, Option<ImportConformance>), BillsError> =
             reader.await.unwrap_or_else(|e| Err(BillsError::Died(e.to_string())));
-        let summary = match (failure, read) {
-            (None, Ok(summary)) => summary,
+        let (summary, conformance) = match (failure, read) {
+            (None, Ok(read)) => read,
             (Some(e), _) | (None, Err(e)) => {
                 session.abort().await;
                 return Err(e);
@@ -308,8 +316,15 @@ impl Bills {
         }
         let record = record(&id, source, &dataset, &summary, request, &plan.take, plan.replaces);
         let rejects: Vec<ImportReject> = summary.rejects.iter().map(reject).collect();
-        let mut outcome =
-            Outcome { state: State::Stored, record: record.clone(), described, skipped, rejects, replaced: Vec::new() };
+        let mut outcome = Outcome {
+            state: State::Stored,
+            record: record.clone(),
+            described,
+            skipped,
+            rejects,
+            conformance: conformance.clone(),
+            replaced: Vec::new(),
+        };
         let empties = plan.replaces && !request.also_replaced.is_empty();
         if request.check || (summary.stored == 0 && !empties) {
             session.abort().await;
@@ -317,6 +332,9 @@ impl Bills {
             return Ok(outcome);
         }
         let also = if plan.replaces { request.also_replaced.clone() } else { BTreeSet::new() };
+        if let Some(conformance) = conformance {
+            session.conformance(conformance);
+        }
         let report = session.commit(record, &also, &outcome.rejects).await?;
         outcome.replaced = report.replaced;
         if report.existed {
@@ -371,6 +389,7 @@ impl BillImporter for Bills {
                 existed: outcome.state == State::Unchanged,
                 skipped_files: outcome.skipped.into_iter().map(|(file, _)| file).collect(),
                 rejects: outcome.rejects,
+                conformance: outcome.conformance,
                 record: outcome.record,
             })
         })

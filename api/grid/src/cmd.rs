@@ -11,6 +11,7 @@ mod import;
 pub(crate) mod cost;
 mod prices;
 mod list;
+mod export;
 mod token;
 mod retention;
 mod delete;
@@ -45,6 +46,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Import(a) => Box::pin(import::run(file, a)).await,
         Command::Cost(a) => Box::pin(cost::run(file, a)).await,
         Command::Prices(a) => Box::pin(prices::run(file, a)).await,
+        Command::Export(a) => Box::pin(export::run(file, a)).await,
         Command::Token(a) => token::run(file, a).await,
         Command::Retention(a) => retention::run(file, a).await,
         Command::Delete(a) => Box::pin(delete::run(file, a)).await,

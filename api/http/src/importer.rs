@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use grid_model::{TenantId, Timestamp};
-use grid_store::catalog::{ImportRecord, ImportReject};
+use grid_store::catalog::{ImportConformance, ImportRecord, ImportReject};
 
 /// One uploaded file, resting in a temporary folder until the import is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub struct ImportOutcome {
     pub rejects: Vec<ImportReject>,
     /// Whether the very same import was there already, so that nothing was stored.
     pub existed: bool,
+    /// What the rules of FOCUS said, of a FOCUS bill.
+    pub conformance: Option<ImportConformance>,
     /// Files that an earlier import of the dataset brought, byte for byte, and that were therefore skipped.
     pub skipped_files: Vec<String>,
 }

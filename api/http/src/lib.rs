@@ -41,6 +41,7 @@ pub use importer::{
     BillFile, BillImporter, BillUpload, ImportOutcome, ImporterError, Importing, PriceImporter, PriceImporting,
     PriceOutcome, PriceUpload,
 };
+pub use route::conformance::conformance_json;
 pub use scraped::{ScrapedTarget, ScrapedTargets, TargetLabels};
 pub use state::{ApiLimits, ApiParts, ApiState, MetricsSource, ServerInfo};
 
@@ -71,8 +72,8 @@ pub(crate) struct Group {
 pub(crate) fn groups() -> [Group; 5] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
-        admin, budgets, commitments, cost_reports, delete, health, imports, metrics, opencost, prices, prometheus,
-        queries, retention, saved_reports, sql, status, tokens,
+        admin, budgets, charges, commitments, cost_reports, delete, health, imports, metrics, opencost, prices,
+        prometheus, queries, retention, saved_reports, sql, status, tokens,
     };
     [
         Group {
@@ -90,6 +91,7 @@ pub(crate) fn groups() -> [Group; 5] {
             routes: Routes::new()
                 .get("/api/v1/sql", sql::get)
                 .post("/api/v1/sql", sql::post)
+                .get("/api/v1/charges/export", charges::export)
                 .get("/api/v1/queries", queries::list)
                 .delete("/api/v1/queries/{id}", queries::end)
                 .get("/api/v1/commitments", commitments::report)

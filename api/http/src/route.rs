@@ -11,6 +11,8 @@ pub mod opencost;
 pub mod cost_reports;
 pub mod budgets;
 pub mod saved_reports;
+pub mod charges;
+pub mod conformance;
 pub mod status;
 pub mod delete;
 pub mod retention;

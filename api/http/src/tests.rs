@@ -274,11 +274,23 @@ impl BillImporter for FakeImporter {
                 periods: vec![ImportPeriod { account: dataset.clone(), start: NOW, superseded_by: None }],
             };
             if upload.check {
-                return Ok(ImportOutcome { record, rejects: vec![reject], existed: false, skipped_files: Vec::new() });
+                return Ok(ImportOutcome {
+                    record,
+                    rejects: vec![reject],
+                    existed: false,
+                    skipped_files: Vec::new(),
+                    conformance: None,
+                });
             }
             let known = self.0.catalog().import(&upload.tenant, &id).await.unwrap();
             if let Some(record) = known {
-                return Ok(ImportOutcome { record, rejects: vec![reject], existed: true, skipped_files: Vec::new() });
+                return Ok(ImportOutcome {
+                    record,
+                    rejects: vec![reject],
+                    existed: true,
+                    skipped_files: Vec::new(),
+                    conformance: None,
+                });
             }
             let mut charges = ChargesBuilder::default();
             let mut row = ChargeRow::default();
@@ -298,7 +310,13 @@ impl BillImporter for FakeImporter {
                 rejects: vec![reject.clone()],
             };
             self.0.import(&upload.tenant, import).await.unwrap();
-            Ok(ImportOutcome { record, rejects: vec![reject], existed: false, skipped_files: Vec::new() })
+            Ok(ImportOutcome {
+                record,
+                rejects: vec![reject],
+                existed: false,
+                skipped_files: Vec::new(),
+                conformance: None,
+            })
         })
     }
 }

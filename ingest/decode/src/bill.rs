@@ -23,6 +23,7 @@ pub(crate) mod json_rows;
 pub(crate) mod mapping;
 mod csv_rows;
 mod parquet_rows;
+mod observe;
 mod reader;
 mod row;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use std::sync::Arc;
 pub(crate) use self::context::{MapContext, quoted};
 pub use self::csv_rows::{COLUMNS_MAX, RECORD_BYTES_MAX};
 pub use self::declared::{Declared, MappingError};
+pub use self::observe::RowObserver;
 pub use self::reader::BillReader;
 pub(crate) use self::row::Row;
 pub use self::totals::{BillSummary, CurrencyTotal, Exact, Note, RejectedRow, TotalOverflow};

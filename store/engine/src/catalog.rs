@@ -7,6 +7,7 @@ mod schema;
 mod transaction;
 pub mod files;
 pub mod imports;
+pub mod conformance;
 pub mod retention;
 pub mod documents;
 pub mod tokens;
@@ -16,6 +17,7 @@ use std::str::FromStr as _;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
+pub use conformance::{ImportConformance, ImportExample, ImportRule};
 pub use documents::{Document, DocumentError, DocumentKey};
 pub use files::{Commit, FileEntry, NewFile};
 pub use imports::{

@@ -9,6 +9,7 @@ use arrow::array::RecordBatch;
 use grid_model::{Table, TenantId, Timestamp};
 use tokio::task::JoinHandle;
 
+use crate::catalog::conformance::{self, ImportConformance};
 use crate::catalog::files::{Commit, FileEntry, NewFile, commit_in};
 use crate::catalog::imports::{self, HiddenCharges, ImportRecord, ImportReject, Timeline};
 use crate::error::StoreError;
@@ -75,6 +76,7 @@ pub struct ImportSession {
     written: Vec<NewFile>,
     /// The rows before those pending, on their way into files while more are read.
     under_way: Option<JoinHandle<Result<Vec<NewFile>, StoreError>>>,
+    conformance: Option<ImportConformance>,
     _only_one: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -91,6 +93,7 @@ impl Store {
             rows: 0,
             written: Vec::new(),
             under_way: None,
+            conformance: None,
         }
     }
 
@@ -115,6 +118,11 @@ impl ImportSession {
     /// Names the import to which the rows will belong.
     pub fn start(&mut self, import_id: &str) {
         import_id.clone_into(&mut self.import_id);
+    }
+
+    /// What the rules of the source's format said; kept with the import.
+    pub fn conformance(&mut self, conformance: ImportConformance) {
+        self.conformance = Some(conformance);
     }
 
     /// Adds charges. They rest in files once enough have come, but nobody sees them before the commit.
@@ -202,6 +210,9 @@ impl ImportSession {
         let mut tx = shared.catalog.begin().await?;
         let done = async {
             let hidden = imports::enter(&mut tx, &self.tenant, &record, &replaced, &rejects).await?;
+            if let Some(conformance) = &self.conformance {
+                conformance::enter(&mut tx, &self.tenant, &record.id, conformance).await?;
+            }
             let (added, generation) = commit_in(&mut tx, commit).await?;
             Ok((hidden, added, generation))
         }

@@ -20,6 +20,7 @@ use crate::error::ApiError;
 use crate::extract::{Params, Segment, media_type};
 use crate::importer::{BillFile, BillUpload};
 use crate::page::{PageParams, cut};
+use crate::route::conformance::{self, Conformance};
 use crate::route::rfc3339;
 use crate::state::ApiState;
 
@@ -177,6 +178,8 @@ pub(crate) struct ImportMade {
     skipped_files: Vec<String>,
     /// The first rejects; GET the import for all.
     rejects: Vec<Reject>,
+    /// What the rules of FOCUS said, of a FOCUS bill.
+    conformance: Option<Conformance>,
     /// The import.
     #[serde(flatten)]
     import: Import,
@@ -189,6 +192,8 @@ pub(crate) struct ImportDetail {
     rejects: Vec<Reject>,
     /// The cursor of the next page of rejects, if there is one.
     next_cursor: Option<String>,
+    /// What the rules of FOCUS said; null if it is no FOCUS bill, or was imported before they were asked.
+    conformance: Option<Conformance>,
     /// The import.
     #[serde(flatten)]
     import: Import,
@@ -296,6 +301,7 @@ pub(crate) async fn post(
             outcome,
             skipped_files: done.skipped_files,
             rejects: done.rejects.into_iter().take(REJECTS_SHOWN).map(show_reject).collect(),
+            conformance: done.conformance.map(conformance::show),
             import: show(done.record),
         }),
     ))
@@ -333,7 +339,8 @@ pub(crate) async fn get(
         catalog.rejects(&caller.tenant, &id).await?.into_iter().enumerate().map(|(i, r)| (i.to_string(), r)).collect();
     let (rejects, next_cursor) = cut(keyed, &page, |(key, _)| key)?;
     let rejects = rejects.into_iter().map(|(_, r)| show_reject(r)).collect();
-    Ok(Reply(ImportDetail { rejects, next_cursor, import: show(record) }))
+    let conformance = catalog.conformance(&caller.tenant, &id).await?.map(conformance::show);
+    Ok(Reply(ImportDetail { rejects, next_cursor, conformance, import: show(record) }))
 }
 
 /// A folder for one upload, gone when dropped.

@@ -189,19 +189,24 @@ fn format_of(word: Option<&str>, headers: &HeaderMap) -> Result<Format, ApiError
 }
 
 async fn answer(state: &ApiState, caller: &Caller, asked: Asked, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let timer = Timer::start(state, Language::Sql);
     let mut request = SqlRequest::new(caller.tenant.clone(), asked.body.query);
     request.params = asked.body.params;
     request.timeout = asked.body.timeout_ms.map(Duration::from_millis);
     request.max_rows = asked.body.max_rows;
     request.client = Some(client(caller, headers));
     request.bills_as_of = asked.body.bills_as_of.as_deref().map(super::cost_reports::as_of).transpose()?;
+    stream(state, request, asked.format).await
+}
+
+/// Runs a statement and streams its rows.
+pub(crate) async fn stream(state: &ApiState, request: SqlRequest, format: Format) -> Result<Response, ApiError> {
+    let timer = Timer::start(state, Language::Sql);
     let (answer, first, timer) = start(state, request, timer).await?;
-    let renderer = Renderer::new(asked.format, answer.schema)?;
-    let rows = Rows { renderer, first, stream: answer.stream, stage: Stage::Head, format: asked.format, timer };
+    let renderer = Renderer::new(format, answer.schema)?;
+    let rows = Rows { renderer, first, stream: answer.stream, stage: Stage::Head, format, timer };
     let body = futures::stream::unfold(Some(rows), Rows::piece);
     let mut response = Body::from_stream(body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(asked.format.content_type()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     if let Ok(id) = HeaderValue::from_str(&answer.query_id) {
         response.headers_mut().insert(QUERY_ID, id);

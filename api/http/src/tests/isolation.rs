@@ -145,6 +145,7 @@ const STATEMENTS: &[&str] = &[
     "SELECT * FROM grid.files",
     "SELECT * FROM grid.imports",
     "SELECT * FROM grid.rejects",
+    "SELECT * FROM grid.conformance",
     "SELECT * FROM grid.queries",
     "SELECT * FROM grid.generations",
     "SELECT * FROM grid.jobs",

@@ -15,6 +15,7 @@ use parquet::file::reader::ChunkReader;
 use super::context::{DateCache, MapContext, Notes, Tally, exact, shortened};
 use super::csv_rows::TextRows;
 use super::mapping::{Aside, Fate, Mapping};
+use super::observe::RowObserver;
 use super::parquet_rows::ParquetRows;
 use super::row::Rows;
 use super::totals::{self, BillSummary, CurrencyTotal, Exact, RejectedRow, TotalOverflow};
@@ -27,6 +28,7 @@ const CURRENCY_BYTES_MAX: usize = 32;
 pub struct BillReader {
     rows: Rows,
     header: Vec<String>,
+    header_seen: bool,
     mapping: Mapping,
     options: BillOptions,
     builder: ChargesBuilder,
@@ -71,6 +73,7 @@ impl BillReader {
         Ok(Self {
             rows,
             header,
+            header_seen: false,
             mapping,
             options,
             builder: ChargesBuilder::default(),
@@ -120,6 +123,14 @@ impl BillReader {
 
     /// The next charges, about [`BATCH_ROWS`]; `None` at the end of the file.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, BillError> {
+        self.next_batch_seen(None)
+    }
+
+    /// As [`BillReader::next_batch`], with somebody who looks at every row before it is mapped.
+    pub fn next_batch_seen(
+        &mut self,
+        mut observer: Option<&mut dyn RowObserver>,
+    ) -> Result<Option<RecordBatch>, BillError> {
         while !self.done && self.builder.len() < BATCH_ROWS {
             self.done = !self.rows.advance()?;
             if self.done {
@@ -128,6 +139,15 @@ impl BillReader {
             if let Some(header) = self.rows.grown_header() {
                 self.mapping = Mapping::new(&header, &self.options, &mut self.notes)?;
                 self.header = header;
+                self.header_seen = false;
+            }
+            if let Some(observer) = observer.as_deref_mut() {
+                if !self.header_seen {
+                    observer.header(&self.header);
+                    self.header_seen = true;
+                }
+                let row = self.rows.row();
+                observer.row(self.summary.rows + 1, &|column| row.raw(column));
             }
             self.take_row()?;
         }
@@ -161,8 +181,7 @@ impl BillReader {
         self.summary
     }
 
-    /// Maps one row: into the builder, or onto the list of rejects. Whoever wants to look at every row looks at `row` here:
-    /// [`Row::raw`] is a cell, [`BillReader::header`] its name.
+    /// Maps one row: into the builder, or onto the list of rejects.
     fn take_row(&mut self) -> Result<(), BillError> {
         let row = self.rows.row();
         self.summary.rows += 1;

@@ -105,6 +105,15 @@ const MIGRATIONS: &[&str] = &[
         created INTEGER NOT NULL,
         PRIMARY KEY (tenant, kind, name, version)
     );",
+    // 5: what the rules of FOCUS said of each import.
+    "CREATE TABLE import_conformance (
+        tenant TEXT NOT NULL,
+        import_id TEXT NOT NULL,
+        version TEXT NOT NULL,
+        row_count INTEGER NOT NULL,
+        rules TEXT NOT NULL,
+        PRIMARY KEY (tenant, import_id)
+    );",
 ];
 
 /// Applies what is missing, each step in its own transaction.

@@ -27,6 +27,8 @@ use crate::{out, progress, setup};
 
 /// Rejects that are listed one by one.
 const REJECTS_SHOWN: usize = 20;
+/// Violated rules of FOCUS that are listed one by one, unless all are asked for.
+const RULES_SHOWN: usize = 5;
 /// A line of multipart that no bill contains.
 const BOUNDARY: &str = "grid-bill-5d1f0c7a93e64b2f8a17";
 
@@ -369,6 +371,7 @@ fn as_json(outcome: &Outcome) -> Value {
         "replaced": outcome.replaced.iter().map(replaced).collect::<Vec<_>>(),
         "notes": record.notes.iter().map(note).collect::<Vec<_>>(),
         "rejects": outcome.rejects.iter().map(reject).collect::<Vec<_>>(),
+        "conformance": outcome.conformance.clone().map(grid_api::conformance_json),
     })
 }
 
@@ -431,12 +434,55 @@ fn as_text(shown: &Value) -> String {
         let (times, file) = (count(&note["count"]), text(&note["file"]));
         out.push_str(&format!("note: {} ({times} times, first in {file})\n", text(&note["what"])));
     }
+    out.push_str(&conformance_text(&shown["conformance"], shown["outcome"] == "checked"));
     let rejects = list("rejects");
     for r in rejects.iter().take(REJECTS_SHOWN) {
         out.push_str(&format!("rejected {} row {}: {}\n", text(&r["file"]), count(&r["row"]), text(&r["reason"])));
     }
     if rejects.len() > REJECTS_SHOWN {
         out.push_str(&format!("... {} more rejected rows; -o json lists them\n", rejects.len() - REJECTS_SHOWN));
+    }
+    out
+}
+
+/// What the rules of FOCUS said: violated rules with their first place, all of them when that was asked.
+fn conformance_text(shown: &Value, all: bool) -> String {
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let count = |v: &Value| show_count(v.as_u64().unwrap_or(0));
+    let Some(failed) = shown["failed"].as_array() else { return String::new() };
+    let verdict = if shown["conforms"] == true { "conforms" } else { "does not conform" };
+    let mut out = format!(
+        "{verdict} to FOCUS {}: {} rules violated, {} kept, {} lack a column, {} not applicable, {} not computable\n",
+        text(&shown["version"]),
+        failed.len(),
+        count(&shown["rules_passed"]),
+        count(&shown["rules_skipped"]),
+        count(&shown["rules_not_applicable"]),
+        count(&shown["rules_not_computed"]),
+    );
+    let listed = if all { failed.len() } else { RULES_SHOWN };
+    for rule in failed.iter().take(listed) {
+        let first = &rule["examples"][0];
+        let place = match first["row"].as_u64() {
+            Some(0) | None => "header".to_owned(),
+            Some(row) => format!("{} row {}", text(&first["file"]), show_count(row)),
+        };
+        out.push_str(&format!(
+            "  {} {}: {}; {} of {} do not; {place}: {} {:?}\n",
+            text(&rule["keyword"]),
+            text(&rule["rule"]),
+            text(&rule["demands"]),
+            count(&rule["violations"]),
+            count(&rule["checked"]),
+            text(&first["column"]),
+            text(&first["value"]),
+        ));
+        if all && rule["hint"].is_string() {
+            out.push_str(&format!("    hint: {}\n", text(&rule["hint"])));
+        }
+    }
+    if failed.len() > listed {
+        out.push_str(&format!("  ... {} more; --check lists them, grid.conformance has all\n", failed.len() - listed));
     }
     out
 }
