@@ -107,6 +107,12 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/costs/units", units::get)
                 .get("/api/v1/costs/rules", documents::get_rules)
                 .get("/api/v1/costs/documents/{subject}", documents::get)
+                // One path, one group: those that change ask for the scope themselves.
+                .post("/api/v1/costs/allocation", run::post)
+                .put("/api/v1/costs/rules", documents::put_rules)
+                .delete("/api/v1/costs/rules", documents::delete_rules)
+                .put("/api/v1/costs/documents/{subject}", documents::put)
+                .delete("/api/v1/costs/documents/{subject}", documents::delete)
                 .get("/opencost/allocation/compute", opencost::compute)
                 .get("/api/v1/costs/report", cost_reports::report)
                 .get("/api/v1/costs/trend", cost_reports::trend)
@@ -124,13 +130,6 @@ pub(crate) fn groups() -> [Group; 5] {
                 .put("/api/v1/budgets/{id}", budgets::put)
                 .delete("/api/v1/budgets/{id}", budgets::delete)
                 .get("/metrics", metrics::get),
-                // One path, one group: those that change ask for the scope themselves.
-                .post("/api/v1/costs/allocation", run::post)
-                .put("/api/v1/costs/rules", documents::put_rules)
-                .delete("/api/v1/costs/rules", documents::delete_rules)
-                .put("/api/v1/costs/documents/{subject}", documents::put)
-                .delete("/api/v1/costs/documents/{subject}", documents::delete)
-                .get("/opencost/allocation/compute", opencost::compute),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {
