@@ -85,7 +85,7 @@ impl PartSession {
         let shared = Arc::clone(&self.shared);
         let now = (self.shared.options.clock)();
         let index = self.shared.state.write().series_of(&self.tenant);
-        let encoded = blocking(move || encode_rows(&shared, &origin, &batches, &index, now)).await?;
+        let encoded = blocking(move || encode_rows(&shared, &origin, batches, &index, now)).await?;
         self.written.extend(put_all(&self.shared, encoded).await?);
         Ok(())
     }

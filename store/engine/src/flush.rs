@@ -92,7 +92,7 @@ async fn write_buffer(shared: &Arc<Shared>, buffer: &Arc<Buffer>) -> Result<Vec<
             let encoded = {
                 let origin = Origin { tenant, table, seqs, level: 0, import_id: None };
                 let shared = Arc::clone(shared);
-                blocking(move || encode_rows(&shared, &origin, &batches, &index, now)).await?
+                blocking(move || encode_rows(&shared, &origin, batches, &index, now)).await?
             };
             put_all(shared, encoded).await
         }));
@@ -125,12 +125,15 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) fn encode_rows(
     shared: &Shared,
     origin: &Origin,
-    batches: &[RecordBatch],
+    batches: Vec<RecordBatch>,
     index: &SeriesIndex,
     now: Timestamp,
 ) -> Result<Vec<Encoded>, StoreError> {
     let mut encoded = Vec::new();
-    for sorted in sort_rows(origin.table, batches, index)? {
+    let parts = sort_rows(origin.table, &batches, index)?;
+    // The rows are there a second time now.
+    drop(batches);
+    for sorted in parts {
         encoded.extend(encode_sorted(shared, origin, sorted, now)?);
     }
     Ok(encoded)
@@ -147,19 +150,14 @@ fn encode_sorted(
     // Series are looked up by id, not by time; they stay together.
     let one_window =
         origin.table == Table::Series || Window::of(Timestamp(min), now).holds(Timestamp(min), Timestamp(max));
-    let mut parts = Vec::new();
     if !one_window {
         let groups = split_by(&sorted, time_column, |t| Window::of(Timestamp(t), now))?;
         if groups.len() <= FLUSH_WINDOWS_MAX || origin.level > 0 {
-            for (_, rows) in groups {
-                parts.push(take_record_batch(&sorted, &rows)?);
-            }
+            let files = groups.into_iter();
+            return files.map(|(_, rows)| encode_file(shared, origin, &take_record_batch(&sorted, &rows)?)).collect();
         }
     }
-    if parts.is_empty() {
-        parts.push(sorted);
-    }
-    parts.iter().map(|part| encode_file(shared, origin, part)).collect()
+    Ok(vec![encode_file(shared, origin, &sorted)?])
 }
 
 fn encode_file(shared: &Shared, origin: &Origin, sorted: &RecordBatch) -> Result<Encoded, StoreError> {

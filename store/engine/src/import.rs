@@ -151,7 +151,7 @@ impl ImportSession {
         self.wait_for_files().await?;
         self.under_way = Some(tokio::spawn(async move {
             let encoder = Arc::clone(&shared);
-            let encoded = blocking(move || encode_rows(&encoder, &origin, &batches, &index, now)).await?;
+            let encoded = blocking(move || encode_rows(&encoder, &origin, batches, &index, now)).await?;
             put_all(&shared, encoded).await
         }));
         Ok(())

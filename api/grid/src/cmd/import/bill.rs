@@ -132,6 +132,8 @@ async fn by_export(
     request: Request,
 ) -> anyhow::Result<ExitCode> {
     let mut seen = Seen::default();
+    // One listener for all rounds: a signal during a round is seen after it.
+    let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let round = one_round(importer, place, args, &request, &mut seen).await;
         let Some(seconds) = args.watch else { return round };
@@ -141,8 +143,8 @@ async fn by_export(
         }
         tokio::select! {
             () = tokio::time::sleep(std::time::Duration::from_secs(seconds)) => {}
-            stop = tokio::signal::ctrl_c() => {
-                stop.context("wait for a signal")?;
+            stopped = &mut stop => {
+                stopped.context("wait for a signal")?;
                 return Ok(ExitCode::SUCCESS);
             }
         }
