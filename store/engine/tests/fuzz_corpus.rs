@@ -95,7 +95,7 @@ fn every_kept_input_of_the_log_is_still_read() {
     }
 }
 
-/// What Arrow's reader would panic at; found by the fuzz target `wal`.
+/// What Arrow's reader would panic at.
 #[test]
 fn a_message_that_lies_about_its_buffers_is_no_record() {
     for payload in payloads() {
