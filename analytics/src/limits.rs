@@ -30,7 +30,7 @@ pub const BATCH_ROWS: usize = 8192;
 /// Files of samples that one merge reads at once; more only if all of them hold samples of one time.
 pub const SOURCES_MERGED_MAX: usize = 64;
 /// Rows that all merges of one scan hold of their sources; each source has a batch of its share, but at least [`MERGE_BATCH_ROWS_MIN`].
-pub const MERGE_ROWS: usize = 16 * BATCH_ROWS;
+pub const MERGE_ROWS: usize = 8 * BATCH_ROWS;
 /// Rows of the smallest batch in which a merge reads a source.
 pub const MERGE_BATCH_ROWS_MIN: usize = 128;
 /// Rows of a list of `grid.*` that comes from the catalog.

@@ -9,4 +9,5 @@ mod limits;
 mod metrics;
 mod money;
 mod rows;
+mod remote;
 mod samples;

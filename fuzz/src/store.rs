@@ -109,8 +109,9 @@ const IMPORT: [&str; 4] = [
     "INSERT INTO imports (id, tenant, dataset, source, state, started, replaces, row_count, reject_count, totals)
      VALUES ('i', 'default', 'd', 'focus', 'done', 1, 1, 1, 1,
      '[{\"currency\":\"USD\",\"source\":\"1\",\"stored\":\"1\",\"residual\":\"0\",\"rejected\":\"0\",\"rows_stored\":1,\"rows_rejected\":0,\"rows_unreadable\":0}]')",
-    "INSERT INTO import_files VALUES ('default', 'i', 'd', 'f', 'ab')",
-    "INSERT INTO import_periods VALUES ('default', 'i', 'd', 'acc', 5, 'j')",
+    "INSERT INTO import_files (tenant, import_id, dataset, name, sha256) VALUES ('default', 'i', 'd', 'f', 'ab')",
+    "INSERT INTO import_periods (tenant, import_id, dataset, account, period_start, superseded_by)
+     VALUES ('default', 'i', 'd', 'acc', 5, 'j')",
     "INSERT INTO import_rejects (tenant, import_id, file, position, reason) VALUES ('default', 'i', 'f', 1, 'bad')",
 ];
 

@@ -63,7 +63,7 @@ const EXPRESSIONS: [&str; 60] = [
     "clamp(odd, -1, 1) + clamp_min(odd, 0) + clamp_max(odd, 9)",
     "round(odd, 0.1) + ceil(odd) + floor(odd) + abs(odd) + sgn(odd)",
     "exp(odd) + ln(odd) + log2(odd) + log10(odd) + sqrt(odd)",
-    "sin(odd) + cosh(odd) + atan2(odd, 2) + deg(pi())",
+    "sin(odd) + cosh(odd) + tanh(odd) + deg(pi())",
     "odd atan2 odd",
     "day_of_week(timestamp(up)) + days_in_month() + hour(vector(time()))",
     "scalar(up) + vector(1) + minute()",
@@ -105,9 +105,7 @@ fn every_kept_input_is_still_answered() {
 /// What the fuzzer starts from is in the language.
 #[test]
 fn the_first_inputs_parse() {
-    for expression in EXPRESSIONS {
-        if let Err(e) = parse(expression, &Features::ALL) {
-            panic!("{expression}: {e}");
-        }
-    }
+    let wrong: Vec<String> =
+        EXPRESSIONS.iter().filter_map(|e| Some(format!("{e}: {}", parse(e, &Features::ALL).err()?))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

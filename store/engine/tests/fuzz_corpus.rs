@@ -41,7 +41,7 @@ fn payloads() -> Vec<Vec<u8>> {
     let mut logs = LogsBuilder::default();
     let origin = LogOrigin { labels, resource: vec![("host".into(), "h".into())], ..LogOrigin::default() };
     for line in ["a", "", "\u{fc}"] {
-        let attributes = vec![("k".into(), AttrValue::from(1_i64))];
+        let attributes = vec![("k".into(), AttrValue::Int(1))];
         logs.push(&origin, &LogRow { body: Some(AttrValue::from(line)), attributes, ..LogRow::default() });
     }
     let mut spans = SpansBuilder::default();
@@ -95,7 +95,7 @@ fn every_kept_input_of_the_log_is_still_read() {
     }
 }
 
-/// What Arrow's reader would panic at; found by the fuzz target `wal`.
+/// What Arrow's reader would panic at.
 #[test]
 fn a_message_that_lies_about_its_buffers_is_no_record() {
     for payload in payloads() {
