@@ -39,6 +39,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
             "grid-cost",
             "grid-promql-syntax",
             "grid-promql",
+            "grid-estimate",
             "grid-finance",
             "grid-ml",
             "grid-plan",
