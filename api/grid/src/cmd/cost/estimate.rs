@@ -94,11 +94,13 @@ pub(super) async fn run(config: &Config, args: &EstimateArgs) -> anyhow::Result<
         usage.default_for("azurerm_virtual_machine", "purchase_option", "dev_test");
     }
     let (before, after) = inventories(args)?;
+    // Asked first: sources of prices do not travel between threads.
+    let book = match args.book {
+        true => Some(ask_book(config, args, before.iter().chain([&after]), &usage, &currency).await?),
+        false => None,
+    };
     let mut prices = prices(&args.prices)?;
-    if args.book {
-        let book = ask_book(config, args, before.iter().chain([&after]), &usage, &currency).await?;
-        prices.push(Box::new(book));
-    }
+    prices.extend(book.map(|book| Box::new(book) as Box<dyn PriceSource>));
     let estimated = grid_estimate::estimate(&after, &usage, &prices, &currency);
     let before = before.map(|inventory| grid_estimate::estimate(&inventory, &usage, &prices, &currency));
     let comparison = before.as_ref().and_then(|before| compare::compare(before, &estimated));
