@@ -49,6 +49,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
             "grid-cost",
             "grid-promql-syntax",
             "grid-promql",
+            "grid-estimate",
             "grid-finance",
             "grid-ml",
             "grid-plan",

@@ -73,6 +73,7 @@ pub(crate) fn groups() -> [Group; 5] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
         admin, budgets, charges, commitments, cost_reports, delete, health, imports, metrics, opencost, prices,
+        admin, budgets, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost, prices,
         prometheus, queries, retention, saved_reports, sql, status, tokens,
     };
     [
@@ -123,6 +124,7 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/costs/reports/{id}", saved_reports::get)
                 .put("/api/v1/costs/reports/{id}", saved_reports::put)
                 .delete("/api/v1/costs/reports/{id}", saved_reports::delete)
+                .post("/api/v1/estimates", estimates::post)
                 .get("/api/v1/budgets", budgets::list)
                 .get("/api/v1/budgets/{id}", budgets::get)
                 .get("/api/v1/budgets/{id}/status", budgets::status)

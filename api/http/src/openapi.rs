@@ -17,6 +17,7 @@ use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
     admin, budgets, charges, commitments, cost_reports, delete, health, imports, metrics, opencost, prices, queries,
+    admin, budgets, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost, prices, queries,
     retention, saved_reports, sql, status, tokens,
 };
 use crate::web;
@@ -75,6 +76,7 @@ pub(crate) struct ProblemDocument {
         documents::get_rules, documents::put_rules, documents::delete_rules, documents::get, documents::put, documents::delete,
         cost_reports::report, cost_reports::trend, cost_reports::forecast, cost_reports::variance, cost_reports::provisional,
         saved_reports::list, saved_reports::get, saved_reports::put, saved_reports::delete,
+        estimates::post,
         budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
         charges::export,
         delete::post, retention::list, retention::get, retention::put, retention::delete,

@@ -3,6 +3,7 @@
 pub mod sql;
 pub mod prometheus;
 pub mod queries;
+pub mod estimates;
 pub mod imports;
 pub mod prices;
 pub mod commitments;

@@ -20,6 +20,7 @@ pub mod rules;
 pub mod component;
 pub mod quantity;
 pub mod price;
+pub mod book;
 pub mod estimate;
 pub mod compare;
 pub mod show;

@@ -13,7 +13,7 @@ pub const MODULE_DEPTH_MAX: usize = 16;
 /// Resources with their instances by `count` and `for_each`.
 pub const RESOURCES_MAX: usize = 20_000;
 /// Expressions evaluated and values copied while a configuration is read. A thousand resources need about a hundred thousand.
-pub const STEPS_MAX: u64 = 20_000_000;
+pub const STEPS_MAX: u64 = 4_000_000;
 /// Expressions within expressions, through locals, variables and outputs. Each level takes stack.
 pub const DEPTH_MAX: u32 = 160;
 /// Elements of one list or map that a function builds.

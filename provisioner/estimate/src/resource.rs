@@ -31,6 +31,27 @@ pub struct Inventory {
     pub notes: Notes,
 }
 
+impl Inventory {
+    /// The same in another region, as far as configurations say it at one place: the providers' and each resource's own.
+    pub fn in_region(&self, region: &str) -> Self {
+        let mut moved = self.clone();
+        for resource in &mut moved.resources {
+            resource.provider_region = resource.provider_region.as_ref().map(|_| region.to_owned());
+            if let Value::Map(values) = &mut resource.values {
+                for key in ["region", "location"] {
+                    if let Some(Value::Text(place)) = values.get_mut(key) {
+                        *place = region.to_owned();
+                    }
+                }
+            }
+            if resource.provider_region.is_none() && resource.kind.starts_with("aws_") {
+                resource.provider_region = Some(region.to_owned());
+            }
+        }
+        moved
+    }
+}
+
 /// What could not be read: distinct sentences, at most [`NOTES_MAX`], and how many more there were.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notes {

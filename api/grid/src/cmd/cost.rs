@@ -6,6 +6,7 @@ mod by;
 mod document;
 mod joins;
 mod report;
+mod estimate;
 mod over_time;
 mod budget;
 mod flat;
@@ -39,6 +40,8 @@ pub(crate) enum CostCommand {
     /// Exchange rates for reports (CSV: date,from,to,rate,source)
     #[command(subcommand)]
     Rates(document::DocumentCommand),
+    /// What a plan or a folder of .tf files will cost before it is deployed
+    Estimate(Box<estimate::EstimateArgs>),
     /// What a period cost, why that changed, where the month ends, whether budgets hold
     Report(report::ReportArgs),
     /// Costs by day, week, month, quarter or year
@@ -65,6 +68,7 @@ pub(crate) async fn run(file: Option<&Path>, command: CostCommand) -> anyhow::Re
         CostCommand::Rules(command) => document::run(&config, document::Subject::Rules, command).await,
         CostCommand::Aliases(command) => document::run(&config, document::Subject::Aliases, command).await,
         CostCommand::Rates(command) => document::run(&config, document::Subject::Rates, command).await,
+        CostCommand::Estimate(args) => estimate::run(&config, &args).await,
         CostCommand::Report(args) => report::run(&config, &args).await,
         CostCommand::Trend(args) => over_time::trend(&config, &args).await,
         CostCommand::Forecast(args) => over_time::forecast(&config, &args).await,

@@ -48,7 +48,23 @@ impl Usage {
             },
             None => Ok(BTreeMap::new()),
         };
-        Ok(Self { by_address: part("resource_usage")?, by_kind: part("resource_type_default_usage")? })
+        let (mut by_address, mut by_kind) = (part("resource_usage")?, part("resource_type_default_usage")?);
+        // A type among the addresses means all of it.
+        let kinds: Vec<String> = by_address.keys().filter(|k| !k.contains('.')).cloned().collect();
+        for kind in kinds {
+            if let Some(usage) = by_address.remove(&kind) {
+                by_kind.entry(kind).or_insert(usage);
+            }
+        }
+        Ok(Self { by_address, by_kind })
+    }
+
+    /// States one thing for every resource of a type that does not say otherwise.
+    pub fn default_for(&mut self, kind: &str, key: &str, value: &str) {
+        let entry = self.by_kind.entry(kind.to_owned()).or_insert_with(|| Value::Map(BTreeMap::new()));
+        if let Value::Map(entries) = entry {
+            entries.entry(key.to_owned()).or_insert_with(|| Value::text(value));
+        }
     }
 
     /// What is stated for a resource: by its address, else by `name[*]`, and what neither says by its type.

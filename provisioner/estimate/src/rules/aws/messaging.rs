@@ -83,7 +83,9 @@ fn queue(v: &View<'_>, c: &mut Cost) -> Ruled {
     } else {
         c.usage("Requests", "1M requests", requests).per(1_000_000);
     }
-    c.components.iter_mut().for_each(|component| drop(component.with("type", kind)));
+    c.components.iter_mut().for_each(|component| {
+        component.with("type", kind);
+    });
     Ok(())
 }
 

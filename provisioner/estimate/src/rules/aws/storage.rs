@@ -50,7 +50,9 @@ fn bucket(v: &View<'_>, c: &mut Cost) -> Ruled {
             let part = c.part(name);
             storage_class(v, part, key);
             let each = part.components.iter_mut();
-            each.for_each(|component| drop(component.with("storage_class", class)));
+            each.for_each(|component| {
+                component.with("storage_class", class);
+            });
         }
     }
     Ok(())

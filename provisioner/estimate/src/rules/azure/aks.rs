@@ -15,8 +15,12 @@ pub(in crate::rules) const RULES: &[Row] = &[
 
 fn cluster(v: &View<'_>, c: &mut Cost) -> Ruled {
     match v.text_or("sku_tier", "Free").as_str() {
-        "Paid" | "Standard" => drop(c.hours("Uptime SLA", 1)),
-        "Premium" => drop(c.hours("Long Term Support", 1)),
+        "Paid" | "Standard" => {
+            c.hours("Uptime SLA", 1);
+        }
+        "Premium" => {
+            c.hours("Long Term Support", 1);
+        }
         _ => {}
     }
     if let Some(block) = v.blocks("default_node_pool").into_iter().next() {

@@ -22,10 +22,14 @@ pub(in crate::rules) const RULES: &[Row] = &[
 ];
 
 fn factory(v: &View<'_>, c: &mut Cost) -> Ruled {
-    used(v, c, &[
-        ("Read/Write operations", "50k entities", "monthly_read_write_operation_entities", 50_000),
-        ("Monitoring operations", "50k entities", "monthly_monitoring_operation_entities", 50_000),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Read/Write operations", "50k entities", "monthly_read_write_operation_entities", 50_000),
+            ("Monitoring operations", "50k entities", "monthly_monitoring_operation_entities", 50_000),
+        ],
+    );
     Ok(())
 }
 
@@ -45,7 +49,9 @@ fn runtime(v: &View<'_>, c: &mut Cost) -> Ruled {
     for name in ["Data movement activity", "Pipeline activity", "External pipeline activity"] {
         c.hours(name, 1).with("runtime", hosted);
     }
-    c.components.iter_mut().for_each(|component| drop(component.with("runtime", hosted)));
+    c.components.iter_mut().for_each(|component| {
+        component.with("runtime", hosted);
+    });
     Ok(())
 }
 
@@ -54,19 +60,64 @@ fn synapse(v: &View<'_>, c: &mut Cost) -> Ruled {
     let hours = |c: &mut Cost, name: &str, key: &str, factor: Quantity, unit: &str| {
         c.usage(name, unit, v.used(key) * factor);
     };
-    let instances = |kind: &str| v.used(&format!("dataflow_{kind}_instances")) * v.used(&format!("dataflow_{kind}_vcores"));
+    let instances =
+        |kind: &str| v.used(&format!("dataflow_{kind}_instances")) * v.used(&format!("dataflow_{kind}_vcores"));
     hours(c, "Data flow (basic)", "monthly_dataflow_basic_hours", instances("basic"), "vCore-hours");
     hours(c, "Data flow (standard)", "monthly_dataflow_standard_hours", instances("standard"), "vCore-hours");
-    used(v, c, &[
-        ("Data pipeline azure hosted activity runs", "1k activity runs", "monthly_datapipeline_azure_hosted_activity_runs", 1_000),
-        ("Data pipeline azure hosted data integration units", "DIU-hours", "datapipeline_azure_hosted_data_integration_units", 1),
-        ("Data pipeline azure hosted integration runtime", "hours", "monthly_datapipeline_azure_hosted_integration_runtime_hours", 1),
-        ("Data pipeline azure hosted external integration runtime", "hours", "monthly_datapipeline_azure_hosted_external_integration_runtime_hours", 1),
-        ("Data pipeline self hosted activity runs", "1k activity runs", "monthly_datapipeline_self_hosted_activity_runs", 1_000),
-        ("Data pipeline self hosted data movement", "hours", "monthly_datapipeline_self_hosted_data_movement_hours", 1),
-        ("Data pipeline self hosted integration runtime", "hours", "monthly_datapipeline_self_hosted_integration_runtime_hours", 1),
-        ("Data pipeline self hosted external integration runtime", "hours", "monthly_datapipeline_self_hosted_external_integration_runtime_hours", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            (
+                "Data pipeline azure hosted activity runs",
+                "1k activity runs",
+                "monthly_datapipeline_azure_hosted_activity_runs",
+                1_000,
+            ),
+            (
+                "Data pipeline azure hosted data integration units",
+                "DIU-hours",
+                "datapipeline_azure_hosted_data_integration_units",
+                1,
+            ),
+            (
+                "Data pipeline azure hosted integration runtime",
+                "hours",
+                "monthly_datapipeline_azure_hosted_integration_runtime_hours",
+                1,
+            ),
+            (
+                "Data pipeline azure hosted external integration runtime",
+                "hours",
+                "monthly_datapipeline_azure_hosted_external_integration_runtime_hours",
+                1,
+            ),
+            (
+                "Data pipeline self hosted activity runs",
+                "1k activity runs",
+                "monthly_datapipeline_self_hosted_activity_runs",
+                1_000,
+            ),
+            (
+                "Data pipeline self hosted data movement",
+                "hours",
+                "monthly_datapipeline_self_hosted_data_movement_hours",
+                1,
+            ),
+            (
+                "Data pipeline self hosted integration runtime",
+                "hours",
+                "monthly_datapipeline_self_hosted_integration_runtime_hours",
+                1,
+            ),
+            (
+                "Data pipeline self hosted external integration runtime",
+                "hours",
+                "monthly_datapipeline_self_hosted_external_integration_runtime_hours",
+                1,
+            ),
+        ],
+    );
     Ok(())
 }
 
@@ -116,13 +167,19 @@ fn hdinsight(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn databricks(v: &View<'_>, c: &mut Cost) -> Ruled {
-    used(v, c, &[
-        ("All-purpose compute DBUs", "DBU-hours", "monthly_all_purpose_compute_dbu_hrs", 1),
-        ("Jobs compute DBUs", "DBU-hours", "monthly_jobs_compute_dbu_hrs", 1),
-        ("Jobs light compute DBUs", "DBU-hours", "monthly_jobs_light_compute_dbu_hrs", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("All-purpose compute DBUs", "DBU-hours", "monthly_all_purpose_compute_dbu_hrs", 1),
+            ("Jobs compute DBUs", "DBU-hours", "monthly_jobs_compute_dbu_hrs", 1),
+            ("Jobs light compute DBUs", "DBU-hours", "monthly_jobs_light_compute_dbu_hrs", 1),
+        ],
+    );
     let sku = v.text_or("sku", "standard");
-    c.components.iter_mut().for_each(|component| drop(component.with("sku", &sku)));
+    c.components.iter_mut().for_each(|component| {
+        component.with("sku", &sku);
+    });
     Ok(())
 }
 

@@ -47,12 +47,31 @@ fn ultra(v: &View<'_>, c: &mut Cost) {
 
 /// Tiers of managed disks by size in GB: https://azure.microsoft.com/pricing/details/managed-disks.
 const TIERS: [(i64, u32); 14] = [
-    (4, 1), (8, 2), (16, 3), (32, 4), (64, 6), (128, 10), (256, 15), (512, 20), (1_024, 30), (2_048, 40), (4_096, 50),
-    (8_192, 60), (16_384, 70), (32_767, 80),
+    (4, 1),
+    (8, 2),
+    (16, 3),
+    (32, 4),
+    (64, 6),
+    (128, 10),
+    (256, 15),
+    (512, 20),
+    (1_024, 30),
+    (2_048, 40),
+    (4_096, 50),
+    (8_192, 60),
+    (16_384, 70),
+    (32_767, 80),
 ];
 
 /// Storage and operations of `count` disks.
-pub(super) fn disk(c: &mut Cost, kind: &str, size_gb: i64, count: Quantity, operations: Quantity, shown_operations: bool) {
+pub(super) fn disk(
+    c: &mut Cost,
+    kind: &str,
+    size_gb: i64,
+    count: Quantity,
+    operations: Quantity,
+    shown_operations: bool,
+) {
     let (media, redundancy) = kind.split_once('_').unwrap_or((kind, "LRS"));
     let letter = match media {
         "Premium" => "P",
@@ -63,9 +82,14 @@ pub(super) fn disk(c: &mut Cost, kind: &str, size_gb: i64, count: Quantity, oper
     let size = if letter == "S" { size_gb.max(32) } else { size_gb.max(1) };
     let tier = TIERS.iter().find(|(gb, _)| size <= *gb).map_or(80, |(_, n)| *n);
     let name = format!("{letter}{tier}");
-    c.add(format!("Storage ({name}, {redundancy})"), "months", count).with("tier", &name).with("redundancy", redundancy);
+    c.add(format!("Storage ({name}, {redundancy})"), "months", count)
+        .with("tier", &name)
+        .with("redundancy", redundancy);
     if letter != "P" && shown_operations {
-        c.usage("Disk operations", "10k operations", operations).per(10_000).with("tier", &name).with("redundancy", redundancy);
+        c.usage("Disk operations", "10k operations", operations)
+            .per(10_000)
+            .with("tier", &name)
+            .with("redundancy", redundancy);
     }
 }
 
@@ -96,7 +120,9 @@ fn single(v: &View<'_>, c: &mut Cost, windows: bool) -> Ruled {
 fn classic(v: &View<'_>, c: &mut Cost) -> Ruled {
     let size = v.need("vm_size")?;
     let publisher = v.text_or("storage_image_reference.publisher", "");
-    let windows = v.has("os_profile_windows_config") || v.text_or("storage_os_disk.os_type", "").eq_ignore_ascii_case("windows") || publisher.starts_with("MicrosoftWindows");
+    let windows = v.has("os_profile_windows_config")
+        || v.text_or("storage_os_disk.os_type", "").eq_ignore_ascii_case("windows")
+        || publisher.starts_with("MicrosoftWindows");
     machines(v, c, &size, windows, &v.text_or("license_type", ""), v.used("monthly_hrs").or(MONTH_HOURS));
     c.usage("Ultra disk reservation (if unattached)", "vCPU", Quantity::UNSET).scaled(MONTH_HOURS);
     for path in ["storage_os_disk", "storage_data_disk"] {
@@ -137,7 +163,9 @@ fn classic_set(v: &View<'_>, c: &mut Cost) -> Ruled {
     let count = v.used("instances").or_else(v.number("sku.capacity")).or(1);
     let windows = v.has("os_profile_windows_config");
     machines(v, c, &size, windows, &v.text_or("license_type", ""), count * MONTH_HOURS);
-    for (name, path) in [("storage_os_disk", "storage_profile_os_disk"), ("storage_data_disk", "storage_profile_data_disk")] {
+    for (name, path) in
+        [("storage_os_disk", "storage_profile_os_disk"), ("storage_data_disk", "storage_profile_data_disk")]
+    {
         for block in v.blocks(path) {
             let kind = block.text_or("managed_disk_type", "Standard_LRS");
             let operations = v.used(&format!("{path}.monthly_disk_operations"));
@@ -153,7 +181,10 @@ fn managed_disk(v: &View<'_>, c: &mut Cost) -> Ruled {
     if kind == "UltraSSD_LRS" {
         // Sizes up to 1 TB are steps, then whole TB.
         let size = v.int("disk_size_gb", 1_024);
-        let step = [4, 8, 16, 32, 64, 128, 256, 512].into_iter().find(|s| size <= *s).unwrap_or((size + 1_023) / 1_024 * 1_024);
+        let step = [4, 8, 16, 32, 64, 128, 256, 512]
+            .into_iter()
+            .find(|s| size <= *s)
+            .unwrap_or_else(|| (size.max(1) as u64).div_ceil(1_024) as i64 * 1_024);
         c.hourly(format!("Storage (ultra, {step} GiB)"), "GiB", step).scaled(MONTH_HOURS);
         c.hourly("Provisioned IOPS", "IOPS", v.number("disk_iops_read_write").or(2_048)).scaled(MONTH_HOURS);
         c.hourly("Throughput", "MB/s", v.number("disk_mbps_read_write").or(8)).scaled(MONTH_HOURS);
@@ -171,13 +202,18 @@ fn snapshot(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn image(v: &View<'_>, c: &mut Cost) -> Ruled {
-    let machine = v.refers_to("source_virtual_machine_id", &["azurerm_virtual_machine", "azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine"]);
+    let machine = v.refers_to(
+        "source_virtual_machine_id",
+        &["azurerm_virtual_machine", "azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine"],
+    );
     let of = |view: &View<'_>, paths: &[&str], key: &str| {
-        let sizes: Vec<_> = paths.iter().flat_map(|p| view.blocks(p)).map(|b| b.number(key)).filter(|q| q.is_set()).collect();
+        let sizes: Vec<_> =
+            paths.iter().flat_map(|p| view.blocks(p)).map(|b| b.number(key)).filter(|q| q.is_set()).collect();
         sizes.into_iter().reduce(|a, b| a + b).unwrap_or(Quantity::UNSET)
     };
     let own = of(v, &["os_disk", "data_disk"], "size_gb");
-    let theirs = machine.map_or(Quantity::UNSET, |m| of(&m, &["storage_os_disk", "storage_data_disk", "os_disk"], "disk_size_gb"));
+    let theirs = machine
+        .map_or(Quantity::UNSET, |m| of(&m, &["storage_os_disk", "storage_data_disk", "os_disk"], "disk_size_gb"));
     c.usage("Storage", "GB", v.used("storage_gb").or_else(own).or_else(theirs));
     Ok(())
 }
@@ -192,7 +228,10 @@ fn learning_cluster(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn learning_instance(v: &View<'_>, c: &mut Cost) -> Ruled {
-    let size = v.text("virtual_machine_size").or_else(|| v.text("vm_size")).ok_or_else(|| Unpriced::Unknown("virtual_machine_size".into()))?;
+    let size = v
+        .text("virtual_machine_size")
+        .or_else(|| v.text("vm_size"))
+        .ok_or_else(|| Unpriced::Unknown("virtual_machine_size".into()))?;
     machines(v, c, &size, false, "", v.used("monthly_hrs").or(MONTH_HOURS));
     Ok(())
 }

@@ -46,9 +46,11 @@ fn database(v: &View<'_>, c: &mut Cost, b: &Bought<'_>) {
         let cores = Quantity::decimal(sku.rsplit('_').next().unwrap_or_default());
         let serverless = sku.to_uppercase().contains("_S_");
         if serverless {
-            c.usage(format!("Compute (serverless, {sku})"), "vCore-hours", v.used("monthly_vcore_hours")).with("sku", sku);
+            c.usage(format!("Compute (serverless, {sku})"), "vCore-hours", v.used("monthly_vcore_hours"))
+                .with("sku", sku);
             if b.zones {
-                c.usage(format!("Zone redundancy (serverless, {sku})"), "vCore-hours", v.used("monthly_vcore_hours")).with("sku", sku);
+                c.usage(format!("Zone redundancy (serverless, {sku})"), "vCore-hours", v.used("monthly_vcore_hours"))
+                    .with("sku", sku);
             }
         } else {
             c.hours(format!("Compute (provisioned, {sku})"), 1).with("sku", sku);
@@ -71,7 +73,8 @@ fn database(v: &View<'_>, c: &mut Cost, b: &Bought<'_>) {
     }
     if tier != "HS" {
         let r = b.redundancy;
-        c.usage(format!("Long-term retention ({r})"), "GB", v.used("long_term_retention_storage_gb")).with("redundancy", r);
+        c.usage(format!("Long-term retention ({r})"), "GB", v.used("long_term_retention_storage_gb"))
+            .with("redundancy", r);
         c.usage(format!("PITR backup storage ({r})"), "GB", v.used("backup_storage_gb")).with("redundancy", r);
     }
 }
@@ -86,9 +89,14 @@ fn sql_database(v: &View<'_>, c: &mut Cost) -> Ruled {
         "hyperscale" => "HS_Gen5_2",
         _ => "GP_Gen5_2",
     };
-    let sku = v.text("requested_service_objective_name").filter(|s| !s.is_empty()).unwrap_or_else(|| default.to_owned());
+    let sku =
+        v.text("requested_service_objective_name").filter(|s| !s.is_empty()).unwrap_or_else(|| default.to_owned());
     let storage_gb = (v.number("max_size_bytes") / (1 << 30)).or_else(v.number("max_size_gb")).or(5);
-    database(v, c, &Bought { sku: &sku, zones: v.flag("zone_redundant"), license: false, storage_gb, redundancy: "RA-GRS" });
+    database(
+        v,
+        c,
+        &Bought { sku: &sku, zones: v.flag("zone_redundant"), license: false, storage_gb, redundancy: "RA-GRS" },
+    );
     Ok(())
 }
 
@@ -97,13 +105,25 @@ fn mssql_database(v: &View<'_>, c: &mut Cost) -> Ruled {
     if sku.eq_ignore_ascii_case("elasticpool") || v.has("elastic_pool_id") {
         return Err(crate::view::Unpriced::Free);
     }
-    let redundancy = match v.text("storage_account_type").or_else(|| v.text("geo_backup_enabled").filter(|g| g == "false")).unwrap_or_default().to_lowercase().as_str() {
+    let redundancy = match v
+        .text("storage_account_type")
+        .or_else(|| v.text("geo_backup_enabled").filter(|g| g == "false"))
+        .unwrap_or_default()
+        .to_lowercase()
+        .as_str()
+    {
         "local" | "lrs" => "LRS",
         "zone" | "zrs" => "ZRS",
         _ => "RA-GRS",
     };
     let license = v.text_or("license_type", "LicenseIncluded") == "LicenseIncluded";
-    let bought = Bought { sku: &sku, zones: v.flag("zone_redundant"), license, storage_gb: v.number("max_size_gb").or(5), redundancy };
+    let bought = Bought {
+        sku: &sku,
+        zones: v.flag("zone_redundant"),
+        license,
+        storage_gb: v.number("max_size_gb").or(5),
+        redundancy,
+    };
     database(v, c, &bought);
     Ok(())
 }
@@ -160,18 +180,22 @@ fn sql_pool(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn managed_instance(v: &View<'_>, c: &mut Cost) -> Ruled {
     let sku = v.text_or("sku_name", "GP_Gen5");
     let cores = v.number("vcores").or(4);
-    c.hours(format!("Compute ({} {cores} cores)", sku.replace('_', " ").to_uppercase().replace("GEN", "Gen")), 1).with("sku", &sku).with("cores", cores.to_string());
+    c.hours(format!("Compute ({} {cores} cores)", sku.replace('_', " ").to_uppercase().replace("GEN", "Gen")), 1)
+        .with("sku", &sku)
+        .with("cores", cores.to_string());
     // 32 GB are in the price.
     let extra = v.number("storage_size_in_gb").or(32).above(32);
     if extra.is_positive() {
         c.add("Additional Storage", "GB", extra).with("sku", &sku);
     }
     let redundancy = v.text_or("storage_account_type", "LRS");
-    c.usage(format!("PITR backup storage ({redundancy})"), "GB", v.used("backup_storage_gb")).with("redundancy", &redundancy);
+    c.usage(format!("PITR backup storage ({redundancy})"), "GB", v.used("backup_storage_gb"))
+        .with("redundancy", &redundancy);
     if v.text_or("license_type", "LicenseIncluded") == "LicenseIncluded" {
         c.hourly("SQL license", "vCore-hours", cores * MONTH_HOURS);
     }
-    c.usage(format!("LTR backup storage ({redundancy})"), "GB", v.used("long_term_retention_storage_gb")).with("redundancy", redundancy);
+    c.usage(format!("LTR backup storage ({redundancy})"), "GB", v.used("long_term_retention_storage_gb"))
+        .with("redundancy", redundancy);
     Ok(())
 }
 
@@ -203,9 +227,16 @@ fn flexible_server(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn redis(v: &View<'_>, c: &mut Cost) -> Ruled {
     let (sku, family, capacity) = (v.text_or("sku_name", "Basic"), v.text_or("family", "C"), v.int("capacity", 1));
     let shards = v.number("shard_count").or(1).max(1);
-    let replicas = if sku == "Premium" { v.number("replicas_per_primary").or(1) } else { Quantity::of(if sku == "Basic" { 0 } else { 1 }) };
+    let replicas = if sku == "Premium" {
+        v.number("replicas_per_primary").or(1)
+    } else {
+        Quantity::of(if sku == "Basic" { 0 } else { 1 })
+    };
     // A standard cache is sold with its replica; of premium caches each node pays.
     let nodes = if sku == "Premium" { shards * (replicas + 1) } else { Quantity::of(1) };
-    c.hourly(format!("Cache usage ({sku}_{family}{capacity})"), "nodes", nodes).scaled(MONTH_HOURS).with("sku", &sku).with("size", format!("{family}{capacity}"));
+    c.hourly(format!("Cache usage ({sku}_{family}{capacity})"), "nodes", nodes)
+        .scaled(MONTH_HOURS)
+        .with("sku", &sku)
+        .with("size", format!("{family}{capacity}"));
     Ok(())
 }

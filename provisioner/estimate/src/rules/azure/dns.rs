@@ -40,7 +40,12 @@ fn zone(_: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn record(v: &View<'_>, c: &mut Cost) -> Ruled {
-    c.tiers("1M queries", v.used("monthly_queries"), M, &tiers(&[("DNS queries (first 1B)", 1_000 * M)], "DNS queries (over 1B)"));
+    c.tiers(
+        "1M queries",
+        v.used("monthly_queries"),
+        M,
+        &tiers(&[("DNS queries (first 1B)", 1_000 * M)], "DNS queries (over 1B)"),
+    );
     Ok(())
 }
 
@@ -60,14 +65,20 @@ fn ruleset(_: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn disabled(v: &View<'_>) -> bool {
-    ["profile_status", "status"].iter().any(|p| v.text_or(p, "").eq_ignore_ascii_case("disabled")) || !v.flag_or("enabled", true)
+    ["profile_status", "status"].iter().any(|p| v.text_or(p, "").eq_ignore_ascii_case("disabled"))
+        || !v.flag_or("enabled", true)
 }
 
 fn profile(v: &View<'_>, c: &mut Cost) -> Ruled {
     if disabled(v) {
         return Err(Unpriced::Free);
     }
-    c.tiers("1M queries", v.used("monthly_dns_queries"), M, &tiers(&[("DNS queries (first 1B)", 1_000 * M)], "DNS queries (over 1B)"));
+    c.tiers(
+        "1M queries",
+        v.used("monthly_dns_queries"),
+        M,
+        &tiers(&[("DNS queries (first 1B)", 1_000 * M)], "DNS queries (over 1B)"),
+    );
     if v.flag("traffic_view_enabled") {
         c.usage("Traffic view", "1M data points", v.used("monthly_traffic_view_data_points")).per(M);
     }
@@ -88,7 +99,9 @@ fn place(region: &str) -> &'static str {
 }
 
 fn endpoint(v: &View<'_>, c: &mut Cost, what: &str) -> Ruled {
-    let parent = v.refers_to("profile_id", &["azurerm_traffic_manager_profile"]).or_else(|| v.refers_to("profile_name", &["azurerm_traffic_manager_profile"]));
+    let parent = v
+        .refers_to("profile_id", &["azurerm_traffic_manager_profile"])
+        .or_else(|| v.refers_to("profile_name", &["azurerm_traffic_manager_profile"]));
     let parent = parent.as_ref();
     if disabled(v) || parent.is_some_and(disabled) {
         return Err(Unpriced::Free);

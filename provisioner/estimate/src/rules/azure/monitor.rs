@@ -57,10 +57,21 @@ fn standard_web_test(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn workspace(v: &View<'_>, c: &mut Cost) -> Ruled {
     let sku = v.text_or("sku", "PerGB2018");
     let solutions = v.users("azurerm_log_analytics_solution");
-    let sentinel = solutions.iter().any(|s| s.text_or("solution_name", "").eq_ignore_ascii_case("securityinsights") || s.text_or("plan.product", "").contains("SecurityInsights"))
-        || ["aws_cloud_trail", "azure_active_directory", "azure_advanced_threat_protection", "azure_security_center", "microsoft_cloud_app_security", "microsoft_defender_advanced_threat_protection", "office_365", "threat_intelligence"]
-            .iter()
-            .any(|k| !v.users(&format!("azurerm_sentinel_data_connector_{k}")).is_empty());
+    let sentinel = solutions.iter().any(|s| {
+        s.text_or("solution_name", "").eq_ignore_ascii_case("securityinsights")
+            || s.text_or("plan.product", "").contains("SecurityInsights")
+    }) || [
+        "aws_cloud_trail",
+        "azure_active_directory",
+        "azure_advanced_threat_protection",
+        "azure_security_center",
+        "microsoft_cloud_app_security",
+        "microsoft_defender_advanced_threat_protection",
+        "office_365",
+        "threat_intelligence",
+    ]
+    .iter()
+    .any(|k| !v.users(&format!("azurerm_sentinel_data_connector_{k}")).is_empty());
     if sku == "Free" {
         return Err(Unpriced::Free);
     }
@@ -82,14 +93,18 @@ fn workspace(v: &View<'_>, c: &mut Cost) -> Ruled {
     if v.int("retention_in_days", 30) > free {
         c.usage("Log data retention", "GB", v.used("monthly_additional_log_data_retention_gb"));
     }
-    used(v, c, &[
-        ("Log data export", "GB", "monthly_log_data_export_gb", 1),
-        ("Basic log data ingestion", "GB", "monthly_basic_log_data_ingestion_gb", 1),
-        ("Basic log search queries", "GB searched", "monthly_basic_log_search_gb", 1),
-        ("Archive data", "GB", "monthly_archive_data_gb", 1),
-        ("Archive data restored", "GB", "monthly_archive_data_restored_gb", 1),
-        ("Archive data searched", "GB", "monthly_archive_data_searched_gb", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Log data export", "GB", "monthly_log_data_export_gb", 1),
+            ("Basic log data ingestion", "GB", "monthly_basic_log_data_ingestion_gb", 1),
+            ("Basic log search queries", "GB searched", "monthly_basic_log_search_gb", 1),
+            ("Archive data", "GB", "monthly_archive_data_gb", 1),
+            ("Archive data restored", "GB", "monthly_archive_data_restored_gb", 1),
+            ("Archive data searched", "GB", "monthly_archive_data_searched_gb", 1),
+        ],
+    );
     Ok(())
 }
 
@@ -99,7 +114,8 @@ fn metric_alert(v: &View<'_>, c: &mut Cost) -> Ruled {
     }
     let scopes = v.count("scopes").max(1);
     let series = |blocks: &[View<'_>]| {
-        let each = blocks.iter().map(|b| b.blocks("dimension").iter().map(|d| d.count("values").max(1)).sum::<i64>().max(1));
+        let each =
+            blocks.iter().map(|b| b.blocks("dimension").iter().map(|d| d.count("values").max(1)).sum::<i64>().max(1));
         each.sum::<i64>() * scopes
     };
     let dynamic = v.blocks("dynamic_criteria");
@@ -130,10 +146,19 @@ fn query_alert(v: &View<'_>, c: &mut Cost) -> Ruled {
         _ => 15,
     };
     let scopes = v.count("scopes").max(1);
-    let dimensions: i64 = v.blocks("criteria").iter().map(|b| b.blocks("dimension").iter().map(|d| d.count("values").max(1)).sum::<i64>()).sum();
-    c.add(format!("Log alerts monitoring ({minutes} minute frequency)"), "rules", scopes).with("frequency", minutes.to_string());
+    let dimensions: i64 = v
+        .blocks("criteria")
+        .iter()
+        .map(|b| b.blocks("dimension").iter().map(|d| d.count("values").max(1)).sum::<i64>())
+        .sum();
+    c.add(format!("Log alerts monitoring ({minutes} minute frequency)"), "rules", scopes)
+        .with("frequency", minutes.to_string());
     if dimensions > 1 {
-        c.add(format!("Additional time-series monitoring ({minutes} minute frequency)"), "time-series", (dimensions - 1) * scopes);
+        c.add(
+            format!("Additional time-series monitoring ({minutes} minute frequency)"),
+            "time-series",
+            (dimensions - 1) * scopes,
+        );
     }
     Ok(())
 }
@@ -154,7 +179,8 @@ fn action_group(v: &View<'_>, c: &mut Cost) -> Ruled {
             c.usage(name, unit, (sent * count).above(free)).per(per);
         }
     }
-    for (path, name, unit) in [("sms_receiver", "SMS messages", "messages"), ("voice_receiver", "Voice calls", "calls")] {
+    for (path, name, unit) in [("sms_receiver", "SMS messages", "messages"), ("voice_receiver", "Voice calls", "calls")]
+    {
         for receiver in v.blocks(path) {
             let code = receiver.text_or("country_code", "1");
             c.usage(format!("{name} (country code {code})"), unit, sent).with("country", &code);
@@ -165,7 +191,11 @@ fn action_group(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn diagnostic(v: &View<'_>, c: &mut Cost) -> Ruled {
     let gb = v.used("monthly_platform_log_gb");
-    for (path, name) in [("storage_account_id", "Platform logs processed (storage)"), ("eventhub_name", "Platform logs processed (event hub)"), ("partner_solution_id", "Platform logs processed (marketplace)")] {
+    for (path, name) in [
+        ("storage_account_id", "Platform logs processed (storage)"),
+        ("eventhub_name", "Platform logs processed (event hub)"),
+        ("partner_solution_id", "Platform logs processed (marketplace)"),
+    ] {
         if v.has(path) {
             c.usage(name, "GB", gb);
         }
@@ -182,7 +212,14 @@ fn collection_rule(v: &View<'_>, c: &mut Cost) -> Ruled {
 }
 
 fn automation_account(v: &View<'_>, c: &mut Cost) -> Ruled {
-    used(v, c, &[("Job run time", "minutes", "monthly_job_run_mins", 1), ("Non-azure config nodes", "nodes", "non_azure_config_node_count", 1)]);
+    used(
+        v,
+        c,
+        &[
+            ("Job run time", "minutes", "monthly_job_run_mins", 1),
+            ("Non-azure config nodes", "nodes", "non_azure_config_node_count", 1),
+        ],
+    );
     if v.has_usage("monthly_watcher_hrs") {
         used(v, c, &[("Watchers", "hours", "monthly_watcher_hrs", 1)]);
     }
@@ -225,7 +262,8 @@ fn vault(v: &View<'_>, c: &mut Cost) -> Ruled {
         };
         let source = vm.refers_to("source_vm_id", &kinds);
         let disks = source.map(|s| {
-            let sizes: Vec<_> = ["storage_os_disk", "storage_data_disk", "os_disk"].iter().flat_map(|p| s.blocks(p)).collect();
+            let sizes: Vec<_> =
+                ["storage_os_disk", "storage_data_disk", "os_disk"].iter().flat_map(|p| s.blocks(p)).collect();
             sizes.iter().fold(Quantity::ZERO, |sum, d| sum + d.number("disk_size_gb").or(128))
         });
         let used = stated("disk_utilization_gb").or_else(disks.unwrap_or(Quantity::UNSET));
@@ -236,7 +274,8 @@ fn vault(v: &View<'_>, c: &mut Cost) -> Ruled {
             _ => ("Instance backup (under 50 GB)", Quantity::of(1)),
         };
         part.usage(name, "month", if used.is_set() { count } else { Quantity::UNSET });
-        part.usage(format!("{redundancy} data stored"), "GB", used + stated("additional_backup_retention_gb").or(0)).with("redundancy", redundancy);
+        part.usage(format!("{redundancy} data stored"), "GB", used + stated("additional_backup_retention_gb").or(0))
+            .with("redundancy", redundancy);
     }
     Ok(())
 }
@@ -276,7 +315,11 @@ fn hsm(_: &View<'_>, c: &mut Cost) -> Ruled {
 fn domain_service(v: &View<'_>, c: &mut Cost) -> Ruled {
     let parent = v.refers_to("domain_service_id", &["azurerm_active_directory_domain_service"]);
     let sku = v.text("sku").or_else(|| parent.and_then(|p| p.text("sku"))).unwrap_or_else(|| "Standard".to_owned());
-    let name = if v.resource.kind.ends_with("replica_set") { "Active directory domain service replica set" } else { "Active directory domain service" };
+    let name = if v.resource.kind.ends_with("replica_set") {
+        "Active directory domain service replica set"
+    } else {
+        "Active directory domain service"
+    };
     c.hours(format!("{name} ({sku})"), 1).with("sku", &sku);
     Ok(())
 }

@@ -72,7 +72,11 @@ fn lb_rule(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn application_gateway(v: &View<'_>, c: &mut Cost) -> Ruled {
     let sku = v.need("sku.name")?;
     let tier = v.text_or("sku.tier", "");
-    let count = v.used("capacity_units").or_else(v.number("sku.capacity")).or_else(v.number("autoscale_configuration.min_capacity")).or(1);
+    let count = v
+        .used("capacity_units")
+        .or_else(v.number("sku.capacity"))
+        .or_else(v.number("autoscale_configuration.min_capacity"))
+        .or(1);
     if sku.ends_with("_v2") {
         let kind = if sku.starts_with("WAF") { "WAF" } else { "basic" };
         c.hours(format!("Gateway usage ({kind} v2)"), 1).with("sku", &sku);
@@ -99,7 +103,8 @@ fn application_gateway(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn firewall(v: &View<'_>, c: &mut Cost) -> Ruled {
     let tier = v.text_or("sku_tier", "Standard");
-    let hub = if v.text_or("sku_name", "").contains("Hub") || v.has("virtual_hub") { "Secured Virtual Hub" } else { "" };
+    let hub =
+        if v.text_or("sku_name", "").contains("Hub") || v.has("virtual_hub") { "Secured Virtual Hub" } else { "" };
     let label = match (hub, tier.as_str()) {
         ("", tier) => tier.to_owned(),
         (hub, "Premium") => format!("Premium {hub}"),
@@ -113,7 +118,12 @@ fn firewall(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn bastion(v: &View<'_>, c: &mut Cost) -> Ruled {
     const TB: i64 = 1_000;
     c.hours("Bastion host", 1).with("sku", v.text_or("sku", "Basic"));
-    let steps = [("Outbound data transfer (first 10TB)", 10 * TB), ("Outbound data transfer (next 40TB)", 40 * TB), ("Outbound data transfer (next 100TB)", 100 * TB), ("Outbound data transfer (next 350TB)", 350 * TB)];
+    let steps = [
+        ("Outbound data transfer (first 10TB)", 10 * TB),
+        ("Outbound data transfer (next 40TB)", 40 * TB),
+        ("Outbound data transfer (next 100TB)", 100 * TB),
+        ("Outbound data transfer (next 350TB)", 350 * TB),
+    ];
     c.tiers("GB", v.used("monthly_outbound_data_gb"), 1, &tiers(&steps, "Outbound data transfer (over 500TB)"));
     Ok(())
 }
@@ -121,8 +131,14 @@ fn bastion(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn private_endpoint(v: &View<'_>, c: &mut Cost) -> Ruled {
     const PB: i64 = 1_000_000;
     c.hours("Private endpoint", 1);
-    for (word, key) in [("Inbound", "monthly_inbound_data_processed_gb"), ("Outbound", "monthly_outbound_data_processed_gb")] {
-        let sized = [(format!("{word} data processed (first 1PB)"), Some(PB)), (format!("{word} data processed (next 4PB)"), Some(4 * PB)), (format!("{word} data processed (over 5PB)"), None)];
+    for (word, key) in
+        [("Inbound", "monthly_inbound_data_processed_gb"), ("Outbound", "monthly_outbound_data_processed_gb")]
+    {
+        let sized = [
+            (format!("{word} data processed (first 1PB)"), Some(PB)),
+            (format!("{word} data processed (next 4PB)"), Some(4 * PB)),
+            (format!("{word} data processed (over 5PB)"), None),
+        ];
         c.tiers("GB", v.used(key), 1, &sized);
     }
     Ok(())
@@ -135,7 +151,9 @@ fn peering(v: &View<'_>, c: &mut Cost) -> Ruled {
     let same = from.as_ref().map(View::region) == to.as_ref().map(View::region);
     let scope = if same { "region" } else { "global" };
     // The receiving side pays what it costs there, the sending side what it costs here.
-    c.usage("Inbound data transfer", "GB", gb).with("scope", scope).with("from_region", to.map_or_else(String::new, |t| t.region()));
+    c.usage("Inbound data transfer", "GB", gb)
+        .with("scope", scope)
+        .with("from_region", to.map_or_else(String::new, |t| t.region()));
     c.usage("Outbound data transfer", "GB", gb).with("scope", scope);
     Ok(())
 }
@@ -219,16 +237,27 @@ fn flow_log(v: &View<'_>, c: &mut Cost) -> Ruled {
     c.usage("Network logs collected (over 5GB)", "GB", gb);
     if v.flag("traffic_analytics.enabled") {
         let fast = v.int("traffic_analytics.interval_in_minutes", 60) == 10;
-        let name = if fast { "Traffic Analytics data processed (10 min interval)" } else { "Traffic Analytics data processed (60 min interval)" };
+        let name = if fast {
+            "Traffic Analytics data processed (10 min interval)"
+        } else {
+            "Traffic Analytics data processed (60 min interval)"
+        };
         c.usage(name, "GB", v.used("monthly_logs_collected_gb"));
     }
     Ok(())
 }
 
 fn connection_monitor(v: &View<'_>, c: &mut Cost) -> Ruled {
-    let tests: i64 = v.blocks("test_group").iter().filter(|t| t.flag_or("enabled", true)).map(|t| {
-        t.count("destination_endpoints").max(1) * t.count("source_endpoints").max(1) * t.count("test_configuration_names").max(1)
-    }).sum();
+    let tests: i64 = v
+        .blocks("test_group")
+        .iter()
+        .filter(|t| t.flag_or("enabled", true))
+        .map(|t| {
+            t.count("destination_endpoints").max(1)
+                * t.count("source_endpoints").max(1)
+                * t.count("test_configuration_names").max(1)
+        })
+        .sum();
     // Ten tests are free.
     let tests = v.used("tests").or_else(Quantity::of(tests)).above(10);
     let steps = [("Tests (10-240,010)", 240_000), ("Tests (240,010-750,010)", 510_000)];
@@ -238,7 +267,9 @@ fn connection_monitor(v: &View<'_>, c: &mut Cost) -> Ruled {
 
 fn cdn(v: &View<'_>, c: &mut Cost) -> Ruled {
     const TB: i64 = 1_000;
-    let profile = v.refers_to("profile_name", &["azurerm_cdn_profile"]).ok_or_else(|| Unpriced::Unknown("profile_name".into()))?;
+    let profile = v
+        .refers_to("profile_name", &["azurerm_cdn_profile"])
+        .ok_or_else(|| Unpriced::Unknown("profile_name".into()))?;
     let sku = profile.need("sku")?;
     let name = match sku.as_str() {
         "Standard_Verizon" => "Standard Verizon",
@@ -247,7 +278,14 @@ fn cdn(v: &View<'_>, c: &mut Cost) -> Ruled {
         _ => "Microsoft",
     };
     let gb = v.used("monthly_outbound_gb");
-    let sizes = [("first 10TB", 10), ("next 40TB", 40), ("next 100TB", 100), ("next 350TB", 350), ("next 500TB", 500), ("next 4000TB", 4_000)];
+    let sizes = [
+        ("first 10TB", 10),
+        ("next 40TB", 40),
+        ("next 100TB", 100),
+        ("next 350TB", 350),
+        ("next 500TB", 500),
+        ("next 4000TB", 4_000),
+    ];
     let steps = sizes.iter().map(|(s, tb)| (format!("Outbound data transfer ({name}, {s})"), Some(tb * TB)));
     let last = (format!("Outbound data transfer ({name}, over 5000TB)"), None);
     c.tiers("GB", gb, 1, &steps.chain([last]).collect::<Vec<_>>());

@@ -24,13 +24,22 @@ fn account(v: &View<'_>, c: &mut Cost) -> Ruled {
         _ => blobs(v, c, &kind, premium, &access),
     }
     for component in &mut c.components {
-        component.with("account_kind", &kind).with("account_tier", &tier).with("redundancy", &redundancy).with("access_tier", &access);
+        component
+            .with("account_kind", &kind)
+            .with("account_tier", &tier)
+            .with("redundancy", &redundancy)
+            .with("access_tier", &access);
     }
     Ok(())
 }
 
 fn operations(v: &View<'_>, c: &mut Cost, list: &str) {
-    let rows = [("Write operations", "monthly_write_operations"), (list, "monthly_list_and_create_container_operations"), ("Read operations", "monthly_read_operations"), ("All other operations", "monthly_other_operations")];
+    let rows = [
+        ("Write operations", "monthly_write_operations"),
+        (list, "monthly_list_and_create_container_operations"),
+        ("Read operations", "monthly_read_operations"),
+        ("All other operations", "monthly_other_operations"),
+    ];
     for (name, key) in rows {
         c.usage(name, "10k operations", v.used(key)).per(10_000);
     }
@@ -44,7 +53,14 @@ fn files(v: &View<'_>, c: &mut Cost, premium: bool, access: &str) {
     used(v, c, &[("Metadata at rest", "GB", "metadata_at_rest_storage_gb", 1)]);
     operations(v, c, "List operations");
     if access == "Cool" {
-        used(v, c, &[("Data retrieval", "GB", "monthly_data_retrieval_gb", 1), ("Early deletion", "GB", "early_deletion_gb", 1)]);
+        used(
+            v,
+            c,
+            &[
+                ("Data retrieval", "GB", "monthly_data_retrieval_gb", 1),
+                ("Early deletion", "GB", "early_deletion_gb", 1),
+            ],
+        );
     }
 }
 
@@ -61,13 +77,17 @@ fn blobs(v: &View<'_>, c: &mut Cost, kind: &str, premium: bool, access: &str) {
         c.usage("Capacity", "GB", storage);
     }
     if nfs && !premium {
-        used(v, c, &[
-            ("Iterative write operations", "100 operations", "monthly_iterative_write_operations", 100),
-            ("Write operations", "10k operations", "monthly_write_operations", 10_000),
-            ("Iterative read operations", "10k operations", "monthly_iterative_read_operations", 10_000),
-            ("Read operations", "10k operations", "monthly_read_operations", 10_000),
-            ("All other operations", "10k operations", "monthly_other_operations", 10_000),
-        ]);
+        used(
+            v,
+            c,
+            &[
+                ("Iterative write operations", "100 operations", "monthly_iterative_write_operations", 100),
+                ("Write operations", "10k operations", "monthly_write_operations", 10_000),
+                ("Iterative read operations", "10k operations", "monthly_iterative_read_operations", 10_000),
+                ("Read operations", "10k operations", "monthly_read_operations", 10_000),
+                ("All other operations", "10k operations", "monthly_other_operations", 10_000),
+            ],
+        );
     } else {
         operations(v, c, "List and create container operations");
     }
@@ -83,13 +103,19 @@ fn blobs(v: &View<'_>, c: &mut Cost, kind: &str, premium: bool, access: &str) {
 }
 
 fn queue(v: &View<'_>, c: &mut Cost) -> Ruled {
-    used(v, c, &[
-        ("Capacity", "GB", "monthly_storage_gb", 1),
-        ("Class 1 operations", "10k operations", "monthly_class_1_operations", 10_000),
-        ("Class 2 operations", "10k operations", "monthly_class_2_operations", 10_000),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Capacity", "GB", "monthly_storage_gb", 1),
+            ("Class 1 operations", "10k operations", "monthly_class_1_operations", 10_000),
+            ("Class 2 operations", "10k operations", "monthly_class_2_operations", 10_000),
+        ],
+    );
     let account = v.refers_to("storage_account_name", &["azurerm_storage_account"]);
-    if account.is_some_and(|a| ["GRS", "RAGRS", "GZRS", "RAGZRS"].contains(&a.text_or("account_replication_type", "LRS").as_str())) {
+    if account.is_some_and(|a| {
+        ["GRS", "RAGRS", "GZRS", "RAGZRS"].contains(&a.text_or("account_replication_type", "LRS").as_str())
+    }) {
         used(v, c, &[("Geo-replication data transfer", "GB", "monthly_geo_replication_data_transfer_gb", 1)]);
     }
     Ok(())
@@ -106,15 +132,21 @@ fn share(v: &View<'_>, c: &mut Cost) -> Ruled {
     if tier != "TransactionOptimized" {
         used(v, c, &[("Metadata at rest", "GB", "metadata_at_rest_storage_gb", 1)]);
     }
-    used(v, c, &[
-        ("Write operations", "10k operations", "monthly_write_operations", 10_000),
-        ("List operations", "10k operations", "monthly_list_operations", 10_000),
-        ("Read operations", "10k operations", "monthly_read_operations", 10_000),
-        ("All other operations", "10k operations", "monthly_other_operations", 10_000),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Write operations", "10k operations", "monthly_write_operations", 10_000),
+            ("List operations", "10k operations", "monthly_list_operations", 10_000),
+            ("Read operations", "10k operations", "monthly_read_operations", 10_000),
+            ("All other operations", "10k operations", "monthly_other_operations", 10_000),
+        ],
+    );
     if tier == "Cool" {
         used(v, c, &[("Data retrieval", "GB", "monthly_data_retrieval_gb", 1)]);
     }
-    c.components.iter_mut().for_each(|component| drop(component.with("access_tier", &tier)));
+    c.components.iter_mut().for_each(|component| {
+        component.with("access_tier", &tier);
+    });
     Ok(())
 }

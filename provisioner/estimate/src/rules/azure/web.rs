@@ -47,16 +47,18 @@ fn service_plan(v: &View<'_>, c: &mut Cost) -> Ruled {
 fn app_service_plan(v: &View<'_>, c: &mut Cost) -> Ruled {
     let (size, tier) = (v.text_or("sku.size", ""), v.text_or("sku.tier", ""));
     let kind = v.text_or("kind", "Windows");
-    if tier == "ElasticPremium" || tier == "Dynamic" || tier == "WorkflowStandard" || kind.eq_ignore_ascii_case("elastic") || kind.eq_ignore_ascii_case("functionapp") || size == "Y1" {
+    if tier == "ElasticPremium"
+        || tier == "Dynamic"
+        || tier == "WorkflowStandard"
+        || kind.eq_ignore_ascii_case("elastic")
+        || kind.eq_ignore_ascii_case("functionapp")
+        || size == "Y1"
+    {
         return Err(Unpriced::Free);
     }
-    let shown = match tier.as_str() {
-        "PremiumContainer" => size.replace("PC", "PC"),
-        _ => size.clone(),
-    };
     let count = v.number("sku.capacity").or(1);
     let system = if v.flag("reserved") || kind.eq_ignore_ascii_case("linux") { "Linux" } else { "Windows" };
-    c.hours(format!("Instance usage ({shown})"), count).with("sku", &shown).with("operating_system", system);
+    c.hours(format!("Instance usage ({size})"), count).with("sku", &size).with("operating_system", system);
     Ok(())
 }
 
@@ -114,16 +116,22 @@ fn function_app(v: &View<'_>, c: &mut Cost) -> Ruled {
                 return Err(Unpriced::Free);
             }
         } else {
-            let elastic = plan.text_or("sku.tier", "") == "ElasticPremium" || plan.text_or("kind", "").eq_ignore_ascii_case("elastic");
+            let elastic = plan.text_or("sku.tier", "") == "ElasticPremium"
+                || plan.text_or("kind", "").eq_ignore_ascii_case("elastic");
             if elastic {
                 sku = plan.text_or("sku.size", "");
-            } else if !plan.text_or("kind", "").eq_ignore_ascii_case("functionapp") && plan.text_or("sku.tier", "Dynamic") != "Dynamic" {
+            } else if !plan.text_or("kind", "").eq_ignore_ascii_case("functionapp")
+                && plan.text_or("sku.tier", "Dynamic") != "Dynamic"
+            {
                 return Err(Unpriced::Free);
             }
         }
     }
     if let Some((cpus, memory)) = premium(&sku) {
-        let count = v.used("instances").or_else(plan.map_or(Quantity::UNSET, |p| p.number("worker_count").or_else(p.number("sku.capacity")))).or(1);
+        let count = v
+            .used("instances")
+            .or_else(plan.map_or(Quantity::UNSET, |p| p.number("worker_count").or_else(p.number("sku.capacity"))))
+            .or(1);
         c.hourly(format!("vCPU ({sku})"), "vCPU", count * cpus).scaled(MONTH_HOURS).with("sku", &sku);
         c.hourly(format!("Memory ({sku})"), "GB", count * memory).scaled(MONTH_HOURS).with("sku", &sku);
         return Ok(());
@@ -149,10 +157,14 @@ fn logic_app(v: &View<'_>, c: &mut Cost) -> Ruled {
     };
     c.hourly(format!("Workflow vCore ({sku})"), "vCore", cpus).scaled(MONTH_HOURS).with("sku", &sku);
     c.hourly(format!("Workflow memory ({sku})"), "GB", memory).scaled(MONTH_HOURS).with("sku", &sku);
-    used(v, c, &[
-        ("Standard connectors", "calls", "monthly_standard_connector_calls", 1),
-        ("Enterprise connectors", "calls", "monthly_enterprise_connector_calls", 1),
-    ]);
+    used(
+        v,
+        c,
+        &[
+            ("Standard connectors", "calls", "monthly_standard_connector_calls", 1),
+            ("Enterprise connectors", "calls", "monthly_enterprise_connector_calls", 1),
+        ],
+    );
     Ok(())
 }
 
@@ -184,7 +196,9 @@ fn api_management(v: &View<'_>, c: &mut Cost) -> Ruled {
         c.usage("API gateway", "1M calls", v.used("monthly_api_calls")).per(1_000_000);
         return Ok(());
     }
-    c.hourly(format!("API management ({})", tier.to_lowercase()), "units", Quantity::decimal(units)).scaled(MONTH_HOURS).with("sku", tier);
+    c.hourly(format!("API management ({})", tier.to_lowercase()), "units", Quantity::decimal(units))
+        .scaled(MONTH_HOURS)
+        .with("sku", tier);
     if tier == "Premium" {
         c.usage("Self-hosted gateways", "gateways", v.used("self_hosted_gateway_count")).scaled(MONTH_HOURS);
     }
@@ -204,7 +218,9 @@ fn app_configuration(v: &View<'_>, c: &mut Cost) -> Ruled {
     };
     // A day of the store and of each replica.
     c.add(name, "days", 30).scaled(replicas + 1).with("sku", &sku);
-    c.usage("Requests (over 200k/day per replica)", "10k requests", v.used("monthly_additional_requests")).per(10_000).with("sku", &sku);
+    c.usage("Requests (over 200k/day per replica)", "10k requests", v.used("monthly_additional_requests"))
+        .per(10_000)
+        .with("sku", &sku);
     Ok(())
 }
 
@@ -236,11 +252,22 @@ fn servicebus(v: &View<'_>, c: &mut Cost) -> Ruled {
         "standard" => {
             // The base charge includes 13 million operations.
             c.hours("Base charge", 1);
-            let steps = [("Messaging operations (13M-100M)", 87 * M), ("Messaging operations (100M-2,500M)", 2_400 * M)];
-            c.tiers("1M operations", operations.above(13 * M), M, &crate::rules::tiers(&steps, "Messaging operations (over 2,500M)"));
+            let steps =
+                [("Messaging operations (13M-100M)", 87 * M), ("Messaging operations (100M-2,500M)", 2_400 * M)];
+            c.tiers(
+                "1M operations",
+                operations.above(13 * M),
+                M,
+                &crate::rules::tiers(&steps, "Messaging operations (over 2,500M)"),
+            );
             let connections = v.used("monthly_brokered_connections");
             let steps = [("Brokered connections (1K-100K)", 99_000), ("Brokered connections (100K-500K)", 400_000)];
-            c.tiers("connections", connections.above(1_000), 1, &crate::rules::tiers(&steps, "Brokered connections (over 500K)"));
+            c.tiers(
+                "connections",
+                connections.above(1_000),
+                1,
+                &crate::rules::tiers(&steps, "Brokered connections (over 500K)"),
+            );
         }
         _ => {
             c.usage("Messaging operations", "1M operations", operations).per(M);
@@ -307,7 +334,13 @@ fn search(v: &View<'_>, c: &mut Cost) -> Ruled {
         "storage_optimized_l1" => "Storage Optimized L1",
         _ => "Storage Optimized L2",
     };
-    c.hourly(format!("Search usage ({name}, {units} {})", if units == Quantity::of(1) { "unit" } else { "units" }), "units", units).scaled(MONTH_HOURS).with("sku", name);
+    c.hourly(
+        format!("Search usage ({name}, {units} {})", if units == Quantity::of(1) { "unit" } else { "units" }),
+        "units",
+        units,
+    )
+    .scaled(MONTH_HOURS)
+    .with("sku", name);
     c.usage("Image extraction (first 1M)", "1000 images", v.used("monthly_images_extracted")).per(1_000);
     Ok(())
 }

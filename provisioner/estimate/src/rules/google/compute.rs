@@ -120,16 +120,9 @@ fn group(v: &View<'_>, c: &mut Cost) -> Ruled {
     Ok(())
 }
 
-fn per_instance(v: &View<'_>, c: &mut Cost) -> Ruled {
-    let managers = ["google_compute_instance_group_manager", "google_compute_region_instance_group_manager"];
-    let paths = ["instance_group_manager", "region_instance_group_manager"];
-    match paths.iter().find_map(|p| v.refers_to(p, &managers)) {
-        Some(_) => Err(Unpriced::Free),
-        None => {
-            let _ = c;
-            Err(Unpriced::Free)
-        }
-    }
+fn per_instance(_: &View<'_>, _: &mut Cost) -> Ruled {
+    // Counted with its group.
+    Err(Unpriced::Free)
 }
 
 fn size(v: &View<'_>) -> Quantity {

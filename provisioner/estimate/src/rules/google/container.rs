@@ -2,7 +2,7 @@
 
 use crate::component::{Cost, MONTH_HOURS};
 use crate::quantity::Quantity;
-use crate::rules::{Row, used};
+use crate::rules::Row;
 use crate::value::Value;
 use crate::view::{Ruled, Unpriced, View};
 
@@ -93,10 +93,8 @@ fn node_pool(v: &View<'_>, c: &mut Cost) -> Ruled {
         .or_else(v.number("initial_node_count"))
         .or_else(v.number("autoscaling.min_node_count"))
         .or(3);
-    let config = v.blocks("node_config").into_iter().next();
     // What usage states counts nodes of a zone too.
     pool(v, v, "node_config", count * zones, c);
-    let _ = config;
     Ok(())
 }
 
@@ -254,6 +252,5 @@ fn artifacts(v: &View<'_>, c: &mut Cost) -> Ruled {
     if c.components.is_empty() {
         return Err(Unpriced::Free);
     }
-    used(v, c, &[]);
     Ok(())
 }

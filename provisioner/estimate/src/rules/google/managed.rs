@@ -53,8 +53,7 @@ fn sql(v: &View<'_>, c: &mut Cost) -> Ruled {
     if public == "true" {
         c.hours("IP address (if unused)", 1).by_usage();
     }
-    if let Some(replica) = v.blocks("replica_configuration").into_iter().find(|r| r.flag("failover_target")) {
-        let _ = replica;
+    if v.blocks("replica_configuration").iter().any(|r| r.flag("failover_target")) {
         let part = c.part("Replica");
         instance(part, engine, &tier, zones);
         part.add(format!("Storage ({media}, {zones})"), "GB", size).with("engine", engine);

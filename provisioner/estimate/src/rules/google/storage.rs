@@ -52,7 +52,9 @@ pub(super) fn egress(v: &View<'_>, c: &mut Cost, key: &str) {
         let steps = [(format!("{name} (first 1TB)"), TB), (format!("{name} (next 9TB)"), 9 * TB)];
         let sized: Vec<_> = steps.iter().map(|(n, s)| (n.as_str(), *s)).collect();
         c.tiers("GB", volume, 1, &tiers(&sized, &format!("{name} (over 10TB)")));
-        c.components[first..].iter_mut().for_each(|component| drop(component.with("to", place)));
+        c.components[first..].iter_mut().for_each(|component| {
+            component.with("to", place);
+        });
     }
 }
 
