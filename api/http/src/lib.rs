@@ -72,9 +72,8 @@ pub(crate) struct Group {
 pub(crate) fn groups() -> [Group; 5] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
-        admin, budgets, charges, commitments, cost_reports, delete, health, imports, metrics, opencost, prices,
-        admin, budgets, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost, prices,
-        prometheus, queries, retention, saved_reports, sql, status, tokens,
+        admin, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost,
+        prices, prometheus, queries, retention, saved_reports, sql, status, tokens,
     };
     [
         Group {

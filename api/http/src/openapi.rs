@@ -16,9 +16,8 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
-    admin, budgets, charges, commitments, cost_reports, delete, health, imports, metrics, opencost, prices, queries,
-    admin, budgets, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost, prices, queries,
-    retention, saved_reports, sql, status, tokens,
+    admin, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost, prices,
+    queries, retention, saved_reports, sql, status, tokens,
 };
 use crate::web;
 
