@@ -7,6 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::execute_stream;
+use datafusion::sql::parser::Statement;
 use futures::StreamExt as _;
 use grid_cost::rules::{Action, By, Field};
 use grid_cost::{Charge, Rules};
@@ -20,7 +21,6 @@ use super::{read_all, sql_text, sql_time};
 use crate::catalog::TenantCatalog;
 use crate::engine::Shared;
 use crate::error::QueryError;
-use crate::guard;
 use crate::table::Source;
 
 /// What charges are read for.
@@ -124,7 +124,7 @@ pub(super) async fn execute(
     let from = |e| QueryError::from_datafusion(&e);
     let catalog = Arc::new(TenantCatalog::new(Arc::clone(source)));
     let state = shared.sessions.open(catalog, shared.store.now(), CancellationToken::new()).map_err(from)?;
-    let statement = guard::parse(sql, &[])?;
+    let statement = Statement::Statement(Box::new(grid_sql_guard::parse(sql, &[])?));
     let plan = state.statement_to_plan(statement).await.map_err(from)?;
     let physical = state.create_physical_plan(&plan).await.map_err(from)?;
     execute_stream(physical, state.task_ctx()).map_err(from)
