@@ -27,9 +27,9 @@ pub fn quotient(a: Amount, b: Amount) -> Option<Amount> {
 fn rounded(n: i256, d: i256) -> Option<Amount> {
     let (q, r) = (n.checked_div(d)?, n.checked_rem(d)?);
     let (q, twice) = (q.to_i128()?, r.wrapping_abs().checked_mul(i256::from_i128(2))?);
+    let negative = n.is_negative() != d.is_negative();
     let d = d.wrapping_abs();
     let away = twice > d || (twice == d && q % 2 != 0);
-    let negative = n.is_negative() != (d.is_negative());
     let q = match (away, negative) {
         (false, _) => q,
         (true, false) => q.checked_add(1)?,

@@ -47,19 +47,19 @@ fn made(main: &str, usage: &str, prices: &dyn PriceSource) -> Estimate {
 fn a_missing_price_is_unknown_and_the_total_a_bound() {
     let prices = PriceFile::read("prices.csv", PRICES).unwrap();
     expect![[r#"
-        Name                                                 Monthly qty  Unit         Monthly cost
-        aws_apigatewayv2_api.api                                                         >= $333.00
-          Requests (first 300M)                                      300  1M requests       $333.00
-          Requests (over 300M)                                       100  1M requests       unknown
-        aws_instance.web[0]                                                                  $82.51
-          Instance usage (Linux/UNIX, on-demand, m5.large)           730  hours              $78.11
+        Name                                                Monthly qty  Unit         Monthly cost
+        aws_apigatewayv2_api.api                                                        >= $333.00
+          Requests (first 300M)                                     300  1M requests       $333.00
+          Requests (over 300M)                                      100  1M requests       unknown
+        aws_instance.web[0]                                                                 $82.51
+          Instance usage (Linux/UNIX, on-demand, m5.large)          730  hours              $78.11
           root_block_device
-            Storage (general purpose SSD, gp3)                        50  GB                  $4.40
-        aws_instance.web[1]                                                                  $82.51
-          Instance usage (Linux/UNIX, on-demand, m5.large)           730  hours              $78.11
+            Storage (general purpose SSD, gp3)                       50  GB                  $4.40
+        aws_instance.web[1]                                                                 $82.51
+          Instance usage (Linux/UNIX, on-demand, m5.large)          730  hours              $78.11
           root_block_device
-            Storage (general purpose SSD, gp3)                        50  GB                  $4.40
-        Total                                                                            >= $498.02
+            Storage (general purpose SSD, gp3)                       50  GB                  $4.40
+        Total                                                                           >= $498.02
 
         6 resources: 3 estimated, 1 free
         not in the total: 3 components unknown

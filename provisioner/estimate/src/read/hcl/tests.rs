@@ -130,7 +130,7 @@ fn circles_depth_and_size_end() {
     let wide: String = (0..60).map(|i| format!("w{} = [local.w{i}, local.w{i}]\n", i + 1)).collect();
     let uses: String = (0..5_000).map(|i| format!("a{i} = local.l{i}\n")).collect();
     let text = format!(
-        "locals {{\n x = local.y\n y = local.x\n l0 = 1\n w0 = 1\n{deep}{wide}}}\nresource \"aws_x\" \"r\" {{\n c = local.x\n w = local.w60\n{uses}}}\n\
+        "locals {{\n x = local.y\n y = local.x\n l0 = 1\n w0 = 1\n{deep}{wide}}}\nresource \"aws_a\" \"r\" {{\n c = local.x\n w = local.w60\n{uses}}}\n\
          resource \"aws_n\" \"n\" {{\n count = 1000000000\n}}\nmodule \"self\" {{\n source = \"./\"\n}}\n"
     );
     let found = inventory(&[("main.tf", &text)]);

@@ -165,9 +165,12 @@ fn run(v: &View<'_>, c: &mut Cost, cpu: Quantity, memory: Quantity, throttled: b
 
 fn run_service(v: &View<'_>, c: &mut Cost) -> Ruled {
     let limits = "template.spec.containers.resources.limits";
-    let note = |key: &str| match v.values.at("template.metadata.annotations") {
-        Some(Value::Map(notes)) => notes.get(key).and_then(Value::as_text),
-        _ => None,
+    // Of the revision's template, or of the service.
+    let note = |key: &str| {
+        ["template.metadata.annotations", "metadata.annotations"].iter().find_map(|path| match v.values.at(path) {
+            Some(Value::Map(notes)) => notes.get(key).and_then(Value::as_text),
+            _ => None,
+        })
     };
     let throttled = note("run.googleapis.com/cpu-throttling").is_none_or(|t| t != "false");
     let least = note("autoscaling.knative.dev/minScale").map_or(Quantity::UNSET, |t| Quantity::decimal(&t));
