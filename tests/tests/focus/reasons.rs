@@ -61,6 +61,9 @@ pub(crate) fn reason(grid: &RuleResult, theirs: &str, part_differs: impl Fn(&str
     }
     if !rule.parts().is_empty() {
         let advice = |id: &str| table::by_id(id).is_some_and(|r| !r.keyword.binds());
+        if rule.defect.is_some() {
+            return Some("D");
+        }
         let excused = rule.parts().iter().any(|p| part_differs(p) || advice(p));
         return (excused || theirs == "skipped").then_some("C");
     }
@@ -77,6 +80,7 @@ pub(crate) fn reason(grid: &RuleResult, theirs: &str, part_differs: impl Fn(&str
         return Some("S");
     }
     match rule.check {
+        Check::Present(c) if passed && turned(&c) => Some("L"),
         Check::OneOf(..) | Check::Child(..) | Check::ChildOf(..) if failed => Some("O"),
         Check::Number(_) | Check::Text(_) if passed => Some("I"),
         Check::Number(_) | Check::PlainNumber(_) | Check::Time(_) | Check::PlainTime(_) => Some("L"),
@@ -91,10 +95,14 @@ pub(crate) fn reason(grid: &RuleResult, theirs: &str, part_differs: impl Fn(&str
     }
 }
 
-/// Whether a rule looks at numbers or instants, which the validator's loader turns.
+/// Whether a rule looks at numbers or instants.
 fn loaded(rule: &Rule) -> bool {
-    let turned = |c: &Column| matches!(c.kind(), Kind::Number | Kind::Time);
     rule.check.columns().iter().chain(&rule.when.columns()).any(turned)
+}
+
+/// Whether the validator's loader turns a column into numbers or instants.
+fn turned(column: &Column) -> bool {
+    matches!(column.kind(), Kind::Number | Kind::Time)
 }
 
 /// Whether a rule, or one that it is part of, has a condition `is not X`.
