@@ -414,6 +414,8 @@ pub const CODES: &[Code] = &[
         "allocation refused",
         "A sum of costs left 38 digits, the rules find too many owners, or parts did not sum to their charge.",
         "The allocation before stays as it is. If the parts did not sum up, this is a defect of Grid; please report it.",
+    ),
+    code(
         "GRID-0661",
         "budget not valid",
         "A field of the budget says something that no budget can mean: an amount that is not above zero, a period that does not exist, a filter over a column that charges do not have.",
