@@ -39,14 +39,11 @@ pub(crate) enum Command {
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
-    /// What things cost: commitments
+    /// What things cost, who pays, why that changes
     #[command(subcommand)]
     Cost(crate::cmd::cost::CostCommand),
     /// Listed prices, and those that your own bills show
     Prices(PriceArgs),
-    /// What things cost and who pays
-    #[command(subcommand)]
-    Cost(crate::cmd::cost::CostCommand),
     /// Write files: charges as data sets of FOCUS
     #[command(subcommand)]
     Export(ExportKind),

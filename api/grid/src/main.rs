@@ -23,7 +23,6 @@ mod telemetry;
 mod log;
 mod target;
 mod client;
-mod local;
 mod cmd;
 mod demo;
 mod clock;
