@@ -298,7 +298,7 @@ async fn budgets_hold_or_say_why_not() -> anyhow::Result<()> {
 #[tokio::test]
 async fn costs_are_there_before_the_bill() -> anyhow::Result<()> {
     let grid = demo("14").await?;
-    let get =
+    let ask =
         async |path: &str| -> anyhow::Result<Value> { Ok(serde_json::from_str(&get(&grid, path, "default").await?)?) };
     let found = ask("/api/v1/costs/provisional").await?;
     let seen = found["resources_seen"].as_u64().context("resources_seen")?;

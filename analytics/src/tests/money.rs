@@ -299,7 +299,7 @@ async fn a_restated_bill_replaces_what_it_names() {
 async fn charges_as_they_were_before() {
     let bed = Bed::new().await;
     let mut second = bill("imp-2", true, &[("a", "1.25")]);
-    second.record.started = Timestamp(at(0).0 + 3_600_000_000_000);
+    second.record.started = grid_model::Timestamp(at(0).0 + 3_600_000_000_000);
     bed.store.import(&bed.tenant, bill("imp-1", false, &[("a", "1.5"), ("b", "2")])).await.unwrap();
     bed.store.import(&bed.tenant, second).await.unwrap();
     let sum = |what: &str| format!("SELECT count(*) AS n, sum(billed_cost) AS s FROM {what}");
