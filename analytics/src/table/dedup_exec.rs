@@ -20,6 +20,7 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::filter_pushdown::{ChildFilterDescription, FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
@@ -203,7 +204,15 @@ impl ExecutionPlan for DedupExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
+    /// The optimizer likes to deal an input out to several partitions below a projection and to gather it again; the order that a merge
+    /// stands on would be lost. Such a change of an input is not taken.
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let dealt_out = |child: &Arc<dyn ExecutionPlan>| {
+            child.properties().partitioning.partition_count() != 1
+                || child.downcast_ref::<CoalescePartitionsExec>().is_some()
+        };
+        let kept = |(new, old): (_, &Arc<dyn ExecutionPlan>)| if dealt_out(&new) { Arc::clone(old) } else { new };
+        let children = children.into_iter().zip(&self.inputs).map(kept).collect();
         Ok(Arc::new(Self::of(children, self.merges.clone(), &self.keys, self.partitions())?))
     }
 

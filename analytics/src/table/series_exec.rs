@@ -121,6 +121,11 @@ impl ExecutionPlan for SeriesExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
+    /// Its rows may be the input of a merge: dealt out to several partitions and gathered again they would have lost their order.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let (Some(input), 0) = (children.pop(), children.len()) else {
             return internal_err!("GridSeriesExec has one child");

@@ -166,10 +166,10 @@ async fn commitments_are_used_lost_and_add_up() {
     .assert_eq(&csv(&bed, commitments::calendar()).await);
     expect![[r#"
         charge_period_start,charge_period_end,provider,service_name,region_id,resource_type,sku_meter,sku_id,commitment_discount_id,cost,effective_cost,quantity,rows
-        2026-01-01T00:00:00Z,2026-01-01T01:00:00Z,aws,Amazon Elastic Compute Cloud,us-east-1,c5.large,BoxUsage:c5.large,C5,,0.07,0.07,1.5,1
         2026-01-01T00:00:00Z,2026-01-01T01:00:00Z,aws,Amazon Elastic Compute Cloud,us-east-1,m5.large,BoxUsage:m5.large,,plan-1,2,1,2,1
-        2026-01-01T01:00:00Z,2026-01-01T02:00:00Z,aws,Amazon Elastic Compute Cloud,us-east-1,c5.large,BoxUsage:c5.large,C5,,0.07,0.07,1.5,1
+        2026-01-01T00:00:00Z,2026-01-01T01:00:00Z,aws,Amazon Elastic Compute Cloud,us-east-1,c5.large,BoxUsage:c5.large,C5,,0.07,0.07,1.5,1
         2026-01-01T01:00:00Z,2026-01-01T02:00:00Z,aws,Amazon Elastic Compute Cloud,us-east-1,m5.large,BoxUsage:m5.large,,plan-1,1.5,0.75,1.5,1
+        2026-01-01T01:00:00Z,2026-01-01T02:00:00Z,aws,Amazon Elastic Compute Cloud,us-east-1,c5.large,BoxUsage:c5.large,C5,,0.07,0.07,1.5,1
     "#]]
     .assert_eq(&csv(&bed, commitments::demand(year(), "USD")).await);
 }

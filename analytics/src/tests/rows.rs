@@ -248,6 +248,7 @@ async fn one_session_knows_its_tables() {
             grid,public,charges,BASE TABLE
             grid,public,prices,BASE TABLE
             grid,public,allocations,BASE TABLE
+            grid,public,effective_prices,VIEW
             grid,grid,conformance,VIEW
             grid,grid,files,VIEW
             grid,grid,generations,VIEW

@@ -110,6 +110,12 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
             at("/api/v1/costs/reports/theirs", Value::Null)
         }
         "PUT /api/v1/costs/reports/{id}" => at("/api/v1/costs/reports/theirs", json!({ "by": "service" })),
+        "GET /api/v1/charges/export" => ["focus", "billing-period", "invoice-detail"]
+            .iter()
+            .flat_map(|set| at(&format!("/api/v1/charges/export?dataset={set}"), Value::Null))
+            .chain(at("/api/v1/charges/export", Value::Null))
+            .collect(),
+        "POST /api/v1/estimates" => at("/api/v1/estimates", json!({ "format_version": "1.2" })),
         "GET /api/v1/budgets" => at("/api/v1/budgets?limit=1000", Value::Null),
         "GET /api/v1/budgets/{id}" | "DELETE /api/v1/budgets/{id}" => at("/api/v1/budgets/theirs", Value::Null),
         "GET /api/v1/budgets/{id}/status" => at("/api/v1/budgets/theirs/status", Value::Null),
