@@ -63,7 +63,7 @@ const EXPRESSIONS: [&str; 60] = [
     "clamp(odd, -1, 1) + clamp_min(odd, 0) + clamp_max(odd, 9)",
     "round(odd, 0.1) + ceil(odd) + floor(odd) + abs(odd) + sgn(odd)",
     "exp(odd) + ln(odd) + log2(odd) + log10(odd) + sqrt(odd)",
-    "sin(odd) + cosh(odd) + tanh(odd) + deg(pi())",
+    "sin(odd) + cosh(odd) + tanh(odd) + deg(odd) + pi()",
     "odd atan2 odd",
     "day_of_week(timestamp(up)) + days_in_month() + hour(vector(time()))",
     "scalar(up) + vector(1) + minute()",
