@@ -284,10 +284,10 @@ async fn allocations_are_the_bill_on_every_sample() -> anyhow::Result<()> {
 fn mul_div(a: u128, b: u128, c: u128) -> (u128, u128) {
     // The product as two halves, by 64-bit digits.
     let (a1, a0, b1, b0) = (a >> 64, a & u128::from(u64::MAX), b >> 64, b & u128::from(u64::MAX));
-    let middle = a1 * b0 + (a0 * b0 >> 64);
+    let middle = a1 * b0 + ((a0 * b0) >> 64);
     let (carry, middle) = (middle >> 64, (middle & u128::from(u64::MAX)) + a0 * b1);
     let high = a1 * b1 + carry + (middle >> 64);
-    let low = (middle << 64) | (a0 * b0 & u128::from(u64::MAX));
+    let low = (middle << 64) | ((a0 * b0) & u128::from(u64::MAX));
     let (mut quotient, mut rest) = (0_u128, high % c);
     assert_eq!(high / c, 0, "the quotient fits");
     for bit in (0..128).rev() {

@@ -61,6 +61,7 @@ pub(super) fn input_columns(starts: bool, histograms: bool) -> Vec<&'static str>
 }
 
 /// One source and where it is read.
+#[allow(clippy::large_enum_variant, reason = "a query has a handful of them, each read for long")]
 pub(super) enum Source {
     /// Batches of rows.
     Rows(RowSource),

@@ -73,6 +73,7 @@ pub(super) struct Opened {
 }
 
 /// Where rows of a part rest.
+#[allow(clippy::large_enum_variant, reason = "a query has a handful of them, each read for long")]
 pub(super) enum Readable {
     /// In a file that is read in place.
     Local(LocalRuns),
@@ -117,9 +118,9 @@ pub(super) async fn open(source: &Arc<Source>, state: &dyn Session, leaf: &Leaf,
     let mut opened = Opened { chosen, parts: Vec::new(), range, rows };
     for within in found.parts(state) {
         let mut part = Vec::with_capacity(found.files.len() + 1);
-        for n in 0..found.files.len() {
+        for (n, file) in local.iter().enumerate() {
             let pieces = found.located[n].take_below(within.1);
-            match &local[n] {
+            match file {
                 _ if pieces.is_empty() => {}
                 Some(file) => part.push(Readable::Local(LocalRuns::new(Arc::clone(file), pieces, range))),
                 None => part.push(Readable::Scanned(found.scanned(n, &pieces, source, state)?)),

@@ -447,10 +447,10 @@ fn last_part(id: &str) -> &str {
 /// `microsoft.compute/virtualmachines` of `/subscriptions/.../providers/microsoft.compute/virtualmachines/NAME`.
 fn resource_type(id: &str) -> &str {
     const BEFORE: &str = "/providers/";
-    let start = id.char_indices().map(|(i, _)| i).filter(|i| {
+    let mut start = id.char_indices().map(|(i, _)| i).filter(|i| {
         id.as_bytes().get(*i..*i + BEFORE.len()).is_some_and(|p| p.eq_ignore_ascii_case(BEFORE.as_bytes()))
     });
-    let Some(kind) = start.last().and_then(|i| id.get(i + BEFORE.len()..)) else { return "" };
+    let Some(kind) = start.next_back().and_then(|i| id.get(i + BEFORE.len()..)) else { return "" };
     let end = kind.match_indices('/').nth(1).map_or(kind.len(), |(i, _)| i);
     &kind[..end]
 }

@@ -102,8 +102,8 @@ impl PriceFormat {
                 (false, false) => None,
             };
         }
-        if head.starts_with('{') {
-            let first_key = head[1..].trim_start().strip_prefix('"').and_then(|t| t.split('"').next());
+        if let Some(inside) = head.strip_prefix('{') {
+            let first_key = inside.trim_start().strip_prefix('"').and_then(|t| t.split('"').next());
             return match first_key {
                 Some(key) if key.contains('/') => Some(Self::Reservations),
                 Some(_) if head.contains("\"Items\"") => Some(Self::AzureRetail),

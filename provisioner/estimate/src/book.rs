@@ -1,8 +1,8 @@
 //! Machines by the hour, as price books list them: which ones an estimate will ask for, and a source made of what a book answered. A
 //! book is asked over tables and networks, which a price source is not, so that it is asked before.
 
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 use grid_model::{Amount, Currency};
 
@@ -58,7 +58,7 @@ pub fn machines<'a>(inventories: impl IntoIterator<Item = &'a Inventory>, usage:
         // The currency does not matter: nothing has a price yet.
         estimate(inventory, usage, &recorder, &Currency(String::new()));
     }
-    recorder.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    recorder.0.into_inner()
 }
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ struct Recorder(Mutex<BTreeSet<Machine>>);
 impl PriceSource for Recorder {
     fn price(&self, asked: Asked<'_>) -> Option<Price> {
         let machine = Machine::of(asked)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(machine);
+        self.0.lock().insert(machine);
         None
     }
 }

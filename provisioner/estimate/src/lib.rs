@@ -11,6 +11,7 @@
 //! - Amounts and quantities are integers of 10^-18; they are rounded only when shown.
 //! - No rule knows a unit price; no price source knows a rule.
 //! - Any input ends in an answer or an error: depth, size, count and steps are bounded in [`limits`].
+#![allow(clippy::match_overlapping_arm, reason = "bounds are tried from the smallest, as price lists name them")]
 
 pub mod read;
 pub mod resource;

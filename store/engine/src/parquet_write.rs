@@ -254,7 +254,7 @@ fn properties(
         Table::Charges => {
             b = plain(b, charges::SOURCE_ROW, Encoding::DELTA_BINARY_PACKED);
             for (field, values) in first.schema_ref().fields().iter().zip(first.columns()) {
-                if values.as_primitive_opt::<Decimal128Type>().is_some_and(|amounts| mostly_distinct(amounts)) {
+                if values.as_primitive_opt::<Decimal128Type>().is_some_and(mostly_distinct) {
                     b = b.set_column_dictionary_enabled(column(field.name()), false);
                 }
             }

@@ -1,7 +1,7 @@
 //! Every input that fuzzing kept for the log and the catalog must still be read without a panic; and where those corpora's first inputs come from.
 //!
 //! `GRID_WRITE_FUZZ_SEEDS=1 cargo test --test fuzz_corpus` writes the seeds anew; fuzzing then adds to them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs)]
 
 use std::path::{Path, PathBuf};
 

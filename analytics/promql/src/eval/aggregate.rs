@@ -65,7 +65,7 @@ fn members<'a>(context: &'a Context<'a>, aggregation: &'a Aggregation, grid: Gri
         Kind::Call(function, args)
             if range::is_over_range(*function)
                 && *function != Function::AbsentOverTime
-                && (aggregation.without || !METADATA_LABELS.iter().any(|name| asked_for(&name))) =>
+                && (aggregation.without || !METADATA_LABELS.iter().any(asked_for)) =>
         {
             range::stream_named(context, *function, args, grid)
         }

@@ -84,7 +84,7 @@ impl Stack {
                 None => ineligible += line.hourly.iter().map(|c| c.0).sum::<i128>(),
             }
         }
-        scope.sort_by(|a, b| a.0.cmp(&b.0));
+        scope.sort_by_key(|a| a.0);
         let cells = (0..demand.hours()).flat_map(|h| scope.iter().map(move |(rate, line)| (rate.of(line[h]), line[h])));
         Self { hours: demand.hours(), width: scope.len(), cells: cells.collect(), ineligible: Amount(ineligible) }
     }

@@ -1,5 +1,5 @@
 //! The promises of the models, held over generated demand.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs)]
 
 use grid_model::time::{DAY_NS, HOUR_NS};
 use grid_model::{Amount, Timestamp};

@@ -192,7 +192,7 @@ fn is_value(core: &str) -> bool {
     if bytes.len() > 3 && bytes[1] == b':' && bytes[2] == b'\\' {
         return true;
     }
-    let last = core.rsplit_once('.').map(|(rest, last)| (rest, last));
+    let last = core.rsplit_once('.');
     let is_host = last.is_some_and(|(rest, last)| DOMAINS.contains(&last) && !rest.is_empty() && !rest.ends_with('.'));
     is_host && !bytes.iter().any(u8::is_ascii_uppercase)
 }

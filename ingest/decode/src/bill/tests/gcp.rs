@@ -107,7 +107,7 @@ fn an_unreadable_credit_rejects_the_whole_row() {
 
 #[test]
 fn columns_that_come_late_are_kept() {
-    let mut text = JSON.lines().nth(1).unwrap().repeat(1) + "\n";
+    let mut text = JSON.lines().nth(1).unwrap().to_string() + "\n";
     for _ in 0..300 {
         text += JSON.lines().nth(1).unwrap();
         text += "\n";
