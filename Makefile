@@ -16,7 +16,8 @@ SECONDS_PER_TARGET ?= 300
 KILL_CYCLES ?= 500
 POWERCUT_SEEDS ?= 1000
 # Suites that note figures; the others of `make test` only hold rules.
-SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs scrape corpus differential promql_http grafana bounds
+SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs scrape corpus differential promql_http grafana bounds \
+    allocation allocation_cluster bill_bucket bill_formats commitments costs estimates focus focus_bill
 
 .PHONY: help demo build test peers bench bench-ml fuzz scorecard fmt lint licences rust
 
@@ -43,7 +44,6 @@ bench-ml: rust ## scores of the models on public data, beside the published ones
 	cargo build --locked --workspace --release --bin bench-ml
 	"$(CARGO_TARGET_DIR)/release/bench-ml"
 
-fuzz: rust ## fuzz every decoder for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
 fuzz: rust ## fuzz every reader of foreign bytes for SECONDS_PER_TARGET (300) seconds each; the corpus is kept
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	@for target in $(FUZZ_TARGETS); do \
