@@ -23,6 +23,10 @@ pub const SERIES_ROWS_CACHE_BYTES: usize = 64 << 20;
 pub const CLOCKS_BYTES: usize = 32 << 20;
 /// Looks at samples, and slots of answers, up to which a PromQL query is evaluated where it was planned: a few milliseconds.
 pub const PROMQL_INLINE: u64 = 1 << 20;
+/// Series of its metrics times steps up to which a PromQL query is planned by the thread that asks: a fraction of a millisecond.
+pub const PROMQL_HERE: u64 = 1 << 17;
+/// Bytes of the text of such a query; they bound how deeply it is nested.
+pub const PROMQL_HERE_BYTES: usize = 512;
 /// Bytes that one call of a function such as `repeat` may make for one batch.
 pub const FUNCTION_BYTES_MAX: u64 = 64 << 20;
 /// Rows of one batch.

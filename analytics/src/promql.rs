@@ -8,6 +8,7 @@
 
 mod choose;
 mod locate;
+mod pages;
 mod local;
 mod plan;
 mod merge;

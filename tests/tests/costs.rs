@@ -252,7 +252,7 @@ async fn budgets_hold_or_say_why_not() -> anyhow::Result<()> {
     std::fs::write(
         file.path(),
         format!(
-            "[[budget]]\nname = \"tiny\"\namount = \"0.01\"\ncurrency = \"USD\"\n{period}\n[[budget]]\nname = \"large\"\namount = \"1000000\"\ncurrency = \"USD\"\nfilter = \"tags['team'] = 'shop'\"\n{period}thresholds = [{{ percent = 50, of = \"actual\" }}]\n"
+            "[[budget]]\nname = \"tiny\"\namount = \"0.01\"\ncurrency = \"USD\"\n{period}\n[[budget]]\nname = \"large\"\namount = \"1000000\"\ncurrency = \"USD\"\nfilter = \"tags['team'] = 'shop'\"\n{period}thresholds = [{{ percent = 50, of = \"actual\" }}]\n[[budget]]\nname = \"owned\"\namount = \"1000000\"\ncurrency = \"USD\"\nof = \"allocations\"\nfilter = \"team = 'shop' or kind = 'idle'\"\n{period}"
         ),
     )?;
     let path = file.path().to_str().context("UTF-8")?;
@@ -277,7 +277,18 @@ async fn budgets_hold_or_say_why_not() -> anyhow::Result<()> {
         ));
     }
     let states: Vec<&str> = statuses.iter().filter_map(|s| s["state"].as_str()).collect();
-    ensure!(states == ["ok", "exceeded"], "{states:?}");
+    ensure!(states == ["ok", "ok", "exceeded"], "{states:?}");
+    ensure!(
+        statuses[1]["of"] == "allocations" && statuses[1]["sql"].as_str().is_some_and(|s| s.contains("allocations"))
+    );
+    // Over all of them, what is allocated is what was charged.
+    let trends = async |of: &str| -> anyhow::Result<Value> {
+        let (code, shown, said) = run(&["cost", "trend", "--of", of, "--grain", "month", "-o", "json"]).await?;
+        ensure!(code == 0, "{said}");
+        Ok(serde_json::from_str(&shown)?)
+    };
+    let (charged, allocated) = (trends("charges").await?, trends("allocations").await?);
+    ensure!(charged == allocated && charged.as_array().is_some_and(|a| !a.is_empty()), "{charged} {allocated}");
     ensure!(run(&["cost", "budget", "check", "large"]).await?.0 == 0, "the large one holds");
     // What is wrong with a budget is said with its place.
     let set = ["cost", "budget", "set", "bad", "--amount", "10", "--currency", "USD", "--filter", "servce = 'x'"];

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow_buffer::i256;
 use grid_model::Amount;
 use grid_model::time::{DAY_NS, Timestamp};
 
@@ -76,23 +75,9 @@ impl Rates {
             return Some((amount, None));
         }
         let rate = self.at(from, to, at)?;
-        let one = i256::from_i128(10_i128.pow(18));
-        let (units, rate_units) = (i256::from_i128(amount.0), i256::from_i128(rate.rate.0));
-        let (numerator, divisor) =
-            if rate.inverted { (units.checked_mul(one)?, rate_units) } else { (units.checked_mul(rate_units)?, one) };
-        Some((divide(numerator, divisor)?, Some(rate)))
+        let converted = if rate.inverted { amount.over(rate.rate) } else { amount.times(rate.rate) };
+        Some((converted?, Some(rate)))
     }
-}
-
-/// Half to even; the divisor is above zero.
-fn divide(numerator: i256, divisor: i256) -> Option<Amount> {
-    let (quotient, rest) = (numerator.checked_div(divisor)?, numerator.checked_rem(divisor)?);
-    let quotient = quotient.to_i128()?;
-    let twice = rest.checked_abs()?.checked_mul(i256::from_i128(2))?;
-    let up = twice > divisor || (twice == divisor && quotient % 2 != 0);
-    let step = if numerator.is_negative() { -1 } else { 1 };
-    let rounded = if up { quotient.checked_add(step)? } else { quotient };
-    Amount::ZERO.checked_add(Amount(rounded))
 }
 
 /// The day of an instant, midnight UTC.

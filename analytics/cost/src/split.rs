@@ -3,8 +3,8 @@
 
 use std::cmp::Reverse;
 
-use arrow_buffer::i256;
 use grid_model::Amount;
+use grid_model::wide::div_rem;
 
 /// How much of an amount a part gets, relative to the other parts. Not negative, in any unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -62,43 +62,29 @@ fn split_wide(amount: Amount, weights: &[u128]) -> Option<Vec<Amount>> {
     if total == 0 {
         return None;
     }
-    let whole = amount.0.unsigned_abs();
+    let total = i128::try_from(total).ok()?;
     let mut parts = Vec::with_capacity(weights.len());
     let mut remainders = Vec::with_capacity(weights.len());
-    let mut left = whole;
+    let mut left = amount.0.unsigned_abs();
     for weight in weights {
-        let (part, remainder) = mul_div(whole, *weight, total);
-        left -= part;
+        let (part, remainder) = div_rem(amount.0, i128::try_from(*weight).ok()?, total)?;
+        left -= part.unsigned_abs();
         parts.push(part);
-        remainders.push(remainder);
+        remainders.push(remainder.unsigned_abs());
     }
     // Fewer units are left than parts have a remainder, since the remainders sum to `left` x `total`.
     if left > 0 {
         let mut order: Vec<usize> = (0..parts.len()).filter(|i| remainders[*i] > 0).collect();
         order.sort_by_key(|i| (Reverse(remainders[*i]), *i));
         for i in order.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-            parts[i] += 1;
+            parts[i] += amount.0.signum();
         }
     }
-    let signed = |part: u128| Amount(if amount.0 < 0 { -(part as i128) } else { part as i128 });
-    Some(parts.into_iter().map(signed).collect())
+    Some(parts.into_iter().map(Amount).collect())
 }
 
 fn sum(weights: &[u128]) -> Option<u128> {
     weights.iter().try_fold(0_u128, |sum, w| sum.checked_add(*w)).filter(|sum| *sum <= i128::MAX.unsigned_abs())
-}
-
-/// `a * b / c` and the remainder; `b <= c < 2^127`, `a < 2^127`, so the quotient is at most `a`.
-fn mul_div(a: u128, b: u128, c: u128) -> (u128, u128) {
-    if let Some(product) = a.checked_mul(b) {
-        return (product / c, product % c);
-    }
-    let wide = |n: u128| i256::from_parts(n, 0);
-    let product = wide(a).wrapping_mul(wide(b));
-    // Neither can fail: the divisor is not zero, and nothing is negative.
-    let quotient = product.wrapping_div(wide(c));
-    let remainder = product.wrapping_rem(wide(c));
-    (quotient.to_parts().0, remainder.to_parts().0)
 }
 
 #[cfg(test)]

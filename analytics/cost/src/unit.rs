@@ -1,7 +1,7 @@
 //! Cost of one unit of something: a request, a customer, a trace.
 
-use arrow_buffer::i256;
 use grid_model::Amount;
+use grid_model::wide::div_rem;
 
 /// `cost / units`, in units of 10^-18 rounded towards zero; units are counted to the millionth. `None` without units, or if it does not fit.
 pub fn per_unit(cost: Amount, units: f64) -> Option<Amount> {
@@ -9,8 +9,7 @@ pub fn per_unit(cost: Amount, units: f64) -> Option<Amount> {
     if !(1.0..9.0e18).contains(&micro) {
         return None;
     }
-    let wide = i256::from_i128(cost.0).checked_mul(i256::from_i128(1_000_000))?;
-    let quotient = wide.checked_div(i256::from_i128(micro as i128))?.to_i128()?;
+    let (quotient, _) = div_rem(cost.0, 1_000_000, micro as i128)?;
     Amount::ZERO.checked_add(Amount(quotient))
 }
 

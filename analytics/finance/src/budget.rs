@@ -1,9 +1,10 @@
 //! Budgets: an amount of one currency for a period, which charges count towards it, and when to speak up.
 
 use grid_model::Amount;
+use grid_model::wide::mul_div;
 
 use crate::calendar::{Day, Fiscal, Grain, Period};
-use crate::exact::{basis_points, mul_div};
+use crate::exact::basis_points;
 use crate::filter::{Filter, FilterError};
 use crate::forecast::Interval;
 use crate::relation::{Measure, Relation};
@@ -28,7 +29,9 @@ pub struct Budget {
     pub currency: String,
     /// The periods.
     pub span: Span,
-    /// Which charges count; all if absent.
+    /// Whether it holds against what was charged or what was allocated.
+    pub relation: Relation,
+    /// Which charges (or allocations) count; all if absent.
     pub filter: Option<Filter>,
     /// Which cost counts.
     pub measure: Measure,
@@ -111,6 +114,8 @@ pub struct Draft {
     pub end: Option<String>,
     /// First month of the fiscal year.
     pub fiscal_start: Option<u32>,
+    /// `charges` or `allocations`; `charges` if absent.
+    pub of: Option<String>,
     /// See [`Budget::filter`].
     pub filter: Option<String>,
     /// `effective`, `billed`, `contracted` or `list`; `effective` if absent.
@@ -169,10 +174,16 @@ impl Budget {
         let span = span(draft, fiscal).map_err(|(field, message)| fail(field, message))?;
         let measure = draft.cost.as_deref().map_or(Some(Measure::default()), Measure::parse);
         let measure = measure.ok_or_else(|| fail("cost", "effective, billed, contracted or list".to_owned()))?;
+        let relation = draft.of.as_deref().map_or(Some(Relation::default()), Relation::parse);
+        let relation = relation.ok_or_else(|| fail("of", "charges or allocations".to_owned()))?;
+        if relation.cost(measure).is_none() {
+            let message = format!("{} have no {} cost, only an effective one", relation.table(), measure.name());
+            return Err(fail("cost", message));
+        }
         let filter = match draft.filter.as_deref().filter(|f| !f.trim().is_empty()) {
             None => None,
             Some(text) => Some(
-                Filter::parse(Relation::Charges, text)
+                Filter::parse(relation, text)
                     .map_err(|error| BudgetError::Filter { name: draft.name.clone(), error })?,
             ),
         };
@@ -196,6 +207,7 @@ impl Budget {
             amount,
             currency: currency.to_owned(),
             span,
+            relation,
             filter,
             measure,
             thresholds,
@@ -328,7 +340,9 @@ mod tests {
         assert_eq!(good.span, Span::Every(Grain::Month, Fiscal::default()));
         assert_eq!(good.filter.unwrap().sql(), "tags['team'] = 'shop'");
         type Change = fn(&mut Draft);
-        let cases: [(Change, &str); 10] = [
+        let allocated = Draft { of: Some("allocations".into()), filter: Some("team = 'shop'".into()), ..draft() };
+        assert_eq!(Budget::check(&allocated).unwrap().filter.unwrap().sql(), "team = 'shop'");
+        let cases: [(Change, &str); 12] = [
             (|d| d.name = "Shop 1".into(), "name"),
             (|d| d.amount = "0".into(), "amount"),
             (|d| d.amount = "1,000".into(), "amount"),
@@ -338,6 +352,8 @@ mod tests {
             (|d| d.start = Some("2026-11-01".into()), "start"),
             (|d| d.fiscal_start = Some(13), "fiscal_start"),
             (|d| d.filter = Some("team = 'x'".into()), "filter"),
+            (|d| d.of = Some("bills".into()), "of"),
+            (|d| (d.of, d.cost) = (Some("allocations".into()), Some("billed".into())), "cost"),
             (|d| d.thresholds = Some(vec![(80, "spent".into())]), "thresholds"),
         ];
         for (change, field) in cases {

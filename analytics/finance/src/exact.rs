@@ -1,31 +1,7 @@
-//! Products, shares and means of amounts. Products pass through 256 bits; what does not come out even is rounded half to even.
+//! Shares and means of amounts. What does not come out even is rounded half to even.
 
-use arrow_buffer::i256;
 use grid_model::Amount;
-
-/// `a * b / c`, rounded half to even; `None` if `c` is zero or the result leaves 128 bits.
-pub fn mul_div(a: i128, b: i128, c: i128) -> Option<i128> {
-    if c == 0 {
-        return None;
-    }
-    // The product of two 128-bit numbers has at most 255 bits, so it cannot wrap.
-    let product = i256::from_i128(a).checked_mul(i256::from_i128(b))?;
-    let divisor = i256::from_i128(c);
-    let quotient = product.checked_div(divisor)?;
-    let rest = product.checked_rem(divisor)?;
-    let quotient = quotient.to_i128()?;
-    if rest == i256::ZERO {
-        return Some(quotient);
-    }
-    let twice = rest.checked_mul(i256::from_i128(2))?.wrapping_abs();
-    let away = match twice.cmp(&divisor.wrapping_abs()) {
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => quotient % 2 != 0,
-        std::cmp::Ordering::Less => false,
-    };
-    let sign = if (product < i256::ZERO) == (c < 0) { 1 } else { -1 };
-    if away { quotient.checked_add(sign) } else { Some(quotient) }
-}
+use grid_model::wide::mul_div;
 
 /// The mean of amounts, rounded half to even; `None` of none, or if their sum leaves 128 bits.
 pub fn mean(values: &[i128]) -> Option<i128> {
@@ -78,26 +54,6 @@ pub fn rounded_text(amount: Amount, decimals: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn quotients_round_half_to_even() {
-        for (a, b, c, expected) in [
-            (10, 1, 4, Some(2)),
-            (14, 1, 4, Some(4)),
-            (-10, 1, 4, Some(-2)),
-            (-14, 1, 4, Some(-4)),
-            (11, 1, 4, Some(3)),
-            (11, -1, 4, Some(-3)),
-            (11, 1, -4, Some(-3)),
-            (1, 1, 3, Some(0)),
-            (i128::MAX, i128::MAX, i128::MAX, Some(i128::MAX)),
-            (i128::MAX, 2, 1, None),
-            (1, 1, 0, None),
-        ] {
-            assert_eq!(mul_div(a, b, c), expected, "{a} * {b} / {c}");
-        }
-    }
 
     #[test]
     fn texts() {
@@ -109,15 +65,5 @@ mod tests {
         assert_eq!(median(&[3, 1, 2]), Some(2));
         assert_eq!(median(&[4, 1]), Some(2));
         assert_eq!(median(&[]), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_quotient_is_within_half_a_unit(a in any::<i64>(), b in any::<i64>(), c in any::<i32>()) {
-            prop_assume!(c != 0);
-            let (a, b, c) = (i128::from(a), i128::from(b), i128::from(c));
-            let q = mul_div(a, b, c).unwrap();
-            prop_assert!((a * b - q * c).abs() * 2 <= c.abs());
-        }
     }
 }

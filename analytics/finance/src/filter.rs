@@ -296,9 +296,9 @@ impl Parser<'_> {
             return Ok(Kind::Text);
         }
         let Some((sql, kind)) = self.relation.expression(&lower) else {
-            let near = nearest(&lower, self.relation.names());
+            let near = nearest(&lower, self.relation.names().into_iter());
             let near = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-            return Err((at, format!("there is no column {name:?}{near} (a tag is written tags['{name}'])")));
+            return Err((at, format!("there is no column {name:?}{near} ({})", self.relation.keyed(name))));
         };
         self.sql.push_str(sql);
         Ok(kind)
@@ -401,6 +401,15 @@ mod tests {
                 "charge_period_start BETWEEN '2026-11-01' AND '2026-11-05T00:00:00Z' AND coalesce(sku_meter, sku_id, charge_description) NOT LIKE 'Box%'"
             ],
         );
+    }
+
+    #[test]
+    fn allocations_have_columns_of_their_own() {
+        let filter = |text| Filter::parse(Relation::Allocations, text).map(|f| f.sql).map_err(|e| e.message);
+        let sql = filter("owner = 'shop' and dimensions['product'] in ('a') and cost > 1");
+        assert_eq!(sql, Ok("owner = 'shop' AND dimensions['product'] IN ('a') AND cost > 1".to_owned()));
+        let message = "there is no column \"billed_cost\" (a dimension of a rule is written dimensions['billed_cost'])";
+        assert_eq!(filter("billed_cost > 1"), Err(message.to_owned()));
     }
 
     #[test]

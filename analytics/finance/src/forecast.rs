@@ -16,9 +16,10 @@
 
 use grid_model::Amount;
 use grid_model::time::civil_from_days;
+use grid_model::wide::mul_div;
 
 use crate::calendar::{Day, Period};
-use crate::exact::{mean, median, mul_div};
+use crate::exact::{mean, median};
 use crate::variance::Overflow;
 
 /// Fewest days from which a forecast is made.

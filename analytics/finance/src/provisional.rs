@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use grid_model::Amount;
+use grid_model::wide::mul_div;
 
 use crate::calendar::Day;
-use crate::exact::{basis_points, mul_div};
+use crate::exact::basis_points;
 use crate::variance::Overflow;
 
 /// Billed days from which a rate is learnt.

@@ -1,5 +1,6 @@
 //! Which table a cost is read from, what its columns hold, and the short names that people use for them.
 
+use grid_model::table::allocations;
 use grid_model::table::charges::{self, Column, Kind};
 
 /// A table of costs.
@@ -8,6 +9,8 @@ pub enum Relation {
     /// What providers billed.
     #[default]
     Charges,
+    /// Who pays for it, by the rules of `allocation.toml`: per currency the same sum, of effective cost.
+    Allocations,
 }
 
 /// Short names of expressions over `charges`.
@@ -24,6 +27,34 @@ const SHORT: [(&str, &str); 12] = [
     ("service", "service_name"),
     ("sku", "coalesce(sku_meter, sku_id, charge_description)"),
     ("zone", "availability_zone"),
+];
+
+/// Columns of `allocations`, and short names of some.
+const ALLOCATED: [(&str, &str, Kind); 24] = [
+    ("account", allocations::SUB_ACCOUNT_ID, Kind::Text),
+    ("billing_currency", allocations::BILLING_CURRENCY, Kind::Text),
+    ("billing_period_start", allocations::BILLING_PERIOD_START, Kind::Time),
+    ("category", allocations::CHARGE_CATEGORY, Kind::Text),
+    ("charge_category", allocations::CHARGE_CATEGORY, Kind::Text),
+    ("cost", allocations::COST, Kind::Amount),
+    ("currency", allocations::BILLING_CURRENCY, Kind::Text),
+    ("environment", allocations::ENVIRONMENT, Kind::Text),
+    ("import_id", allocations::IMPORT_ID, Kind::Text),
+    ("kind", allocations::KIND, Kind::Text),
+    ("owner", allocations::OWNER, Kind::Text),
+    ("project", allocations::PROJECT, Kind::Text),
+    ("provider", allocations::SERVICE_PROVIDER_NAME, Kind::Text),
+    ("region", allocations::REGION_ID, Kind::Text),
+    ("region_id", allocations::REGION_ID, Kind::Text),
+    ("resource", allocations::RESOURCE_ID, Kind::Text),
+    ("resource_id", allocations::RESOURCE_ID, Kind::Text),
+    ("rule", allocations::RULE, Kind::Text),
+    ("service", allocations::SERVICE_NAME, Kind::Text),
+    ("service_name", allocations::SERVICE_NAME, Kind::Text),
+    ("service_provider_name", allocations::SERVICE_PROVIDER_NAME, Kind::Text),
+    ("sub_account_id", allocations::SUB_ACCOUNT_ID, Kind::Text),
+    ("team", allocations::TEAM, Kind::Text),
+    ("window_start", allocations::WINDOW_START, Kind::Time),
 ];
 
 /// The cost that is meant.
@@ -75,11 +106,45 @@ impl Relation {
     pub fn table(self) -> &'static str {
         match self {
             Self::Charges => "charges",
+            Self::Allocations => "allocations",
+        }
+    }
+
+    /// Reads the table's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Charges, Self::Allocations].into_iter().find(|r| r.table() == text)
+    }
+
+    /// The column that says when a cost arose.
+    pub fn time(self) -> &'static str {
+        match self {
+            Self::Charges => charges::CHARGE_PERIOD_START,
+            Self::Allocations => allocations::WINDOW_START,
+        }
+    }
+
+    /// The column of a cost; `None` if the table does not have it.
+    pub fn cost(self, measure: Measure) -> Option<&'static str> {
+        match (self, measure) {
+            (Self::Charges, measure) => Some(measure.column()),
+            (Self::Allocations, Measure::Effective) => Some(allocations::COST),
+            (Self::Allocations, _) => None,
+        }
+    }
+
+    /// The map of text by key in which a name is looked for that no column has.
+    fn map(self) -> &'static str {
+        match self {
+            Self::Charges => charges::TAGS,
+            Self::Allocations => allocations::DIMENSIONS,
         }
     }
 
     /// What an expression by a plain name is in SQL, and what it holds.
     pub fn expression(self, name: &str) -> Option<(&'static str, Kind)> {
+        if self == Self::Allocations {
+            return ALLOCATED.iter().find(|(known, ..)| *known == name).map(|(_, column, kind)| (*column, *kind));
+        }
         if let Some((_, sql)) = SHORT.iter().find(|(short, _)| *short == name) {
             return Some((sql, Kind::Text));
         }
@@ -92,12 +157,28 @@ impl Relation {
 
     /// Whether a name is a map of text by key.
     pub fn is_map(self, name: &str) -> bool {
-        [charges::TAGS, charges::X_COLUMNS].contains(&name)
+        match self {
+            Self::Charges => [charges::TAGS, charges::X_COLUMNS].contains(&name),
+            Self::Allocations => name == allocations::DIMENSIONS,
+        }
+    }
+
+    /// How a key that no column has is written, for messages.
+    pub(crate) fn keyed(self, key: &str) -> String {
+        match self {
+            Self::Charges => format!("a tag is written {}['{key}']", self.map()),
+            Self::Allocations => format!("a dimension of a rule is written {}['{key}']", self.map()),
+        }
     }
 
     /// Every plain name, for messages.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        SHORT.iter().map(|(short, _)| *short).chain(Column::ALL.iter().map(|c| c.name()))
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Charges => {
+                SHORT.iter().map(|(short, _)| *short).chain(Column::ALL.iter().map(|c| c.name())).collect()
+            }
+            Self::Allocations => ALLOCATED.iter().map(|(name, ..)| *name).collect(),
+        }
     }
 }
 
@@ -117,33 +198,37 @@ const TAG_BYTES_MAX: usize = 256;
 
 impl Dimension {
     /// Reads a short name (`service`), a text column (`service_category`), a tag (`tag:team`, `tags['team']`), or the name of a tag that no
-    /// column has (`team`). The error says what else there is.
+    /// column has (`team`); of allocations a column (`team`) or a dimension (`dimensions['product']`, `product`). The error says what else
+    /// there is.
     pub fn parse(relation: Relation, text: &str) -> Result<Self, String> {
         let text = text.trim();
         let quoted = |prefix: &str| {
             let inner = text.strip_prefix(prefix)?.strip_prefix("['")?.strip_suffix("']")?;
             Some(inner.replace("''", "'"))
         };
-        let tag = text.strip_prefix("tag:").map(str::to_owned).or_else(|| quoted(charges::TAGS));
+        let tag = text.strip_prefix("tag:").map(str::to_owned).or_else(|| quoted(relation.map()));
         if let Some(tag) = tag {
-            return Self::of_tag(tag);
+            return Self::of_tag(relation, tag);
         }
         match relation.expression(text) {
             Some((sql, Kind::Text)) => Ok(Self { name: text.to_owned(), sql: sql.to_owned(), tag: None }),
             Some((_, Kind::Amount)) => Err(format!("{text} is a number: costs are grouped by text")),
             Some((_, Kind::Time)) => Err(format!("{text} is a time: the trend groups by time")),
             None if !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-./:@".contains(c)) => {
-                Self::of_tag(text.to_owned())
+                Self::of_tag(relation, text.to_owned())
             }
-            None => Err(format!("{text:?} is no column and no name of a tag; write tags['...'] for an unusual one")),
+            None => {
+                let map = relation.map();
+                Err(format!("{text:?} is no column and no name of a tag; write {map}['...'] for an unusual one"))
+            }
         }
     }
 
-    fn of_tag(tag: String) -> Result<Self, String> {
+    fn of_tag(relation: Relation, tag: String) -> Result<Self, String> {
         if tag.is_empty() || tag.len() > TAG_BYTES_MAX {
             return Err(format!("the name of a tag has 1 to {TAG_BYTES_MAX} bytes"));
         }
-        let sql = format!("{}[{}]", charges::TAGS, quote(&tag));
+        let sql = format!("{}[{}]", relation.map(), quote(&tag));
         Ok(Self { name: tag.clone(), sql, tag: Some(tag) })
     }
 }
@@ -158,6 +243,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_are_columns() {
+        let schema = allocations::schema();
+        for (name, column, _) in ALLOCATED {
+            assert!(schema.index_of(column).is_ok(), "{name}");
+        }
+        for relation in [Relation::Charges, Relation::Allocations] {
+            assert!(relation.names().iter().all(|name| relation.expression(name).is_some()), "{relation:?}");
+            assert!(relation.names().len() > 20, "{relation:?}");
+        }
+    }
+
+    #[test]
     fn dimensions() {
         for (text, sql) in [
             ("service", "service_name"),
@@ -170,6 +267,15 @@ mod tests {
         ] {
             assert_eq!(Dimension::parse(Relation::Charges, text).map(|d| d.sql), Ok(sql.to_owned()), "{text}");
         }
+        for (text, sql) in [
+            ("service", "service_name"),
+            ("team", "team"),
+            ("dimensions['product']", "dimensions['product']"),
+            ("product", "dimensions['product']"),
+        ] {
+            assert_eq!(Dimension::parse(Relation::Allocations, text).map(|d| d.sql), Ok(sql.to_owned()), "{text}");
+        }
+        assert!(Dimension::parse(Relation::Allocations, "cost").is_err());
         for bad in ["billed_cost", "charge_period_start", "", "a'b", "tag:", "tags['']"] {
             assert!(Dimension::parse(Relation::Charges, bad).is_err(), "{bad}");
         }

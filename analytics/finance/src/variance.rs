@@ -17,8 +17,7 @@
 use std::collections::BTreeMap;
 
 use grid_model::Amount;
-
-use crate::exact::mul_div;
+use grid_model::wide::mul_div;
 
 /// What moved a cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -27,12 +27,18 @@ pub(super) struct Chosen {
     ranks: OnceLock<ById<u32>>,
 }
 
+/// The one metric that matchers name, if they do; others of them may still refuse it.
+pub(super) fn exact_name(matchers: &[Matcher]) -> Option<&str> {
+    let exact = |m: &&Matcher| m.name == METRIC_NAME && m.op == MatchOp::Equal && !m.value.is_empty();
+    matchers.iter().find(exact).map(|m| m.value.as_str())
+}
+
 /// The metrics whose names satisfy the matchers of the name.
 pub(super) fn metrics(index: &SeriesIndex, matchers: &[Matcher]) -> Vec<String> {
     let names: Vec<&Matcher> = matchers.iter().filter(|m| m.name == METRIC_NAME).collect();
-    if let Some(exact) = names.iter().find(|m| m.op == MatchOp::Equal && !m.value.is_empty()) {
-        let fits = names.iter().all(|m| m.matches(&exact.value)) && index.count_of(&exact.value) > 0;
-        return if fits { vec![exact.value.clone()] } else { Vec::new() };
+    if let Some(exact) = exact_name(matchers) {
+        let fits = names.iter().all(|m| m.matches(exact)) && index.count_of(exact) > 0;
+        return if fits { vec![exact.to_owned()] } else { Vec::new() };
     }
     let all = index.metrics().into_iter().map(|(name, _)| name);
     all.filter(|name| names.iter().all(|m| m.matches(name))).map(|name| name.to_string()).collect()
@@ -124,6 +130,13 @@ impl Chosen {
         let Some((low, high)) = bounds else { return 0..self.metrics.len() };
         let first = self.metrics.partition_point(|(name, _)| name.as_bytes() < low);
         first..self.metrics.partition_point(|(name, _)| name.as_bytes() <= high).max(first)
+    }
+
+    /// The ranks of the series of some metrics.
+    pub(super) fn ranks_of(&self, metrics: Range<usize>) -> Range<u32> {
+        let all = self.series.len() as u32;
+        let first_of = |metric: usize| self.metrics.get(metric).map_or(all, |(_, first)| *first);
+        first_of(metrics.start)..first_of(metrics.end)
     }
 
     /// The rank of a series if it is one of some metrics.

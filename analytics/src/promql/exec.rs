@@ -1,5 +1,6 @@
-//! Running a query: its scans on the engine's threads, the evaluator on one that may block ([`super::here`]: mostly without either).
+//! Running a query: its scans on the engine's threads, the evaluator on one that may block ([`super::here`]: small ones without either).
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use datafusion::catalog::Session;
 use datafusion::common::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use grid_model::{Scope, TenantId};
 use grid_promql::Labels;
 use grid_promql::plan::Plan;
@@ -50,16 +51,17 @@ impl Drop for Leave {
 }
 
 pub(super) async fn run(shared: Arc<Shared>, request: PromqlRequest) -> Result<PromqlAnswer, PromqlError> {
-    let expr = parse(&shared, &request)?;
-    let asked = Asked::of(&request);
     let started = Instant::now();
+    let query = Query::of(&shared, &request, parse(&shared, &request)?);
+    let plan = Plan::new(&query.expr, query.grid, &query.options)?;
+    let place = here::place(&shared, &request.tenant, &query.text, &plan);
+    let (asked, scope) = (Asked::of(&request), Scope::all(request.tenant));
     let work = move |shared: Arc<Shared>, handle: Arc<QueryHandle>, deadline| async move {
-        let query = Query::of(&shared, &request, expr);
-        let answer = here::evaluate(&shared, &Scope::all(request.tenant.clone()), query, &handle, deadline).await?;
+        let answer = here::evaluate(&shared, &scope, query, plan, &handle, deadline).await?;
         handle.add_rows(usize::try_from(answer.samples_read).unwrap_or(usize::MAX));
         Ok(answer)
     };
-    let (mut answer, query_id) = in_turn(shared, asked, work).await?;
+    let (mut answer, query_id) = in_turn(shared, asked, place, work).await?;
     answer.elapsed = started.elapsed();
     answer.query_id = query_id;
     Ok(answer)
@@ -84,10 +86,20 @@ impl Asked {
     }
 }
 
-/// Does some work on the query threads when it is its turn; answers what it made, and the query's id.
+/// On which threads a query is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Those of whoever asks.
+    Here,
+    /// Those that serve nothing but queries.
+    QueryThreads,
+}
+
+/// Does some work when it is its turn; answers what it made, and the query's id.
 pub(super) async fn in_turn<T, F>(
     shared: Arc<Shared>,
     asked: Asked,
+    place: Place,
     work: impl FnOnce(Arc<Shared>, Arc<QueryHandle>, Instant) -> F,
 ) -> Result<(T, String), PromqlError>
 where
@@ -115,10 +127,13 @@ where
         result
     };
     let ended = || PromqlError::Engine(QueryError::Internal("the query's task ended unexpectedly".into()));
-    let running = shared.runtime.spawn(task).ok_or_else(ended)?;
-    let done = running.await.map_err(|_| ended())??;
+    let done = match place {
+        // As a task of its own does, this keeps a fault of ours from ending more than the query.
+        Place::Here => AssertUnwindSafe(task).catch_unwind().await.map_err(|_| ended())?,
+        Place::QueryThreads => shared.runtime.spawn(task).ok_or_else(ended)?.await.map_err(|_| ended())?,
+    };
     drop(leave);
-    Ok((done, query_id))
+    Ok((done?, query_id))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

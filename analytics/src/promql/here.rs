@@ -1,11 +1,11 @@
 //! A query answered where it is planned: local files are read in place, only what else there is comes from scans, and a small query is
-//! evaluated at once, because to wake a thread would cost more than its answer.
+//! planned and evaluated at once, because to wake a thread would cost more than its answer.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use grid_model::Scope;
+use grid_model::{Scope, TenantId};
 use grid_promql::plan::Plan;
 use grid_promql::query;
 use grid_promql::samples::Leaf;
@@ -13,13 +13,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::exec::{Query, evaluate_apart, failed, scanned};
+use super::choose::exact_name;
+use super::exec::{Place, Query, evaluate_apart, failed, scanned};
 use super::merge::{Batches, Merge, Source as Merged};
 use super::plan::{Opened, Readable, Wanted, open};
 use super::reader::{LeafRead, Leaves};
 use super::{PromqlAnswer, PromqlError};
 use crate::engine::Shared;
-use crate::limits::PROMQL_INLINE;
+use crate::limits::{PROMQL_HERE, PROMQL_HERE_BYTES, PROMQL_INLINE};
 use crate::registry::QueryHandle;
 use crate::table::Source;
 
@@ -68,17 +69,32 @@ impl Ready {
     }
 }
 
+/// Where a query is planned. Here, if every selector names a metric, and these have few series: others may have to look at millions of labels.
+pub(super) fn place(shared: &Shared, tenant: &TenantId, text: &str, plan: &Plan) -> Place {
+    if text.len() > PROMQL_HERE_BYTES {
+        return Place::QueryThreads;
+    }
+    let series = shared.store.snapshot(tenant).series();
+    let mut all = Some(0_u64);
+    for leaf in &plan.leaves {
+        let of_leaf = exact_name(&leaf.matchers).map(|name| series.count_of(name) as u64);
+        all = all.zip(of_leaf).and_then(|(a, b)| a.checked_add(b));
+    }
+    let looks = all.and_then(|all| all.checked_mul(plan.steps_max as u64));
+    if looks.is_some_and(|looks| looks <= PROMQL_HERE) { Place::Here } else { Place::QueryThreads }
+}
+
 /// Answers a query of a tenant.
 pub(super) async fn evaluate(
     shared: &Arc<Shared>,
     scope: &Scope,
     query: Query,
+    plan: Plan,
     handle: &QueryHandle,
     deadline: Instant,
 ) -> Result<PromqlAnswer, PromqlError> {
     let token = handle.token();
     let source = shared.source(scope);
-    let plan = Plan::new(&query.expr, query.grid, &query.options)?;
     let wanted = Wanted { starts: query.options.start_timestamps, before: query.options.lookback };
     let (mut leaves, mut work, mut waits) = (Vec::with_capacity(plan.leaves.len()), 0_u64, false);
     for leaf in &plan.leaves {

@@ -21,10 +21,10 @@ use parquet::data_type::{DataType, DoubleType, Int64Type};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
-use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::locate::Piece;
 use super::merge::Batch;
+use super::pages::Pages;
 use crate::table::series_rows::{Form, SeriesRows};
 
 /// Rows that are decoded at once where chosen series lie side by side.
@@ -108,13 +108,9 @@ impl LocalFile {
             return Err(Error::Storage("a file with numbers of another type".to_owned()));
         }
         let offsets = self.metadata.offset_index().and_then(|all| all.get(group)?.get(leaf));
-        let pages = SerializedPageReader::new(
-            Arc::clone(&self.bytes),
-            chunk,
-            usize::try_from(group_metadata.num_rows()).unwrap_or(0),
-            offsets.map(|index| index.page_locations().clone()),
-        );
-        let pages = pages.map_err(storage)?;
+        let rows = usize::try_from(group_metadata.num_rows()).unwrap_or(0);
+        let locations = offsets.map(|index| index.page_locations().clone());
+        let pages = Pages::new(Arc::clone(&self.bytes), chunk, rows, locations).map_err(storage)?;
         let reader = get_typed_column_reader(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)));
         let nullable = chunk.column_descr().max_def_level() > 0;
         Ok(Column { reader, nullable, at: 0, window: 0..0, values: Vec::new(), levels: Vec::new(), whole: true })

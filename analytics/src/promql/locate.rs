@@ -19,6 +19,9 @@ use super::merge::Run;
 use crate::table::Source;
 use crate::table::series_rows::SeriesRows;
 
+/// How many series are looked for one by one.
+const FEW: usize = 8;
+
 /// A file with the row groups that may hold chosen series.
 pub(super) struct Candidate {
     pub file: Arc<FileEntry>,
@@ -111,6 +114,11 @@ impl Candidate {
         let all = source.series_rows(state, &self.file, &self.metadata, &groups).await?;
         let mut found = Located::default();
         for (slot, (group, series)) in self.groups.iter().zip(&all).enumerate() {
+            let ranks = chosen.ranks_of(group.metrics.clone());
+            if ranks.len() <= FEW {
+                found.find_few(slot, series, ranks.filter_map(|rank| Some((rank, chosen.id_at(rank)?))));
+                continue;
+            }
             let mut start = 0;
             // Mostly the next chosen series is what comes next.
             let mut expected = None;
@@ -176,6 +184,17 @@ impl Candidate {
 }
 
 impl Located {
+    /// Adds the runs of a few series of a row group. To look for one number among many is much faster than to look up every one of them.
+    fn find_few(&mut self, slot: usize, series: &SeriesRows, few: impl Iterator<Item = (u32, u64)>) {
+        for (rank, id) in few {
+            let Some(first) = series.ids.iter().position(|other| *other == id) else { continue };
+            let runs = series.ids[first..].iter().take_while(|other| **other == id).count();
+            self.pieces.extend((first..first + runs).map(|run| Piece { rank, group: slot as u32, run: run as u32 }));
+            let start = first.checked_sub(1).map_or(0, |before| series.ends[before]);
+            self.rows += u64::from(series.ends[first + runs - 1] - start);
+        }
+    }
+
     /// Cuts off what is of ranks below `rank`.
     pub(super) fn take_below(&mut self, rank: u32) -> Vec<Piece> {
         let at = self.pieces.partition_point(|piece| piece.rank < rank);
@@ -226,6 +245,20 @@ fn may_be_within(group: &RowGroupMetaData, column: Option<usize>, range: TimeRan
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_series_are_found() {
+        let series = SeriesRows { ids: vec![7, 7, 9, 3, 5], ends: vec![10, 14, 20, 21, 30], numbers: None };
+        let check = |few: &[(u32, u64)], runs: &[(u32, u32)], rows: u64| {
+            let mut found = Located::default();
+            found.find_few(2, &series, few.iter().copied());
+            let pieces: Vec<_> = runs.iter().map(|(rank, run)| Piece { rank: *rank, group: 2, run: *run }).collect();
+            assert_eq!((found.pieces, found.rows), (pieces, rows), "{few:?}");
+        };
+        check(&[(0, 7), (1, 8), (2, 3)], &[(0, 0), (0, 1), (2, 3)], 15);
+        check(&[(4, 5)], &[(4, 4)], 9);
+        check(&[(4, 1)], &[], 0);
+    }
 
     #[test]
     fn rows_are_cut_by_rank() {

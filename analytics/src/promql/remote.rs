@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grid_model::{Scope, TenantId};
 use tokio::time::Instant;
 
-use super::exec::{self, Asked, Planned, Query};
+use super::exec::{self, Asked, Place, Planned, Query};
 use super::node::PromqlExec;
 use super::{PromqlAnswer, PromqlError, PromqlRequest, codec};
 use crate::engine::{Engine, Shared};
@@ -36,7 +36,7 @@ impl Engine {
             let bytes = codec::encode(Arc::new(PromqlExec::new(planned, deadline))).map_err(exec::failed)?;
             Ok(PromqlPlan { bytes, generation, _files: source })
         };
-        exec::in_turn(Arc::clone(&self.shared), asked, work).await.map(|done| done.0)
+        exec::in_turn(Arc::clone(&self.shared), asked, Place::QueryThreads, work).await.map(|done| done.0)
     }
 
     /// Runs a plan of a tenant, made by an engine of the same files. A plan names files: take one only from an own engine, never from a client.
@@ -55,7 +55,7 @@ impl Engine {
             handle.add_rows(usize::try_from(answer.samples_read).unwrap_or(usize::MAX));
             Ok(answer)
         };
-        let (mut answer, query_id) = exec::in_turn(Arc::clone(&self.shared), asked, work).await?;
+        let (mut answer, query_id) = exec::in_turn(Arc::clone(&self.shared), asked, Place::QueryThreads, work).await?;
         answer.elapsed = started.elapsed();
         answer.query_id = query_id;
         Ok(answer)

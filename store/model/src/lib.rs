@@ -16,6 +16,7 @@ pub mod labels;
 pub mod series;
 pub mod histogram;
 pub mod decimal_float;
+pub mod wide;
 pub mod money;
 pub mod table;
 pub mod write;

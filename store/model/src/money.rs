@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use arrow_buffer::i256;
+use crate::wide;
 
 /// Digits after the decimal point that are kept.
 pub const SCALE: u32 = 18;
@@ -115,29 +115,10 @@ impl Amount {
         (units <= MAX_UNITS).then_some((Self(sign * units), Residual(sign * fine)))
     }
 
-    /// `self x numerator / denominator`, rounded half to even, by way of 256 bits; `None` if the denominator is zero or the
-    /// answer has more than 38 digits.
+    /// `self x numerator / denominator`, rounded half to even; `None` if the denominator is zero or the answer has more than 38 digits.
     pub fn mul_div(self, numerator: i128, denominator: i128) -> Option<Self> {
-        if let Some(product) = self.0.checked_mul(numerator) {
-            // Nearly every product fits into 128 bits, whose division is many times faster.
-            let (quotient, rest) = (product.checked_div(denominator)?, product.checked_rem(denominator)?);
-            let (twice, size) = (rest.unsigned_abs() * 2, denominator.unsigned_abs());
-            let up = twice > size || twice == size && quotient % 2 != 0;
-            let away = if (product < 0) == (denominator < 0) { 1 } else { -1 };
-            return Some(if up { quotient + away } else { quotient })
-                .filter(|u| u.unsigned_abs() <= MAX_UNITS as u128)
-                .map(Self);
-        }
-        let (product, divisor) =
-            (i256::from_i128(self.0).checked_mul(i256::from_i128(numerator))?, i256::from_i128(denominator));
-        let (mut quotient, rest) = (product.checked_div(divisor)?, product.checked_rem(divisor)?);
-        let (twice, size) = (rest.checked_abs()?.checked_mul(i256::from_i128(2))?, divisor.checked_abs()?);
-        let odd = quotient.checked_rem(i256::from_i128(2))? != i256::ZERO;
-        if twice > size || twice == size && odd {
-            let away = if product.is_negative() == divisor.is_negative() { i256::ONE } else { i256::MINUS_ONE };
-            quotient = quotient.checked_add(away)?;
-        }
-        quotient.to_i128().filter(|u| u.unsigned_abs() <= MAX_UNITS as u128).map(Self)
+        let units = wide::mul_div(self.0, numerator, denominator)?;
+        (units.unsigned_abs() <= MAX_UNITS as u128).then_some(Self(units))
     }
 
     /// The product of two decimals (price x quantity), rounded half to even at 18 decimals; `None` if it does not fit.

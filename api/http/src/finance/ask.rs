@@ -25,7 +25,9 @@ pub struct CostAsk {
     pub to: Option<String>,
     /// Dimensions, comma-separated.
     pub by: Option<String>,
-    /// Which charges.
+    /// Of what: `charges` or `allocations`.
+    pub of: Option<String>,
+    /// Which charges or allocations.
     pub filter: Option<String>,
     /// Which cost: `effective`, `billed`, `contracted`, `list`.
     pub cost: Option<String>,
@@ -38,7 +40,9 @@ pub struct CostAsk {
 pub struct CostScope {
     /// Which cost.
     pub measure: Measure,
-    /// Which charges.
+    /// Of what.
+    pub relation: Relation,
+    /// Which of them.
     pub filter: Option<Filter>,
     /// By what they are grouped.
     pub by: Vec<Dimension>,
@@ -66,11 +70,19 @@ impl CostAsk {
                 self.cost.as_deref().unwrap_or_default()
             ))
         })?;
+        let relation = self.of.as_deref().map_or(Some(Relation::default()), Relation::parse);
+        let relation = relation.ok_or_else(|| {
+            bad(format!("of is {:?}, it must be charges or allocations", self.of.as_deref().unwrap_or_default()))
+        })?;
+        if relation.cost(measure).is_none() {
+            let (table, name) = (relation.table(), measure.name());
+            return Err(bad(format!("cost is {name}, but {table} have only an effective cost")));
+        }
         let filter = self.filter.as_deref().filter(|f| !f.trim().is_empty());
-        let filter = filter.map(|text| Filter::parse(Relation::Charges, text)).transpose()?;
+        let filter = filter.map(|text| Filter::parse(relation, text)).transpose()?;
         let mut by = Vec::new();
         for text in self.by.iter().flat_map(|by| by.split(',')).filter(|t| !t.trim().is_empty()) {
-            let mut dimension = Dimension::parse(Relation::Charges, text).map_err(|e| bad(format!("by: {e}")))?;
+            let mut dimension = Dimension::parse(relation, text).map_err(|e| bad(format!("by: {e}")))?;
             // Answers are flat, so a tag must not be called as one of their members.
             if dimension.tag.is_some() && RESERVED.contains(&dimension.name.as_str()) {
                 dimension.name = format!("tag_{}", dimension.name);
@@ -84,7 +96,7 @@ impl CostAsk {
         }
         let fiscal = Fiscal::new(self.fiscal_start.unwrap_or(1));
         let fiscal = fiscal.ok_or_else(|| bad("fiscal_start is a month from 1 to 12".to_owned()))?;
-        Ok(CostScope { measure, filter, by, fiscal })
+        Ok(CostScope { measure, relation, filter, by, fiscal })
     }
 
     /// The period that was asked for, or `otherwise`.
@@ -143,6 +155,23 @@ pub(crate) fn day(name: &str, text: &str) -> Result<Day, ApiError> {
 }
 
 impl CostScope {
+    /// The column of the cost.
+    pub(crate) fn cost(&self) -> &'static str {
+        // Checked when it was made; a table without the cost has an effective one.
+        self.relation.cost(self.measure).unwrap_or_else(|| Measure::Effective.column())
+    }
+
+    /// Refuses a question that only charges can answer.
+    pub(crate) fn of_charges(self, what: &str) -> Result<Self, ApiError> {
+        match self.relation {
+            Relation::Charges => Ok(self),
+            Relation::Allocations => {
+                let message = "ask it of charges, and for costs of owners /api/v1/costs/allocation";
+                Err(ApiError::Parameter(format!("of is allocations, but {what} is made of charges: {message}")))
+            }
+        }
+    }
+
     /// `currency` and the dimensions as columns of a SELECT, named `d0`, `d1`, ...
     pub(crate) fn columns(&self) -> String {
         let mut sql = "billing_currency AS currency".to_owned();
@@ -175,13 +204,18 @@ impl CostScope {
             if dimension.tag.is_none() {
                 continue;
             }
-            let sql = format!("SELECT 1 AS found FROM charges WHERE {} IS NOT NULL LIMIT 1", dimension.sql);
+            let table = self.relation.table();
+            let sql = format!("SELECT 1 AS found FROM {table} WHERE {} IS NOT NULL LIMIT 1", dimension.sql);
             if desk.ask(&sql).await?.is_empty() {
-                let known: Vec<&str> = Relation::Charges.names().take(12).collect();
-                let message = format!("by: no charge has a tag {:?}", dimension.name);
+                let known = self.relation.names();
+                let known = known.get(..12).unwrap_or(&known).join(", ");
+                let what = match self.relation {
+                    Relation::Charges => "charge has a tag",
+                    Relation::Allocations => "allocation has a dimension",
+                };
+                let message = format!("by: no {what} {:?}", dimension.name);
                 return Err(ApiError::Parameter(format!(
-                    "{message}; other than tags there are {}, and the columns of charges",
-                    known.join(", ")
+                    "{message}; else there are {known}, and the columns of {table}"
                 )));
             }
         }

@@ -8,7 +8,7 @@ use grid_store::{Document, DocumentKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::desk::{condition, within};
+use super::desk::{condition, within_of};
 use super::forecast::{LEVEL_DEFAULT, ending};
 use super::{CostScope, Desk};
 use crate::error::ApiError;
@@ -50,7 +50,10 @@ pub struct BudgetSetting {
     /// First month of the fiscal year, 1 to 12.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fiscal_start: Option<u32>,
-    /// Which charges count, as in WHERE.
+    /// Whether it holds against `charges` (default) or `allocations`, whose filters know owners, teams and projects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Which of them count, as in WHERE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "tags['team'] = 'shop' and category = 'Usage'")]
     pub filter: Option<String>,
@@ -86,6 +89,7 @@ impl BudgetSetting {
             start: self.start.clone(),
             end: self.end.clone(),
             fiscal_start: self.fiscal_start,
+            of: self.of.clone(),
             filter: self.filter.clone(),
             cost: self.cost.clone(),
             thresholds: self.thresholds.as_ref().map(|list| list.iter().map(|t| (t.percent, t.of.clone())).collect()),
@@ -130,7 +134,9 @@ pub struct BudgetStatus {
     pub forecast_high: Option<String>,
     /// The day after the last billed one; null if nothing is billed.
     pub billed_to: Option<String>,
-    /// Which charges count.
+    /// `charges` or `allocations`.
+    pub of: &'static str,
+    /// Which of them count.
     pub filter: Option<String>,
     /// Which cost counts.
     pub cost: &'static str,
@@ -160,8 +166,14 @@ pub async fn status(desk: &Desk<'_>, budget: &Budget, on: Day) -> Result<BudgetS
         Span::Once(_) => (Default::default(), None),
     };
     let period = budget.span.period_on(on);
-    let scope = CostScope { measure: budget.measure, filter: budget.filter.clone(), by: Vec::new(), fiscal };
-    let known = desk.known(budget.filter.as_ref()).await?;
+    let scope = CostScope {
+        measure: budget.measure,
+        relation: budget.relation,
+        filter: budget.filter.clone(),
+        by: Vec::new(),
+        fiscal,
+    };
+    let known = desk.known(scope.relation, scope.filter.as_ref()).await?;
     let start = period.start.min(on.plus(-HISTORY_DAYS));
     let (series, _) = super::trend::daily(desk, &scope, Period { start, end: period.end.max(on.plus(1)) }).await?;
     let daily: Daily = series.into_iter().find(|((c, _), _)| *c == budget.currency).map(|(_, d)| d).unwrap_or_default();
@@ -180,35 +192,37 @@ pub async fn status(desk: &Desk<'_>, budget: &Budget, on: Day) -> Result<BudgetS
         }
         _ => None,
     };
-    Ok(shown(budget, grain, period, actual, expected, known, &judge(budget, actual, expected)))
-}
-
-fn shown(
-    budget: &Budget,
-    grain: Option<Grain>,
-    period: Period,
-    actual: Amount,
-    expected: Option<Expected>,
-    known: Option<Period>,
-    verdict: &Verdict,
-) -> BudgetStatus {
+    let sql = format!(
+        "SELECT sum({}) AS spent\nFROM {}\nWHERE {} AND billing_currency = {} AND {}",
+        scope.cost(),
+        scope.relation.table(),
+        within_of(scope.relation, period),
+        grid_finance::relation::quote(&budget.currency),
+        condition(budget.filter.as_ref()),
+    );
+    let verdict = judge(budget, actual, expected);
     let label = match (budget.span, grain) {
         (Span::Every(_, fiscal), Some(grain)) => fiscal.label(grain, period.start),
         _ => period.to_string(),
     };
+    Ok(shown(budget, (period, label), actual, expected, known, &verdict, sql))
+}
+
+fn shown(
+    budget: &Budget,
+    (period, label): (Period, String),
+    actual: Amount,
+    expected: Option<Expected>,
+    known: Option<Period>,
+    verdict: &Verdict,
+    sql: String,
+) -> BudgetStatus {
     let thresholds = verdict.crossings.iter().map(|c| ThresholdStatus {
         percent: c.threshold.percent,
         of: Spend::name(c.threshold.of),
         amount: c.amount.to_string(),
         crossed: c.crossed,
     });
-    let sql = format!(
-        "SELECT sum({}) AS spent\nFROM charges\nWHERE {} AND billing_currency = {} AND {}",
-        budget.measure.column(),
-        within(period),
-        grid_finance::relation::quote(&budget.currency),
-        condition(budget.filter.as_ref()),
-    );
     BudgetStatus {
         name: budget.name.clone(),
         description: budget.description.clone(),
@@ -226,6 +240,7 @@ fn shown(
         forecast_low: expected.and_then(|e| Some(e.interval?.low.to_string())),
         forecast_high: expected.and_then(|e| Some(e.interval?.high.to_string())),
         billed_to: known.map(|k| k.end.to_string()),
+        of: budget.relation.table(),
         filter: budget.filter.as_ref().map(|f| f.text().to_owned()),
         cost: budget.measure.name(),
         thresholds: thresholds.collect(),

@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimeUnit, TimestampN
 use grid_analytics::{Engine, QueryError, SqlRequest};
 use grid_finance::calendar::{Day, Period};
 use grid_finance::filter::Filter;
+use grid_finance::relation::Relation;
 use grid_model::table::charges::decimal_type;
 use grid_model::{Amount, TenantId, Timestamp};
 use grid_store::Store;
@@ -39,12 +40,16 @@ impl Desk<'_> {
         Ok(Rows { batch })
     }
 
-    /// Which days the charges of a filter lie on, from the first to the last; `None` if there are none. A period that begins after today (a
-    /// prepayment) does not stretch it.
-    pub async fn known(&self, filter: Option<&Filter>) -> Result<Option<Period>, ApiError> {
-        let condition = condition(filter);
+    /// Which days the charges (or allocations) of a filter lie on, from the first to the last; `None` if there are none. A period that begins
+    /// after today (a prepayment) does not stretch it.
+    pub async fn known(&self, relation: Relation, filter: Option<&Filter>) -> Result<Option<Period>, ApiError> {
+        if relation == Relation::Allocations && self.as_of.is_some() {
+            let message = "as_of: allocations are of the bills as they are known now; ask charges for an earlier state";
+            return Err(ApiError::Parameter(message.to_owned()));
+        }
+        let (table, time, condition) = (relation.table(), relation.time(), condition(filter));
         let sql = format!(
-            "SELECT CAST(min(charge_period_start) AS BIGINT) AS first, CAST(max(charge_period_start) AS BIGINT) AS last FROM charges WHERE {condition}"
+            "SELECT CAST(min({time}) AS BIGINT) AS first, CAST(max({time}) AS BIGINT) AS last FROM {table} WHERE {condition}"
         );
         let rows = self.ask(&sql).await?;
         let time = |name| rows.counts(name).map(|column| column.first().copied().flatten().map(Timestamp));
@@ -61,7 +66,13 @@ pub(crate) fn condition(filter: Option<&Filter>) -> String {
 
 /// That a charge arose within a period.
 pub(crate) fn within(period: Period) -> String {
-    format!("charge_period_start >= '{}T00:00:00Z' AND charge_period_start < '{}T00:00:00Z'", period.start, period.end)
+    within_of(Relation::Charges, period)
+}
+
+/// That a cost arose within a period.
+pub(crate) fn within_of(relation: Relation, period: Period) -> String {
+    let time = relation.time();
+    format!("{time} >= '{}T00:00:00Z' AND {time} < '{}T00:00:00Z'", period.start, period.end)
 }
 
 fn internal(e: impl std::fmt::Display) -> ApiError {

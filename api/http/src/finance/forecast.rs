@@ -125,7 +125,7 @@ pub async fn forecast(
     }
     let scope = ask.scope()?;
     scope.check_tags(desk).await?;
-    let known = desk.known(scope.filter.as_ref()).await?;
+    let known = desk.known(scope.relation, scope.filter.as_ref()).await?;
     let last = known.map_or_else(|| Day::of(desk.store.now()), |k| k.end.plus(-1));
     let period = match Grain::parse(until) {
         Some(grain) => scope.fiscal.period_of(grain, last),

@@ -217,7 +217,7 @@ fn unbilled(known: Period, today: Day) -> impl Iterator<Item = Day> {
 pub async fn provisional(desk: &Desk<'_>, ask: &CostAsk) -> Result<ProvisionalCosts, ApiError> {
     let scope = ask.scope()?;
     let today = Day::of(desk.store.now());
-    let Some(known) = desk.known(scope.filter.as_ref()).await? else {
+    let Some(known) = desk.known(scope.relation, scope.filter.as_ref()).await? else {
         let period = Period { start: today, end: today.plus(1) };
         let none = Vec::new();
         return Ok(ProvisionalCosts {

@@ -202,12 +202,12 @@ pub async fn report(
     compare: &str,
     budgets: Vec<BudgetStatus>,
 ) -> Result<CostReport, ApiError> {
-    let mut scope = ask.scope()?;
+    let mut scope = ask.scope()?.of_charges("the report")?;
     if scope.by.is_empty() {
         scope.by = CostAsk { by: Some("service".to_owned()), ..CostAsk::default() }.scope()?.by;
     }
     scope.check_tags(desk).await?;
-    let known = desk.known(scope.filter.as_ref()).await?;
+    let known = desk.known(scope.relation, scope.filter.as_ref()).await?;
     let period = ask.period(super::variance::latest_month(desk, &scope).await?)?;
     let before = super::variance::compared(compare, period)?;
     let (totals, totals_sql) = totals(desk, &scope, period, before).await?;

@@ -74,7 +74,7 @@ impl ReportSetting {
     pub fn ask(self) -> (CostAsk, String) {
         let compare = self.compare.unwrap_or_else(|| "previous".to_owned());
         let Self { from, to, by, filter, cost, fiscal_start, .. } = self;
-        (CostAsk { from, to, by, filter, cost, fiscal_start }, compare)
+        (CostAsk { from, to, by, of: None, filter, cost, fiscal_start }, compare)
     }
 
     /// Refuses what no report could be made of.

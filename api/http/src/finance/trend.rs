@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ask::Group;
-use super::desk::{condition, within};
+use super::desk::{condition, within_of};
 use super::{CostAsk, CostScope, DayRange, Desk, less, percent};
 use crate::error::ApiError;
 
@@ -86,10 +86,12 @@ pub(crate) type Series = BTreeMap<(String, Group), Daily>;
 /// The statement for daily costs.
 pub(crate) fn daily_sql(scope: &CostScope, period: Period) -> String {
     format!(
-        "SELECT date_trunc('day', charge_period_start) AS day, {}, sum({}) AS cost\nFROM charges\nWHERE {} AND {}\nGROUP BY 1, {}\nORDER BY 1, {}",
+        "SELECT date_trunc('day', {}) AS day, {}, sum({}) AS cost\nFROM {}\nWHERE {} AND {}\nGROUP BY 1, {}\nORDER BY 1, {}",
+        scope.relation.time(),
         scope.columns(),
-        scope.measure.column(),
-        within(period),
+        scope.cost(),
+        scope.relation.table(),
+        within_of(scope.relation, period),
         condition(scope.filter.as_ref()),
         scope.positions(2),
         scope.positions(2),
@@ -140,9 +142,12 @@ pub async fn trend(
     top: usize,
     estimate: bool,
 ) -> Result<CostTrend, ApiError> {
-    let scope = ask.scope()?;
+    let mut scope = ask.scope()?;
+    if estimate {
+        scope = scope.of_charges("an estimate of days without a bill")?;
+    }
     scope.check_tags(desk).await?;
-    let Some(known) = desk.known(scope.filter.as_ref()).await? else {
+    let Some(known) = desk.known(scope.relation, scope.filter.as_ref()).await? else {
         let today = grid_finance::calendar::Day::of(desk.store.now());
         let period = ask.period(Period { start: today, end: today.plus(1) })?;
         return Ok(CostTrend { period: period.into(), items: Vec::new(), month_to_date: Vec::new(), sql: Vec::new() });

@@ -252,7 +252,7 @@ pub(crate) async fn contributions(
 
 /// Answers why the costs of a period (that of the last charge's month to date, if none is named) differ from those of another.
 pub async fn variance(desk: &Desk<'_>, ask: &CostAsk, compare: &str, top: usize) -> Result<CostVariance, ApiError> {
-    let scope = ask.scope()?;
+    let scope = ask.scope()?.of_charges("the variance")?;
     scope.check_tags(desk).await?;
     let period = ask.period(latest_month(desk, &scope).await?)?;
     let before = compared(compare, period)?;
@@ -272,7 +272,7 @@ pub async fn variance(desk: &Desk<'_>, ask: &CostAsk, compare: &str, top: usize)
 
 /// The month of the last charge, up to it.
 pub(crate) async fn latest_month(desk: &Desk<'_>, scope: &CostScope) -> Result<Period, ApiError> {
-    let known = desk.known(scope.filter.as_ref()).await?;
+    let known = desk.known(scope.relation, scope.filter.as_ref()).await?;
     let end = known.map_or_else(|| Day::of(desk.store.now()).plus(1), |k| k.end);
     Ok(Period { start: end.plus(-1).month_start(), end })
 }

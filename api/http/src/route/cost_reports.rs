@@ -60,7 +60,9 @@ pub(crate) struct TrendParams {
     /// Dimensions, comma-separated: short names (`service`, `region`, `account`, ...), text columns of `charges`, tags (`team`, `tag:team`).
     #[param(example = "service,team")]
     by: Option<String>,
-    /// Which charges, as in WHERE.
+    /// `charges` (default), or `allocations`: costs by owner, team, project, as the rules of allocation decide.
+    of: Option<String>,
+    /// Which of them, as in WHERE.
     #[param(example = "category = 'Usage' and tags['env'] = 'production'")]
     filter: Option<String>,
     /// `effective` (default), `billed`, `contracted` or `list`.
@@ -100,8 +102,15 @@ pub(crate) async fn trend(
     let grain =
         grain.ok_or_else(|| ApiError::Parameter("grain must be day, week, month, quarter or year".to_owned()))?;
     let top = top(p.top, TOP_DEFAULT)?;
-    let ask =
-        CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: p.fiscal_start };
+    let ask = CostAsk {
+        from: p.from,
+        to: p.to,
+        by: p.by,
+        of: p.of,
+        filter: p.filter,
+        cost: p.cost,
+        fiscal_start: p.fiscal_start,
+    };
     let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     Ok(Reply(finance::trend::trend(&desk, &ask, grain, top, p.provisional).await?))
 }
@@ -117,7 +126,9 @@ pub(crate) struct ForecastParams {
     level: Option<u32>,
     /// Dimensions, comma-separated.
     by: Option<String>,
-    /// Which charges, as in WHERE.
+    /// `charges` (default), or `allocations`: costs by owner, team, project, as the rules of allocation decide.
+    of: Option<String>,
+    /// Which of them, as in WHERE.
     filter: Option<String>,
     /// `effective` (default), `billed`, `contracted` or `list`.
     cost: Option<String>,
@@ -139,7 +150,8 @@ pub(crate) async fn forecast(
     headers: HeaderMap,
 ) -> Result<Reply<CostForecast>, ApiError> {
     let top = top(p.top, TOP_DEFAULT)?;
-    let ask = CostAsk { from: None, to: None, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: p.fiscal_start };
+    let fiscal_start = p.fiscal_start;
+    let ask = CostAsk { by: p.by, of: p.of, filter: p.filter, cost: p.cost, fiscal_start, ..CostAsk::default() };
     let until = p.until.as_deref().unwrap_or("month");
     let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     Ok(Reply(finance::forecast::forecast(&desk, &ask, until, p.level.unwrap_or(LEVEL_DEFAULT), top).await?))
@@ -178,7 +190,7 @@ pub(crate) async fn variance(
     headers: HeaderMap,
 ) -> Result<Reply<CostVariance>, ApiError> {
     let top = top(p.top, MOVERS_DEFAULT)?;
-    let ask = CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, fiscal_start: None };
+    let ask = CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, ..CostAsk::default() };
     let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
     Ok(Reply(finance::variance::variance(&desk, &ask, p.compare.as_deref().unwrap_or("previous"), top).await?))
 }

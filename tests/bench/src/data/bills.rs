@@ -1,6 +1,7 @@
 //! A bill in the 57 columns of FOCUS 1.2: charges per hour of resources of a dozen services.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -30,13 +31,32 @@ const SERVICES: [(&str, &str, &str, f64); 12] = [
     ("Container Registry", "Developer Tools", "GB-Hours", 0.000_14),
 ];
 
+/// Charges of one piece of a bill.
+const PIECE: usize = 10_000;
+
 /// A bill of one month with so many charges, as CSV.
 pub(crate) fn csv(charges: usize, seed: u64) -> String {
-    let mut rng = StdRng::seed_from_u64(seed);
     let mut out = String::with_capacity(charges * 1000);
-    out.push_str(HEADER);
-    out.push('\n');
-    for i in 0..charges {
+    pieces(charges, seed).for_each(|piece| out.push_str(&piece));
+    out
+}
+
+/// The same, piece by piece.
+pub(crate) fn pieces(charges: usize, seed: u64) -> impl Iterator<Item = String> + Send {
+    let mut rng = StdRng::seed_from_u64(seed);
+    (0..charges).step_by(PIECE).map(move |from| {
+        let mut out = String::with_capacity(PIECE * 1000);
+        if from == 0 {
+            out.push_str(HEADER);
+            out.push('\n');
+        }
+        rows(&mut out, from..(from + PIECE).min(charges), charges, &mut rng);
+        out
+    })
+}
+
+fn rows(out: &mut String, range: Range<usize>, charges: usize, rng: &mut StdRng) {
+    for i in range {
         let (service, category, unit, price) = SERVICES[rng.random_range(0..SERVICES.len())];
         let (resource, account, region) = (rng.random_range(0..4000), rng.random_range(0..12), rng.random_range(1..4));
         let hour = i * 30 * 24 / charges.max(1);
@@ -62,5 +82,4 @@ pub(crate) fn csv(charges: usize, seed: u64) -> String {
              \"{{\"\"team\"\": \"\"{team}\"\", \"\"env\"\": \"\"{env}\"\"}}\""
         );
     }
-    out
 }

@@ -89,7 +89,10 @@ pub(crate) struct SetArgs {
     /// First month of the fiscal year
     #[arg(long, value_name = "MONTH")]
     fiscal_start: Option<u32>,
-    /// Which charges count, as in WHERE: "tags['team'] = 'shop'"
+    /// Whether it holds against charges (default) or allocations
+    #[arg(long, value_name = "TABLE")]
+    of: Option<String>,
+    /// Which of them count, as in WHERE: "tags['team'] = 'shop'"
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
     /// Which cost counts: effective, billed, contracted, list
@@ -241,6 +244,7 @@ fn one(args: &SetArgs) -> anyhow::Result<BudgetSetting> {
         start: args.start.clone(),
         end: args.end.clone(),
         fiscal_start: args.fiscal_start,
+        of: args.of.clone(),
         filter: args.filter.clone(),
         cost: args.cost.clone(),
         thresholds: (!thresholds.is_empty()).then_some(thresholds),

@@ -56,6 +56,9 @@ pub(crate) struct TrendArgs {
     /// Estimate the days for which no bill has come yet
     #[arg(long)]
     provisional: bool,
+    /// Of what: charges, or allocations (by owner, team, project)
+    #[arg(long, value_name = "TABLE")]
+    of: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -75,6 +78,9 @@ pub(crate) struct ForecastArgs {
     /// First month of the fiscal year
     #[arg(long, value_name = "MONTH", value_parser = clap::value_parser!(u32).range(1..=12))]
     fiscal_start: Option<u32>,
+    /// Of what: charges, or allocations (by owner, team, project)
+    #[arg(long, value_name = "TABLE")]
+    of: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -130,6 +136,7 @@ pub(super) async fn trend(config: &Config, args: &TrendArgs) -> anyhow::Result<E
             ("by", args.by.as_deref()),
             ("fiscal_start", fiscal.as_deref()),
             ("provisional", args.provisional.then_some("true")),
+            ("of", args.of.as_deref()),
             ("filter", common.filter.as_deref()),
             ("cost", Some(&common.cost)),
             ("as_of", common.as_of.as_deref()),
@@ -151,6 +158,7 @@ pub(super) async fn forecast(config: &Config, args: &ForecastArgs) -> anyhow::Re
             ("level", Some(&args.level.to_string())),
             ("by", args.by.as_deref()),
             ("fiscal_start", fiscal.as_deref()),
+            ("of", args.of.as_deref()),
             ("filter", common.filter.as_deref()),
             ("cost", Some(&common.cost)),
             ("as_of", common.as_of.as_deref()),
