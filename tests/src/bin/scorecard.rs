@@ -11,6 +11,8 @@ use serde::Deserialize;
 
 /// Least seconds of fuzzing per target.
 const FUZZ_SECONDS_MIN: u64 = 300;
+/// Least seconds of fuzzing of PromQL's parser, and of its evaluator.
+const PROMQL_FUZZ_SECONDS_MIN: u64 = 600;
 /// Least seconds of fuzzing over all targets.
 const FUZZ_SECONDS_SUM: u64 = 3600;
 
@@ -77,7 +79,7 @@ fn judge(id: &str, figures: &[Figure]) -> (Verdict, String) {
 
 /// Reads the tables of `docs/fuzzing.md`: rows that begin with a target's name, and of them the column whose head says
 /// seconds.
-fn fuzzing() -> [Figure; 2] {
+fn fuzzing() -> [Figure; 3] {
     let text = std::fs::read_to_string(repository().join("docs/fuzzing.md")).unwrap_or_default();
     let targets = fuzz_targets();
     let mut seconds_column = 2;
@@ -107,7 +109,14 @@ fn fuzzing() -> [Figure; 2] {
         measured: format!("{} targets, {sum} s in sum, no panic left (docs/fuzzing.md)", rows.len()),
         pass: Some(sum >= FUZZ_SECONDS_SUM),
     };
-    [Figure { bar: "fuzz".to_owned(), measured, pass: Some(pass) }, in_sum]
+    let longest = |target: &str| rows.iter().filter(|(name, _)| name == target).map(|(_, s)| *s).max().unwrap_or(0);
+    let (parser, evaluator) = (longest("promql_parse"), longest("promql_eval"));
+    let promql = Figure {
+        bar: "promql_fuzz".to_owned(),
+        measured: format!("parser {parser} s, evaluator {evaluator} s, no panic left (docs/fuzzing.md)"),
+        pass: Some(parser.min(evaluator) >= PROMQL_FUZZ_SECONDS_MIN),
+    };
+    [Figure { bar: "fuzz".to_owned(), measured, pass: Some(pass) }, in_sum, promql]
 }
 
 fn fuzz_targets() -> Vec<String> {
