@@ -137,7 +137,7 @@ fn questions(facts: &Facts) -> Vec<Question> {
             &traced("epoch_ns(start_time)", &trace),
         ),
         Question {
-            tolerance: 0.03,
+            tolerance: 0.05,
             ..ask(
                 "spans: p99 of services",
                 "SELECT service, approx_percentile_cont(duration_ns, 0.99) AS p99 FROM spans GROUP BY service",
