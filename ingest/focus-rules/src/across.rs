@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::column::Column;
 use crate::decimal::{Decimal, plain_text};
 use crate::limits::{KEY_BYTES_MAX, KEYS_MAX};
@@ -12,7 +14,7 @@ use crate::rule::Sum;
 pub(crate) struct OnePer {
     of: Column,
     per: Column,
-    values: HashMap<Box<str>, First>,
+    values: HashMap<Box<str>, First, RandomState>,
     bytes: usize,
     /// Rows whose key found no room.
     pub(crate) beyond: u64,
@@ -27,7 +29,7 @@ struct First {
 
 impl OnePer {
     pub(crate) fn new(of: Column, per: Column) -> Self {
-        Self { of, per, values: HashMap::new(), bytes: 0, beyond: 0, last: String::new(), last_fits: None }
+        Self { of, per, values: HashMap::default(), bytes: 0, beyond: 0, last: String::new(), last_fits: None }
     }
 
     /// Takes a row. `None` if the row has no such pair; else whether its key still has one value. A key counts once as broken.
@@ -70,7 +72,7 @@ pub(crate) type Place = (usize, u64);
 #[derive(Default)]
 pub(crate) struct Sums {
     /// By id and currency, a unit separator between.
-    of: HashMap<Box<str>, Totals>,
+    of: HashMap<Box<str>, Totals, RandomState>,
     key: String,
     bytes: usize,
     /// Rows whose key found no room.

@@ -15,6 +15,7 @@ use crate::cell::{ANY_CELLS, Cell, CellReader, bit};
 use crate::column::{Column, Kind, Level};
 use crate::criterion::{Applicability, mask};
 use crate::limits::{EXAMPLE_CHARS_MAX, EXAMPLES_MAX, KEYS_MAX};
+use crate::listed::Listed;
 use crate::report::{Example, Report, RuleResult, Status};
 use crate::row::Row;
 use crate::rule::{Cells, Check, Keyword, Rule, Sum, When};
@@ -46,6 +47,7 @@ pub struct Checker {
 struct RowRule {
     result: usize,
     check: &'static Check,
+    listed: Listed,
     /// Conditions that all must hold, as bits.
     when: u128,
     permits: bool,
@@ -130,7 +132,13 @@ impl Checker {
             _ => {
                 let when = self.mask(&conditions);
                 let permits = rule.keyword == Keyword::May;
-                self.row_rules.push(RowRule { result, check: &rule.check, when, permits });
+                self.row_rules.push(RowRule {
+                    result,
+                    check: &rule.check,
+                    listed: Listed::of(&rule.check),
+                    when,
+                    permits,
+                });
             }
         }
     }
@@ -182,7 +190,7 @@ impl Checker {
         let holding =
             self.conditions.iter().enumerate().fold(0u128, |bits, (i, when)| bits | u128::from(row.is(when)) << i);
         for rule in self.row_rules.iter().filter(|r| r.when & holding == r.when) {
-            let Some(keeps) = row.keeps(rule.check) else { continue };
+            let Some(keeps) = rule.listed.keeps(&row).unwrap_or_else(|| row.keeps(rule.check)) else { continue };
             let out = &mut self.results[rule.result];
             out.checked += 1;
             if !keeps && !rule.permits {

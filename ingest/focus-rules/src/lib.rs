@@ -30,6 +30,7 @@ mod currency;
 mod decimal;
 mod key_value;
 mod row;
+mod listed;
 mod time_text;
 mod unit;
 #[cfg(test)]
