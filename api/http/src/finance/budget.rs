@@ -1,7 +1,7 @@
 //! Budgets: kept as versioned documents of the tenant, judged against what was billed and what is forecast.
 
 use grid_finance::budget::{Budget, Draft, Expected, Span, Spend, Verdict, judge};
-use grid_finance::calendar::{Day, Grain, Period};
+use grid_finance::calendar::{Day, Period};
 use grid_finance::trend::Daily;
 use grid_model::Amount;
 use grid_store::{Document, DocumentKey};

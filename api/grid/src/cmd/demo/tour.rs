@@ -9,6 +9,7 @@ use grid_analytics::{Engine, SqlRequest};
 use grid_api::finance::render::document::{money, signed};
 use grid_api::finance::{self, CostAsk, Desk};
 use grid_finance::calendar::Day;
+use grid_finance::relation::Relation;
 use grid_model::TenantId;
 use grid_store::Store;
 
@@ -94,7 +95,7 @@ Stop:     Ctrl-C; the data stays, and `grid demo` does not seed twice"
 /// The effects behind the change of the last days (at most five) against as many before, and the states of budgets; with the commands for them.
 async fn costs(engine: &Engine, store: &Store) -> anyhow::Result<(String, String)> {
     let desk = Desk { engine, store, tenant: TenantId::default_tenant(), client: "tour".to_owned(), as_of: None };
-    let Some(known) = desk.known(None).await? else { return Ok((String::new(), "no bill has come yet".to_owned())) };
+    let Some(known) = desk.known(Relation::Charges, None).await? else { return Ok((String::new(), "no bill has come yet".to_owned())) };
     let days = (known.days() / 2).clamp(1, 5);
     let (from, before) = (known.end.plus(-days), known.end.plus(-2 * days));
     let compare = format!("{before}..{from}");
