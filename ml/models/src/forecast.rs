@@ -6,7 +6,7 @@
 //! Combining beats choosing: the mean of several forecasts has beaten the best single one since Bates and Granger (1969), and in the M4
 //! competition (Makridakis et al., 2020) twelve of the seventeen most accurate methods were combinations.
 
-mod season;
+pub(crate) mod season;
 mod candidate;
 mod naive;
 mod smooth;

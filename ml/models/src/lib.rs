@@ -10,8 +10,10 @@
 
 pub mod series;
 pub mod detect;
+pub mod changes;
 pub mod forecast;
 pub mod patterns;
 pub mod commit;
+mod rng;
 
 pub use series::{BadStep, NotEnoughData, Series};
