@@ -12,6 +12,7 @@ pub mod series;
 pub mod detect;
 pub mod changes;
 pub mod forecast;
+pub mod rightsize;
 pub mod scale;
 pub mod patterns;
 pub mod commit;
