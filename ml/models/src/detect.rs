@@ -2,7 +2,8 @@
 //! for every series.
 //!
 //! Reading order: [`Detector::push`] (the whole of it) -> `moving` (means and deviations that fade), `season` (what is usual at this time of
-//! day), `shape` (the last points as a figure, against figures seen before), `onset` (when scores become an event).
+//! day), `shape` (the last points as a figure, against figures seen before), `onset` (when scores become an event);
+//! [`inject`] says what would be found.
 //!
 //! Simple statistics together do as well as anything on real series (Paparrizos et al., TSB-AD, NeurIPS 2024; Wu and Keogh, TKDE 2021). That an event
 //! is reported once, at its start, and what follows is part of it, is what the Numenta benchmark (Lavin and Ahmad, 2015) rewards and people want.
@@ -11,6 +12,7 @@ mod moving;
 mod season;
 mod shape;
 mod onset;
+pub mod inject;
 
 use grid_model::Timestamp;
 

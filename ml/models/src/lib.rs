@@ -16,6 +16,7 @@ pub mod rightsize;
 pub mod scale;
 pub mod patterns;
 pub mod commit;
+pub mod score;
 mod rng;
 
 pub use series::{BadStep, NotEnoughData, Series};

@@ -51,7 +51,8 @@ pub fn decide(usage: &[f64], step_ns: i64) -> Option<Decision> {
         let recent = 0.5_f64.powf((n - 1 - at) as f64 / half_life);
         // How far the sample lies before the end of the period that is decided, in whole days and a rest.
         let (days, rest) = ((n + period - 1 - at) / day, (n + period - 1 - at) % day);
-        let of_day = if days > 0 && rest < period { YESTERDAY * 0.5_f64.powf(days as f64 / HALF_LIFE_DAYS) } else { 0.0 };
+        let of_day =
+            if days > 0 && rest < period { YESTERDAY * 0.5_f64.powf(days as f64 / HALF_LIFE_DAYS) } else { 0.0 };
         recent.max(of_day)
     };
     let mut samples: Vec<(f64, f64)> =

@@ -43,6 +43,17 @@ fn what_is_unusual_is_told_once_where_it_starts() {
 }
 
 #[test]
+fn faults_that_are_put_in_are_found() {
+    let points: Vec<(Timestamp, f64)> =
+        days(288 * 6, |_| 0.0).into_iter().enumerate().map(|(n, v)| (Timestamp(n as i64 * 5 * MINUTE_NS), v)).collect();
+    for kind in inject::inject(Tier::Thorough, &points) {
+        assert_eq!(kind.put, 49, "{kind:?}");
+        assert!(kind.found >= 40, "{kind:?}");
+    }
+    assert!(inject::inject(Tier::Cheap, &points[..20]).iter().all(|kind| kind.put == 0));
+}
+
+#[test]
 fn memory_is_bounded() {
     assert!(size_of::<Detector>() + 48 * 16 + 17 * 8 <= 4096, "{}", size_of::<Detector>());
 }
