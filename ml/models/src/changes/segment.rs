@@ -51,24 +51,24 @@ impl Sums {
 pub(super) fn best(sums: &Sums, piece: Piece, skip: usize, shortest: usize, most: usize) -> Vec<(f64, Vec<usize>)> {
     let n = sums.y.len() - 1;
     let error = |from: usize, to: usize| sums.error((from + skip).min(to), to, piece);
-    let mut least = vec![vec![f64::INFINITY; n + 1]];
-    for to in shortest..=n {
-        least[0][to] = error(0, to);
-    }
+    let whole = |to: usize| if to < shortest { f64::INFINITY } else { error(0, to) };
+    let mut least: Vec<Vec<f64>> = vec![(0..=n).map(whole).collect()];
     let mut cut_at: Vec<Vec<usize>> = vec![Vec::new()];
     for cuts in 1..=most {
+        let before = &least[cuts - 1];
         let (mut row, mut at) = (vec![f64::INFINITY; n + 1], vec![0; n + 1]);
         for to in (cuts + 1) * shortest..=n {
-            for from in cuts * shortest..=to - shortest {
-                let before = least[cuts - 1][from];
+            let (mut best, mut cut) = (f64::INFINITY, 0);
+            for (from, before) in before.iter().enumerate().take(to - shortest + 1).skip(cuts * shortest) {
                 // Errors are not negative: what is already worse need not be computed.
-                if before < row[to] {
+                if *before < best {
                     let all = before + error(from, to);
-                    if all < row[to] {
-                        (row[to], at[to]) = (all, from);
+                    if all < best {
+                        (best, cut) = (all, from);
                     }
                 }
             }
+            (row[to], at[to]) = (best, cut);
         }
         least.push(row);
         cut_at.push(at);

@@ -62,7 +62,7 @@ pub fn inject(tier: Tier, points: &[(Timestamp, f64)]) -> Vec<Injected> {
     let every = points.len().saturating_sub(first + WITHIN).div_ceil(PLACES).max(1);
     let mut detector = Detector::new(tier);
     for (at, (time, value)) in points.iter().enumerate() {
-        if at >= first && (at - first) % every == 0 && at + WITHIN <= points.len() && value.is_finite() {
+        if at >= first && (at - first).is_multiple_of(every) && at + WITHIN <= points.len() && value.is_finite() {
             // Half the width of the usual range is three deviations.
             let (expected, half) = detector.usual(*time);
             let deviation = (half / 3.0).max(1e-3 * expected.abs());
