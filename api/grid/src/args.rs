@@ -36,6 +36,9 @@ pub(crate) enum Command {
     Forecast(ForecastArgs),
     /// Group the lines of a log file by their templates
     Patterns(PatternsArgs),
+    /// How good a model would have been on a file of yours
+    #[command(subcommand)]
+    Backtest(BacktestCommand),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
@@ -296,8 +299,11 @@ pub(crate) struct DetectArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
     /// As for a million series: without comparing with figures of the past
-    #[arg(long)]
+    #[arg(long, conflicts_with = "changes")]
     pub(crate) cheap: bool,
+    /// Find the points from which level or slope are others for good, looking at the whole series
+    #[arg(long)]
+    pub(crate) changes: bool,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t = FilesFormat::Csv)]
     pub(crate) output: FilesFormat,
@@ -313,6 +319,50 @@ pub(crate) struct ForecastArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) horizon: u32,
     /// Values per season, such as 24 for hours of a day; 1 if there is none that you know of [default: looked for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) season: Option<u32>,
+    /// Percent of the future values that the interval is to hold
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = percent)]
+    pub(crate) level: f64,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = FilesFormat::Csv)]
+    pub(crate) output: FilesFormat,
+}
+
+/// `grid backtest`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BacktestCommand {
+    /// Anomalies: alerts against the marks of a column `label`, or against faults that are put in
+    Detect(BacktestFile),
+    /// Forecasts from points of the past, against what came after and against the last season repeated
+    Forecast(BacktestForecast),
+    /// Limits decided every hour: what they leave unused, how often they are passed
+    Rightsize(BacktestFile),
+    /// Capacity decided five minutes before it serves: what it costs, what it leaves unserved
+    Scale(BacktestFile),
+}
+
+/// `grid backtest detect|rightsize|scale`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BacktestFile {
+    /// CSV with a time and a value per row, in order of time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = FilesFormat::Csv)]
+    pub(crate) output: FilesFormat,
+}
+
+/// `grid backtest forecast`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BacktestForecast {
+    /// CSV with one series per row as for `grid forecast`, or with a time and a value per row
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Steps ahead
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) horizon: u32,
+    /// Values per season [default: looked for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) season: Option<u32>,
     /// Percent of the future values that the interval is to hold
@@ -760,6 +810,8 @@ mod tests {
             vec!["grid", "promql", "test"],
             vec!["grid", "forecast", "--input", "a.csv"],
             vec!["grid", "forecast", "--input", "a.csv", "--horizon", "3", "--level", "0.95"],
+            vec!["grid", "detect", "--input", "a.csv", "--changes", "--cheap"],
+            vec!["grid", "backtest", "scale"],
             vec!["grid", "promql", "up", "--step", "30s"],
             vec!["grid", "promql", "up", "--time", "now", "--start", "now-1h"],
         ] {
@@ -770,6 +822,9 @@ mod tests {
             vec!["grid", "import", "bill", "a.csv", "b.csv", "--dataset", "x", "--restate", "--check", "-o", "json"],
             vec!["grid", "promql", "-up", "-o", "csv", "--start", "now-1h", "--step", "30s", "--url", "http://x"],
             vec!["grid", "promql", "test", "a.test", "b.test"],
+            vec!["grid", "detect", "--input", "a.csv", "--changes", "-o", "json"],
+            vec!["grid", "backtest", "rightsize", "--input", "a.csv"],
+            vec!["grid", "backtest", "forecast", "--input", "a.csv", "--horizon", "48", "--season", "24"],
             vec!["grid", "token", "create", "--name", "ci", "--scope", "ingest", "--ttl", "90d"],
             vec!["grid", "demo", "--days", "2", "--seed", "1", "--until", "2026-01-01T00:00:00Z", "--exit"],
         ] {

@@ -7,6 +7,7 @@ mod promql;
 mod detect;
 mod forecast;
 mod patterns;
+mod backtest;
 mod import;
 pub(crate) mod cost;
 mod prices;
@@ -43,6 +44,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Detect(a) => detect::run(&a),
         Command::Forecast(a) => forecast::run(&a),
         Command::Patterns(a) => patterns::run(&a),
+        Command::Backtest(a) => backtest::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,
         Command::Cost(a) => Box::pin(cost::run(file, a)).await,
         Command::Prices(a) => Box::pin(prices::run(file, a)).await,

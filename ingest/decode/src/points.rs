@@ -13,6 +13,9 @@ const TIMES: [&str; 6] = ["time", "timestamp", "ts", "date", "datetime", "t"];
 /// Names of the column of values.
 const VALUES: [&str; 5] = ["value", "usage", "v", "y", "count"];
 
+/// Names of the column of marks.
+const MARKS: [&str; 4] = ["label", "anomaly", "is_anomaly", "is_change"];
+
 /// A point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
@@ -22,6 +25,8 @@ pub struct Point {
     pub written: Box<str>,
     /// The value; NaN is a gap.
     pub value: f64,
+    /// What the column of marks says, if there is one: whether a person found this point abnormal.
+    pub mark: Option<bool>,
 }
 
 /// A file that holds no points.
@@ -49,12 +54,12 @@ pub enum PointsError {
 }
 
 /// Reads all points, in the order of the rows. The header names the columns (`time` or `timestamp`, `value` or `usage`); without known names the first
-/// column is the time and the second the value, and a single column is values at steps of a minute. Times are RFC 3339 or alike, or numbers since
+/// column is the time and the second the value, and a single column is values at steps of a minute; a column `label` or `anomaly` holds marks. Times are RFC 3339 or alike, or numbers since
 /// 1970. An empty value, `NaN` or `null` is a gap.
 pub fn read(input: impl Read) -> Result<Vec<Point>, PointsError> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
     let mut record = csv::StringRecord::new();
-    let (mut time_at, mut value_at) = (Some(0), 1);
+    let (mut time_at, mut value_at, mut mark_at) = (Some(0), 1, None);
     let mut points = Vec::new();
     let mut row = 0;
     while reader.read_record(&mut record)? {
@@ -73,6 +78,7 @@ pub fn read(input: impl Read) -> Result<Vec<Point>, PointsError> {
                 (None, None) if record.len() == 1 => (None, 0),
                 (None, None) => (Some(0), 1),
             };
+            mark_at = column(&MARKS).filter(|at| *at != value_at);
             // A first row whose value is no number is a header.
             if record.get(value_at).is_none_or(|cell| number(cell).is_none()) {
                 continue;
@@ -88,7 +94,8 @@ pub fn read(input: impl Read) -> Result<Vec<Point>, PointsError> {
             Some(at) => (time(cell(at)).ok_or_else(|| wrong(cell(at), "time"))?, cell(at)),
             None => (Timestamp(points.len() as i64 * grid_model::time::MINUTE_NS), ""),
         };
-        points.push(Point { time, written: written.into(), value });
+        let mark = mark_at.map(|at| marked(cell(at)));
+        points.push(Point { time, written: written.into(), value, mark });
     }
     if points.is_empty() { Err(PointsError::Empty) } else { Ok(points) }
 }
@@ -100,9 +107,17 @@ fn number(cell: &str) -> Option<f64> {
     }
 }
 
+fn marked(cell: &str) -> bool {
+    matches!(cell.to_ascii_lowercase().as_str(), "1" | "1.0" | "true" | "yes")
+}
+
 fn time(cell: &str) -> Option<Timestamp> {
     if let Some(time) = parse_time::whole(cell) {
         return Some(time);
+    }
+    // A month stands for its first day.
+    if cell.len() == "2024-01".len() && cell.as_bytes()[4] == b'-' {
+        return parse_time::whole(&format!("{cell}-01"));
     }
     match cell.parse::<i64>() {
         // Steps that are merely counted.
@@ -131,12 +146,21 @@ mod tests {
             ("value\n1\n2\n", vec![(0, 1.0), (minute, 2.0)]),
             ("5\n6\n", vec![(0, 5.0), (minute, 6.0)]),
             ("t,y\n0,1\n1,2\n", vec![(0, 1.0), (minute, 2.0)]),
+            ("month,value\n2014-01,1\n", vec![(day, 1.0)]),
         ] {
             let points: Vec<(i64, u64)> =
                 read(text.as_bytes()).unwrap().iter().map(|p| (p.time.0, p.value.to_bits())).collect();
             let expected: Vec<(i64, u64)> = expected.into_iter().map(|(t, v): (i64, f64)| (t, v.to_bits())).collect();
             assert_eq!(points, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn marks_are_read_where_there_are_some() {
+        let marks = |text: &str| read(text.as_bytes()).unwrap().iter().map(|p| p.mark).collect::<Vec<_>>();
+        assert_eq!(marks("time,value,label\n0,1,0\n1,2,1\n"), [Some(false), Some(true)]);
+        assert_eq!(marks("TimeStamp,Value,is_anomaly\n2014-01-01,1,True\n"), [Some(true)]);
+        assert_eq!(marks("time,value\n0,1\n"), [None]);
     }
 
     #[test]

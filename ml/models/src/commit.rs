@@ -19,7 +19,6 @@ pub mod risk;
 pub mod ladder;
 pub mod hindsight;
 pub mod synthetic;
-mod rng;
 #[cfg(test)]
 mod tests;
 

@@ -2,15 +2,19 @@
 //! for every series.
 //!
 //! Reading order: [`Detector::push`] (the whole of it) -> `moving` (means and deviations that fade), `season` (what is usual at this time of
-//! day), `shape` (the last points as a figure, against figures seen before), `onset` (when scores become an event).
+//! day), `week` (what was there at this time on the last days), `shape` (the last points as a figure, against figures seen before), `onset`
+//! (when scores become an event) -> `state` (checkpoints); [`inject`] says what would be found.
 //!
 //! Simple statistics together do as well as anything on real series (Paparrizos et al., TSB-AD, NeurIPS 2024; Wu and Keogh, TKDE 2021). That an event
 //! is reported once, at its start, and what follows is part of it, is what the Numenta benchmark (Lavin and Ahmad, 2015) rewards and people want.
 
 mod moving;
 mod season;
+mod week;
 mod shape;
 mod onset;
+mod state;
+pub mod inject;
 
 use grid_model::Timestamp;
 
@@ -18,19 +22,18 @@ use moving::{Moving, Window};
 use onset::Onset;
 use season::Season;
 use shape::Shapes;
+pub use state::Bad;
+use state::{Reader, Writer};
+use week::Week;
 
 /// The version of the whole: it changes whenever an answer may.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-/// Points after which a value is remembered by half.
-const HALF_LIFE: f64 = 500.0;
-/// The same for the mean of the last few points.
-const HALF_LIFE_SHORT: f64 = 200.0;
 /// Points of the short mean, and of the deviation that is watched for calm and for noise.
 const MEAN_POINTS: usize = 5;
 const DEVIATION_POINTS: usize = 12;
 /// No single detector says more than so many times its own threshold: one of them may be wrong.
-const LOUDEST: f64 = 2.0;
+const LOUDEST: f64 = 2.4;
 /// How much of the first sign of an event comes from season and extremes, which see it earliest.
 const EARLY: f64 = 0.12;
 /// Values beyond this are taken for this.
@@ -39,14 +42,38 @@ const LARGEST_SCALED: f64 = 1e6;
 /// Points that a series must have before it is judged.
 pub const POINTS_MIN: usize = 30;
 
-/// Deviations at which each detector by itself would call an event, in its own measure.
-const SEASON_AT: f64 = 7.7;
-const VALUE_AT: f64 = 7.0;
-const MEAN_AT: f64 = 4.0;
-const CHANGE_AT: f64 = 7.0;
-const SHAPE_AT: f64 = 4.0;
-const DEVIATION_AT: f64 = 4.0;
+/// One of the detectors: how it looks back and how it is heard.
+struct Part {
+    /// Points after which what it measures is remembered by half.
+    half_life: f64,
+    /// Deviations beyond which a measure is drawn in before it is learnt.
+    wild: f64,
+    /// Deviations at which it would call an event by itself.
+    at: f64,
+    /// Its weight among the others.
+    weight: f64,
+}
+
+const SEASON: Part = Part { half_life: 1400.0, wild: 6.5, at: 6.5, weight: 0.7 };
+const WEEK: Part = Part { half_life: 1400.0, wild: 8.0, at: 7.0, weight: 2.0 };
+const VALUE: Part = Part { half_life: 1400.0, wild: 7.5, at: 7.0, weight: 1.25 };
+const MEAN: Part = Part { half_life: 170.0, wild: 2.2, at: 3.6, weight: 1.2 };
+const CHANGE: Part = Part { half_life: 1400.0, wild: 3.6, at: 5.0, weight: 1.4 };
+const DEVIATION: Part = Part { half_life: 1400.0, wild: 7.0, at: 5.5, weight: 0.7 };
+const SHAPE: Part = Part { half_life: 1000.0, wild: 2.0, at: 4.0, weight: 0.75 };
+/// The same for how far a value lies beyond all before it, in mean distances.
 const EXTREME_AT: f64 = 0.3;
+
+impl Part {
+    fn moving(&self) -> Moving {
+        Moving::new(self.half_life, self.wild)
+    }
+
+    /// What it says, with its weight.
+    fn says(&self, away: f64) -> (f64, f64) {
+        (self.weight * (away / self.at).clamp(0.0, LOUDEST), self.weight)
+    }
+}
 
 /// How much a series may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +114,7 @@ pub struct Detector {
     deviation_of: Moving,
     extremes: Option<(f64, f64)>,
     season: Season,
+    week: Week,
     shapes: Option<Shapes>,
     onset: Onset,
 }
@@ -105,15 +133,16 @@ impl Detector {
             seen: 0,
             before: None,
             size: Size::default(),
-            value: Moving::new(HALF_LIFE),
-            change: Moving::new(HALF_LIFE),
+            value: VALUE.moving(),
+            change: CHANGE.moving(),
             mean: Window::new(MEAN_POINTS),
-            mean_of: Moving::new(HALF_LIFE_SHORT),
+            mean_of: MEAN.moving(),
             deviation: Window::new(DEVIATION_POINTS),
-            deviation_of: Moving::new(HALF_LIFE),
+            deviation_of: DEVIATION.moving(),
             extremes: None,
-            season: Season::default(),
-            shapes: (tier == Tier::Thorough).then(Shapes::default),
+            season: Season::new(SEASON.moving()),
+            week: Week::new(WEEK.moving()),
+            shapes: (tier == Tier::Thorough).then(|| Shapes::new(SHAPE.moving())),
             onset: Onset::default(),
         }
     }
@@ -143,6 +172,7 @@ impl Detector {
         let floor = 1e-3 * size;
 
         let of_season = self.season.push(time, value, floor);
+        let of_week = self.week.push(time, value, floor);
         let of_extreme = self.beyond(value, size);
         let of_value = self.value.push(value, floor);
         let of_change = self.change.push(value - self.before.unwrap_or(value), floor);
@@ -154,22 +184,88 @@ impl Detector {
             self.shapes.as_mut().map(|shapes| shapes.push((value / size).clamp(-LARGEST_SCALED, LARGEST_SCALED)));
         self.before = Some(value);
 
-        let loud = |score: f64, at: f64| (score / at).clamp(0.0, LOUDEST);
         let parts = [
-            Some(loud(of_season, SEASON_AT)),
-            Some(loud(of_value, VALUE_AT)),
-            Some(loud(of_mean, MEAN_AT)),
-            Some(loud(of_change, CHANGE_AT)),
-            Some(loud(of_deviation, DEVIATION_AT)),
-            of_shape.map(|score| loud(score, SHAPE_AT)),
+            Some(SEASON.says(of_season)),
+            Some(WEEK.says(of_week)),
+            Some(VALUE.says(of_value)),
+            Some(MEAN.says(of_mean)),
+            Some(CHANGE.says(of_change)),
+            Some(DEVIATION.says(of_deviation)),
+            of_shape.map(|away| SHAPE.says(away)),
         ];
-        let (sum, count) = parts.into_iter().flatten().fold((0.0, 0.0), |(sum, count), part| (sum + part, count + 1.0));
-        let all = sum / count;
-        let early = (of_season / SEASON_AT).max(of_extreme / EXTREME_AT).clamp(0.0, 1.5 * LOUDEST);
+        let (sum, weights) = parts
+            .into_iter()
+            .flatten()
+            .fold((0.0, 0.0), |(sum, weights), (says, weight)| (sum + says, weights + weight));
+        let all = sum / weights;
+        let early = (of_season / SEASON.at).max(of_extreme / EXTREME_AT).clamp(0.0, 1.5 * LOUDEST);
         let sign = (all + EARLY * early) / (1.0 + EARLY);
         let (score, anomaly) =
             if self.seen <= POINTS_MIN { (0.0, false) } else { self.onset.judge(self.seen, all, sign) };
         Verdict { score, expected, lower: expected - spread, upper: expected + spread, anomaly }
+    }
+
+    /// Bytes in memory, at most.
+    pub fn bytes(&self) -> usize {
+        let parts = [self.mean.bytes(), self.deviation.bytes(), self.season.bytes(), self.week.bytes()];
+        size_of::<Self>() + parts.iter().sum::<usize>() + self.shapes.as_ref().map_or(0, Shapes::bytes)
+    }
+
+    /// All it knows, as bytes for [`Self::restore`].
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let mut to = Writer::new();
+        to.u8(u8::from(self.shapes.is_some()));
+        to.u64(self.seen as u64);
+        to.option(self.before.as_ref(), |to, v| to.f64(*v));
+        to.f64(self.size.mean);
+        to.f64(self.size.distance);
+        to.option(self.extremes.as_ref(), |to, (low, high)| {
+            to.f64(*low);
+            to.f64(*high);
+        });
+        for moving in [&self.value, &self.change, &self.mean_of, &self.deviation_of] {
+            moving.save(&mut to);
+        }
+        self.mean.save(&mut to);
+        self.deviation.save(&mut to);
+        self.season.save(&mut to);
+        self.week.save(&mut to);
+        if let Some(shapes) = &self.shapes {
+            shapes.save(&mut to);
+        }
+        self.onset.save(&mut to);
+        to.finish()
+    }
+
+    /// The detector of a checkpoint: from here on it says what the other would, to the last bit.
+    ///
+    /// # Errors
+    /// [`Bad`] for bytes that are no checkpoint of this version.
+    pub fn restore(bytes: &[u8]) -> Result<Self, Bad> {
+        let mut from = Reader::new(bytes)?;
+        let tier = match from.u8()? {
+            0 => Tier::Cheap,
+            1 => Tier::Thorough,
+            _ => return Err(Bad::Impossible),
+        };
+        let mut out = Self::new(tier);
+        out.seen = from.count()?;
+        out.before = from.option(Reader::f64)?;
+        out.size = Size { mean: from.f64()?, distance: from.f64()? };
+        out.extremes = from.option(|from| Ok((from.f64()?, from.f64()?)))?;
+        for moving in [&mut out.value, &mut out.change, &mut out.mean_of, &mut out.deviation_of] {
+            moving.load(&mut from)?;
+        }
+        out.mean.load(&mut from)?;
+        out.deviation.load(&mut from)?;
+        out.season.load(&mut from)?;
+        out.week.load(&mut from)?;
+        if let Some(shapes) = &mut out.shapes {
+            shapes.load(&mut from)?;
+        }
+        out.onset.load(&mut from, out.seen)?;
+        from.finish()?;
+        Ok(out)
     }
 
     /// What is expected at a time, and how far usual values are from it.

@@ -1,12 +1,13 @@
 //! Forecasts of one series: a few models that fail in different ways, weighted by how each did on the series' own past.
 //!
 //! Reading order: [`forecast`] (the whole of it) -> `season` (which periods the series has) -> `candidate` (the models: `naive`,
-//! `smooth`, `lags`, `decompose`) -> `backtest` (rolling origins, weights) -> `interval` (what the past errors say about the next).
+//! `smooth`, `lags`, `decompose`) -> `backtest` (rolling origins, weights) -> `interval` (what the past errors say about the next);
+//! [`evaluate`] says how good it all would have been.
 //!
 //! Combining beats choosing: the mean of several forecasts has beaten the best single one since Bates and Granger (1969), and in the M4
 //! competition (Makridakis et al., 2020) twelve of the seventeen most accurate methods were combinations.
 
-mod season;
+pub(crate) mod season;
 mod candidate;
 mod naive;
 mod smooth;
@@ -14,6 +15,9 @@ mod lags;
 mod decompose;
 mod backtest;
 mod interval;
+mod evaluate;
+
+pub use evaluate::{Evaluation, evaluate};
 
 use crate::series::NotEnoughData;
 

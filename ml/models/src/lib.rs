@@ -10,8 +10,13 @@
 
 pub mod series;
 pub mod detect;
+pub mod changes;
 pub mod forecast;
+pub mod rightsize;
+pub mod scale;
 pub mod patterns;
 pub mod commit;
+pub mod score;
+mod rng;
 
 pub use series::{BadStep, NotEnoughData, Series};

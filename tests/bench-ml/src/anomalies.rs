@@ -7,15 +7,13 @@ use std::time::Instant;
 use anyhow::Context as _;
 use grid_decode::points::{self, Point};
 use grid_ml::detect::{Detector, Tier};
+use grid_ml::score;
 
 use crate::nab::{self, FEW_FALSE, FEW_MISSED, STANDARD, Scored};
-use crate::{Line, mean, ranking};
+use crate::{Line, mean};
 
 /// Buffer of the ranking score, in points.
 const BUFFER: usize = 20;
-/// An alert counts for an event from shortly before it to shortly after.
-const EARLY: usize = 2;
-const LATE: usize = 5;
 const WEEK_NS: f64 = 7.0 * 86_400.0 * 1e9;
 
 pub(crate) fn run(data: &Path) -> anyhow::Result<Vec<Line>> {
@@ -79,8 +77,8 @@ fn numenta(root: &Path) -> anyhow::Result<(f64, f64, f64, f64, f64)> {
         files.push(Scored { scores, windows });
     }
     let speed = count as f64 / started.elapsed().as_secs_f64();
-    let score = |profile| nab::score(&files, profile);
-    Ok((score(STANDARD), score(FEW_FALSE), score(FEW_MISSED), nab::score(&fixed, STANDARD), speed))
+    let of = |profile| nab::score(&files, profile);
+    Ok((of(STANDARD), of(FEW_FALSE), of(FEW_MISSED), nab::score(&fixed, STANDARD), speed))
 }
 
 /// What came of the cloud monitoring data.
@@ -93,7 +91,7 @@ struct Cloud {
 
 fn cloud(root: &Path) -> anyhow::Result<Cloud> {
     let (mut volumes, mut precisions) = (Vec::new(), Vec::new());
-    let (mut events, mut found, mut wrong, mut weeks) = (0_u32, 0_u32, 0_u32, 0.0);
+    let (mut events, mut found, mut wrong, mut weeks) = (0, 0, 0, 0.0);
     let folders = fs::read_dir(root).context("cloud monitoring data")?;
     let mut files: Vec<_> = folders.flatten().filter_map(|f| fs::read_dir(f.path()).ok()).flatten().flatten().collect();
     files.sort_by_key(|f| f.path());
@@ -106,22 +104,20 @@ fn cloud(root: &Path) -> anyhow::Result<Cloud> {
             .collect();
         anyhow::ensure!(labels.len() == points.len(), "{}: labels do not fit", path.display());
         let (scores, alerts) = judge(&points);
-        volumes.extend(ranking::volume(&labels, &scores, BUFFER));
-        precisions.extend(ranking::average_precision(&labels, &scores));
+        volumes.extend(score::volume(&labels, &scores, BUFFER));
+        precisions.extend(score::average_precision(&labels, &scores));
         if let (Some(first), Some(last)) = (points.first(), points.last()) {
             weeks += (last.time.0 - first.time.0) as f64 / WEEK_NS;
         }
-        let runs = ranking::runs(labels.iter().copied());
-        events += runs.len() as u32;
-        let near = |at: usize, (start, end): &(usize, usize)| at + EARLY >= *start && at <= end + LATE;
-        let called: Vec<usize> = (0..alerts.len()).filter(|at| alerts[*at]).collect();
-        found += runs.iter().filter(|run| called.iter().any(|at| near(*at, run))).count() as u32;
-        wrong += called.iter().filter(|at| !runs.iter().any(|run| near(**at, run))).count() as u32;
+        let of_file = score::alerts(&labels, &alerts);
+        events += of_file.events;
+        found += of_file.found;
+        wrong += of_file.wrong;
     }
     Ok(Cloud {
         volume: mean(volumes),
         precision: mean(precisions),
-        false_per_week: f64::from(wrong) / weeks,
-        recall: f64::from(found) / f64::from(events.max(1)),
+        false_per_week: wrong as f64 / weeks,
+        recall: found as f64 / events.max(1) as f64,
     })
 }

@@ -1,7 +1,8 @@
 //! `make bench-ml`: scores of Grid's models on the development parts of public data sets, beside published scores. One configuration for all;
 //! the data is not part of the project (see ../shared/data), and what is missing is skipped aloud.
 //!
-//! Reading order: `main` -> [`forecasts`] (M4), [`anomalies`] (NAB by [`nab`], cloud monitoring by [`ranking`]), [`logs`] (Loghub).
+//! Reading order: `main` -> [`forecasts`] (M4), [`anomalies`] (NAB by [`nab`], cloud monitoring),
+//! [`changes`] (TCPD), [`replays`] (right-sizing and scaling), [`logs`] (Loghub), [`speed`].
 //!
 //! Architecture invariants:
 //! - A model sees a series point by point, or its past only; labels are read by the scorers alone.
@@ -11,7 +12,9 @@
 mod forecasts;
 mod anomalies;
 mod nab;
-mod ranking;
+mod changes;
+mod replays;
+mod speed;
 mod logs;
 
 use std::path::PathBuf;
@@ -22,7 +25,7 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     };
     println!("| data | measure | Grid | bar | published |\n|---|---|---|---|---|");
-    for part in [forecasts::run, anomalies::run, logs::run] {
+    for part in [forecasts::run, anomalies::run, changes::run, replays::run, logs::run, speed::run] {
         for line in part(&data)? {
             grid_tests::figure(line.id, line.holds, format!("{}: {}", line.measure, line.grid));
             println!("| {} | {} | {} | {} | {} |", line.data, line.measure, line.grid, line.bar, line.published);

@@ -16,9 +16,9 @@ use crate::out;
 const POINTS_MAX: usize = 1 << 20;
 
 /// A row of the file.
-struct Row {
-    name: String,
-    points: Vec<f64>,
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) points: Vec<f64>,
 }
 
 /// Reads, forecasts, prints; series too short for a forecast are told on stderr.
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ForecastArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// All rows; the first is a header if its second cell is no number. Empty cells at the end of a row are not part of it, others are gaps.
-fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
     let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
     let mut rows = Vec::new();

@@ -5,7 +5,7 @@ use grid_model::Amount;
 use super::demand::Demand;
 use super::offer::Offer;
 use super::replay::{Stack, settle};
-use super::rng::Rng;
+use crate::rng::Rng;
 
 /// Falls of demand that are tried, in percent.
 pub const FALLS: [u32; 3] = [10, 25, 50];

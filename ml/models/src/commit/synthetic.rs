@@ -1,6 +1,6 @@
 //! Demand made up from a seed, in whole units per hour, to measure policies and recommendations on.
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
 /// The shape of a demand over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

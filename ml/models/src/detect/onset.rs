@@ -1,12 +1,14 @@
 //! When scores become an event. An event is told once, where it starts; what follows within a while is part of it unless it is much stranger.
 
+use super::state::{Bad, Reader, Writer};
+
 /// The sign at which an event starts.
-const EVENT_AT: f64 = 0.7;
+const EVENT_AT: f64 = 0.76;
 /// How much stranger a point must be to start an event within another.
 const STRANGER: f64 = 1.3;
 /// An event keeps what follows for a share of what was seen, within bounds.
 const REST_SHARE: usize = 25;
-const REST_MIN: usize = 24;
+const REST_MIN: usize = 13;
 const REST_MAX: usize = 300;
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -25,5 +27,17 @@ impl Onset {
             return (1.0 + sign, true);
         }
         (1.0 - (-all).exp(), false)
+    }
+
+    pub(super) fn save(&self, to: &mut Writer) {
+        to.option(self.last.as_ref(), |to, (at, sign)| {
+            to.u64(*at as u64);
+            to.f64(*sign);
+        });
+    }
+
+    pub(super) fn load(&mut self, from: &mut Reader<'_>, seen: usize) -> Result<(), Bad> {
+        self.last = from.option(|from| Ok((from.count()?, from.f64()?)))?;
+        if self.last.is_some_and(|(at, _)| at > seen) { Err(Bad::Impossible) } else { Ok(()) }
     }
 }

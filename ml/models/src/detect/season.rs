@@ -1,18 +1,15 @@
 //! What is usual at a time of day: one fading mean per half hour.
 
 use grid_model::Timestamp;
-use grid_model::time::DAY_NS;
 
 use super::moving::Moving;
+use super::state::{Bad, Reader, Writer};
+use super::week::{SLOTS, slot_of};
 
-/// Parts of a day.
-const SLOTS: usize = 48;
 /// Weight of a new point in its part of the day.
-const WEIGHT: f32 = 0.03;
+const WEIGHT: f64 = 0.05;
 /// Points of a part of the day before it says something.
 const TRUSTED_FROM: u32 = 3;
-/// Points after which a distance from the usual is remembered by half.
-const HALF_LIFE: f64 = 500.0;
 
 /// The day, and how far values are from what is usual in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,17 +25,11 @@ struct Slot {
     seen: u32,
 }
 
-impl Default for Season {
-    fn default() -> Self {
-        Self { slots: vec![Slot::default(); SLOTS], distance: Moving::new(HALF_LIFE) }
-    }
-}
-
-fn slot_of(time: Timestamp) -> usize {
-    (time.0.rem_euclid(DAY_NS) / (DAY_NS / SLOTS as i64)) as usize % SLOTS
-}
-
 impl Season {
+    pub(super) fn new(distance: Moving) -> Self {
+        Self { slots: vec![Slot::default(); SLOTS], distance }
+    }
+
     /// The usual value at a time, and the usual distance from it.
     pub(super) fn expected(&self, time: Timestamp) -> Option<(f64, f64)> {
         let slot = self.slots[slot_of(time)];
@@ -51,8 +42,27 @@ impl Season {
         let slot = &mut self.slots[slot_of(time)];
         let away = if slot.seen >= TRUSTED_FROM { self.distance.push(value - slot.mean, floor) } else { 0.0 };
         slot.seen = slot.seen.saturating_add(1);
-        let weight = f64::from(WEIGHT).max(1.0 / f64::from(slot.seen));
+        let weight = WEIGHT.max(1.0 / f64::from(slot.seen));
         slot.mean += weight * (value - slot.mean);
         away
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.slots.as_slice())
+    }
+
+    pub(super) fn save(&self, to: &mut Writer) {
+        for slot in &self.slots {
+            to.f64(slot.mean);
+            to.u32(slot.seen);
+        }
+        self.distance.save(to);
+    }
+
+    pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Bad> {
+        for slot in &mut self.slots {
+            *slot = Slot { mean: from.f64()?, seen: from.u32()? };
+        }
+        self.distance.load(from)
     }
 }

@@ -2,6 +2,7 @@
 //! 2005), over a sample of the past of bounded size.
 
 use super::moving::Moving;
+use super::state::{Bad, Reader, Writer};
 
 /// Points of a figure.
 const POINTS: usize = 24;
@@ -9,8 +10,6 @@ const POINTS: usize = 24;
 const KEPT: usize = 600;
 /// Figures before anything is judged.
 const JUDGED_FROM: usize = 50;
-/// Figures after which a distance is remembered by half.
-const HALF_LIFE: f64 = 1000.0;
 /// A prime that spreads the places at which old figures give way.
 const SPREAD: usize = 7919;
 
@@ -24,13 +23,11 @@ pub(super) struct Shapes {
     distance: Moving,
 }
 
-impl Default for Shapes {
-    fn default() -> Self {
-        Self { last: Vec::with_capacity(POINTS + 1), kept: Vec::new(), seen: 0, distance: Moving::new(HALF_LIFE) }
-    }
-}
-
 impl Shapes {
+    pub(super) fn new(distance: Moving) -> Self {
+        Self { last: Vec::with_capacity(POINTS + 1), kept: Vec::new(), seen: 0, distance }
+    }
+
     /// How unusual the figure is that ends with this value, in deviations of the distances so far; never negative.
     pub(super) fn push(&mut self, value: f64) -> f64 {
         self.last.push(value as f32);
@@ -72,5 +69,27 @@ impl Shapes {
             best = best.min(sum);
         }
         best
+    }
+
+    /// At most, once enough figures were seen.
+    pub(super) fn bytes(&self) -> usize {
+        (KEPT + 2) * POINTS * size_of::<f32>()
+    }
+
+    pub(super) fn save(&self, to: &mut Writer) {
+        to.f32s(&self.last);
+        to.f32s(&self.kept);
+        to.u64(self.seen as u64);
+        self.distance.save(to);
+    }
+
+    pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Bad> {
+        self.last = from.f32s(POINTS)?;
+        self.kept = from.f32s(KEPT * POINTS)?;
+        self.seen = from.count()?;
+        if self.kept.len() % POINTS != 0 {
+            return Err(Bad::Impossible);
+        }
+        self.distance.load(from)
     }
 }

@@ -11,7 +11,7 @@ const GAIN_MIN: f64 = 0.005;
 const NOTHING: f64 = 1e-18;
 
 /// At most two seasons, shortest first: the known one, or the most telling of the usual ones, and one that is a multiple of it.
-pub(super) fn find(values: &[f64], known: Option<usize>) -> Vec<usize> {
+pub(crate) fn find(values: &[f64], known: Option<usize>) -> Vec<usize> {
     let fits = |period: usize| period > 1 && values.len() > 2 * period;
     let rest = without_trend(values);
     let first = match known.filter(|p| *p > 1) {
@@ -70,7 +70,7 @@ fn without_trend(values: &[f64]) -> Vec<f64> {
 }
 
 /// From the first to the last known point, each gap filled.
-pub(super) fn fill(points: &[f64], season: Option<usize>) -> Vec<f64> {
+pub(crate) fn fill(points: &[f64], season: Option<usize>) -> Vec<f64> {
     let known = |i: &usize| points[*i].is_finite();
     let (Some(first), Some(last)) = ((0..points.len()).find(known), (0..points.len()).rfind(known)) else {
         return Vec::new();

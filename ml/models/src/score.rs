@@ -2,7 +2,7 @@
 //! 2022), which forgives being a little early or late. Point adjustment is never used.
 
 /// Average precision; `None` without a positive.
-pub(crate) fn average_precision(labels: &[bool], scores: &[f64]) -> Option<f64> {
+pub fn average_precision(labels: &[bool], scores: &[f64]) -> Option<f64> {
     let positives = labels.iter().filter(|l| **l).count();
     let mut order: Vec<usize> = (0..labels.len()).collect();
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
@@ -18,11 +18,11 @@ pub(crate) fn average_precision(labels: &[bool], scores: &[f64]) -> Option<f64> 
 }
 
 /// The mean over buffers of up to `widest` points around each anomaly; `None` without one.
-pub(crate) fn volume(labels: &[bool], scores: &[f64], widest: usize) -> Option<f64> {
+pub fn volume(labels: &[bool], scores: &[f64], widest: usize) -> Option<f64> {
     const BUFFERS: usize = 4;
     let any = labels.iter().any(|l| *l);
     let buffers = (0..=BUFFERS).map(|k| (k * widest / BUFFERS).max(1));
-    any.then(|| crate::mean(buffers.map(|buffer| area(labels, scores, buffer))))
+    any.then(|| buffers.map(|buffer| area(labels, scores, buffer)).sum::<f64>() / (BUFFERS + 1) as f64)
 }
 
 /// Area under precision and recall with one buffer.
@@ -64,7 +64,7 @@ fn area(labels: &[bool], scores: &[f64], buffer: usize) -> f64 {
 }
 
 /// First and last place of each run of `true`.
-pub(crate) fn runs(flags: impl Iterator<Item = bool>) -> Vec<(usize, usize)> {
+pub fn runs(flags: impl Iterator<Item = bool>) -> Vec<(usize, usize)> {
     let mut out: Vec<(usize, usize)> = Vec::new();
     for (at, _) in flags.enumerate().filter(|(_, flag)| *flag) {
         match out.last_mut() {
@@ -73,6 +73,34 @@ pub(crate) fn runs(flags: impl Iterator<Item = bool>) -> Vec<(usize, usize)> {
         }
     }
     out
+}
+
+/// How alerts fit the events that were marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Alerts {
+    /// Marked events: runs of marked points.
+    pub events: usize,
+    /// Events with an alert, from [`EARLY`] points before them to [`LATE`] after.
+    pub found: usize,
+    /// Alerts near no event.
+    pub wrong: usize,
+}
+
+/// An alert counts for an event from so many points before it.
+pub const EARLY: usize = 2;
+/// To so many after it.
+pub const LATE: usize = 5;
+
+/// Compares alerts with marks, point by point.
+pub fn alerts(labels: &[bool], called: &[bool]) -> Alerts {
+    let events = runs(labels.iter().copied());
+    let near = |at: usize, (start, end): &(usize, usize)| at + EARLY >= *start && at <= end + LATE;
+    let called: Vec<usize> = (0..called.len()).filter(|at| called[*at]).collect();
+    Alerts {
+        events: events.len(),
+        found: events.iter().filter(|event| called.iter().any(|at| near(*at, event))).count(),
+        wrong: called.iter().filter(|at| !events.iter().any(|event| near(**at, event))).count(),
+    }
 }
 
 #[cfg(test)]
@@ -88,5 +116,17 @@ mod tests {
         assert_eq!(average_precision(&[false; 3], &[0.0; 3]), None);
         let worst: Vec<f64> = scores.iter().map(|s| 1.0 - s).collect();
         assert!(average_precision(&labels, &worst).is_some_and(|ap| ap < 0.4));
+    }
+
+    #[test]
+    fn alerts_near_an_event_are_right() {
+        let marks = |at: &[usize]| (0..60).map(|i| at.contains(&i)).collect::<Vec<bool>>();
+        for (called, expected) in [
+            (vec![], Alerts { events: 2, found: 0, wrong: 0 }),
+            (vec![18, 45], Alerts { events: 2, found: 2, wrong: 0 }),
+            (vec![17, 26, 27, 46], Alerts { events: 2, found: 1, wrong: 3 }),
+        ] {
+            assert_eq!(alerts(&marks(&[20, 21, 40]), &marks(&called)), expected, "{called:?}");
+        }
     }
 }
