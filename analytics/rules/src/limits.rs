@@ -27,8 +27,12 @@ pub const PRINTF_WIDTH_MAX: usize = 4096;
 /// Alerts that one rule may keep, besides `limit`.
 pub const ALERTS_PER_RULE_MAX: usize = 10_000;
 
+/// Bytes of labels and annotations that the alerts of one rule may have together.
+pub const ALERT_TEXT_BYTES_MAX: usize = 16 << 20;
+
 /// Evaluations that one unit test may ask for.
 pub const UNIT_TEST_STEPS_MAX: i64 = 10_000_000;
 
+const _: () = assert!(TEMPLATE_OUTPUT_BYTES_MAX <= ALERT_TEXT_BYTES_MAX);
 const _: () = assert!(TEMPLATE_BYTES_MAX <= FILE_BYTES_MAX);
 const _: () = assert!(PRINTF_WIDTH_MAX <= TEMPLATE_OUTPUT_BYTES_MAX);

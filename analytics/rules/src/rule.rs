@@ -9,7 +9,7 @@ use grid_promql::Labels;
 use crate::alert::{Alert, AlertState, Fate, Patience};
 use crate::file::{Action, Expression, METRIC, RuleSpec};
 use crate::host::{Host, NewSample, Sample, SampleValue};
-use crate::limits::ALERTS_PER_RULE_MAX;
+use crate::limits::{ALERT_TEXT_BYTES_MAX, ALERTS_PER_RULE_MAX};
 use crate::template::{self, External};
 
 /// The series of alerts that are pending or firing.
@@ -214,6 +214,7 @@ fn instances(
         return Err(format!("exceeded limit of {} with {} alerts", ALERTS_PER_RULE_MAX.max(e.limit), found.len()));
     }
     let mut alerts = BTreeMap::new();
+    let mut bytes = 0;
     for sample in found {
         let mut query = |text: &str| host.promql(text, e.at.0.div_euclid(1_000_000));
         let mut context = template::Context {
@@ -229,7 +230,11 @@ fn instances(
             })
         };
         let own: Vec<(&str, String)> = spec.labels.iter().map(|(k, v)| (k.as_str(), expand(v))).collect();
-        let texts = annotations.iter().map(|(k, v)| (k.clone(), expand(v))).collect();
+        let texts: BTreeMap<String, String> = annotations.iter().map(|(k, v)| (k.clone(), expand(v))).collect();
+        bytes += own.iter().map(|(_, v)| v.len()).chain(texts.values().map(String::len)).sum::<usize>();
+        if bytes > ALERT_TEXT_BYTES_MAX {
+            return Err(format!("labels and annotations of the alerts have more than {ALERT_TEXT_BYTES_MAX} bytes"));
+        }
         let bare = sample.labels.with(METRIC, "");
         let own = own.iter().map(|(k, v)| (*k, v.as_str()));
         let labels = Labels::new(bare.iter().chain(own).chain([(ALERT_NAME, name)]));

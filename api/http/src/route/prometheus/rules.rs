@@ -10,7 +10,7 @@ use grid_guard::Caller;
 use grid_model::Timestamp;
 use grid_promql_syntax::{Matcher, quote};
 use grid_rules::{Action, Alert, GroupView, RuleView};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::answer::{Failure, Success};
 use super::params::Asked;
@@ -34,9 +34,9 @@ struct Group<'a> {
     name: &'a str,
     file: &'a str,
     rules: Vec<Rule<'a>>,
-    interval: f64,
+    interval: Seconds,
     limit: usize,
-    evaluation_time: f64,
+    evaluation_time: Seconds,
     last_evaluation: String,
 }
 
@@ -49,9 +49,9 @@ struct Rule<'a> {
     name: &'a str,
     query: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    duration: Option<f64>,
+    duration: Option<Seconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    keep_firing_for: Option<f64>,
+    keep_firing_for: Option<Seconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ struct Rule<'a> {
     health: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
-    evaluation_time: f64,
+    evaluation_time: Seconds,
     last_evaluation: String,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -85,8 +85,24 @@ struct Alerts<'a> {
     alerts: Vec<ActiveAlert<'a>>,
 }
 
-fn seconds(ns: i64) -> f64 {
-    ns as f64 / 1e9
+/// Seconds as Go writes them: a whole number has no `.0`.
+#[derive(Debug, Clone, Copy)]
+struct Seconds(f64);
+
+impl Seconds {
+    fn of_ns(ns: i64) -> Self {
+        Self(ns as f64 / 1e9)
+    }
+}
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            // Exact: durations are below 2^53.
+            whole if whole.fract() == 0.0 => serializer.serialize_i64(whole as i64),
+            part => serializer.serialize_f64(part),
+        }
+    }
 }
 
 fn time_or_never(time: Option<Timestamp>) -> String {
@@ -130,15 +146,15 @@ impl<'a> Rule<'a> {
             alerts: None,
             health: rule.health.as_str(),
             last_error: rule.last_error.as_deref(),
-            evaluation_time: seconds(rule.evaluation_ns),
+            evaluation_time: Seconds::of_ns(rule.evaluation_ns),
             last_evaluation: time_or_never(rule.last_evaluation),
             kind: "recording",
         };
         let Action::Alert { hold, keep_firing, annotations, .. } = &rule.spec.action else { return common };
         let alerts = || rule.alerts.iter().map(ActiveAlert::of).collect();
         Self {
-            duration: Some(*hold as f64 / 1000.0),
-            keep_firing_for: Some(*keep_firing as f64 / 1000.0),
+            duration: Some(Seconds(*hold as f64 / 1000.0)),
+            keep_firing_for: Some(Seconds(*keep_firing as f64 / 1000.0)),
             labels: Some(&rule.spec.labels),
             annotations: Some(annotations),
             alerts: Some((!exclude_alerts).then(alerts)),
@@ -275,9 +291,9 @@ pub(crate) async fn rules(State(state): State<ApiState>, caller: Caller, asked: 
             name: &group.spec.name,
             file: &group.file,
             rules,
-            interval: seconds(group.interval_ns),
+            interval: Seconds::of_ns(group.interval_ns),
             limit: group.spec.limit,
-            evaluation_time: seconds(group.evaluation_ns),
+            evaluation_time: Seconds::of_ns(group.evaluation_ns),
             last_evaluation: time_or_never(group.last_evaluation),
         });
     }
