@@ -81,7 +81,7 @@ impl Rules {
             clock: clock::system(),
             options: KeeperOptions { group, parse, concurrency: config.size("rules.concurrency") },
         });
-        let patterns = config.list("rules.files").to_vec();
+        let patterns = config.list("rules.files");
         Ok(Self { keeper, store: store.clone(), patterns, tenant, files: Arc::default() })
     }
 
