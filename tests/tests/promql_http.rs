@@ -111,10 +111,10 @@ const SHAPES: [(&str, &str, Parameters); 13] = [
 ];
 /// Lists of live shapes that are empty in Grid, and why; with entries they would be compared.
 const EMPTY: [(&str, &str); 5] = [
-    ("alertmanagers.json", "alerts are not evaluated yet"),
-    ("alerts.json", "alerts are not evaluated yet"),
-    ("rules.json", "rules are not evaluated yet"),
-    ("rules_type_alert.json", "rules are not evaluated yet"),
+    ("alertmanagers.json", "Grid tells nobody under this name"),
+    ("alerts.json", "this suite has no rules; tests/tests/rules.rs has"),
+    ("rules.json", "as above"),
+    ("rules_type_alert.json", "as above"),
     ("targets.json", "nothing is scraped in this suite"),
 ];
 /// Shortly after the captured remote writes.

@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 25] = [
+const LAYERS: [(&str, &[&str]); 26] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
     ("grid-promql", &["grid-model", "grid-promql-syntax"]),
     ("grid-promql-test", &["grid-model", "grid-promql-syntax", "grid-promql"]),
     ("grid-finance", &["grid-model"]),
+    ("grid-rules", &["grid-model", "grid-promql-syntax", "grid-promql", "grid-promql-test"]),
     ("grid-ml", &["grid-model"]),
     ("grid-plan", &["grid-model"]),
     ("grid-estimate", &["grid-model"]),
@@ -39,7 +40,10 @@ const LAYERS: [(&str, &[&str]); 25] = [
     ),
     ("grid-guard", &["grid-model", "grid-store"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
-    ("grid-insight", &["grid-model", "grid-ml", "grid-store", "grid-analytics"]),
+    (
+        "grid-insight",
+        &["grid-model", "grid-ml", "grid-promql-syntax", "grid-promql", "grid-rules", "grid-store", "grid-analytics"],
+    ),
     ("grid-act", &["grid-model", "grid-plan", "grid-store", "grid-analytics"]),
     (
         "grid-api",
@@ -49,6 +53,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
             "grid-cost",
             "grid-promql-syntax",
             "grid-promql",
+            "grid-rules",
             "grid-estimate",
             "grid-finance",
             "grid-ml",
@@ -95,7 +100,7 @@ const HEAVY: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "store/model",
     "ingest/decode",
     "ingest/focus-rules",
@@ -105,6 +110,7 @@ const PURE: [&str; 12] = [
     "analytics/promql-syntax",
     "analytics/promql",
     "analytics/finance",
+    "analytics/rules",
     "ml/models",
     "provisioner/plan",
     "provisioner/estimate",

@@ -30,6 +30,9 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Ask a question in PromQL, or run Prometheus' language tests
     Promql(PromqlArgs),
+    /// Check and test files of alert and recording rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Find what is abnormal in the series of a file
     Detect(DetectArgs),
     /// Forecast the series of a file
@@ -99,6 +102,9 @@ pub(crate) struct ServeArgs {
     /// Scrape what a prometheus.yml says
     #[arg(long, value_name = "FILE")]
     pub(crate) scrape: Option<String>,
+    /// Alert and recording rules: a file, a folder or a pattern; may be repeated
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) rules: Vec<String>,
     /// Parts of PromQL that are off by default, by Prometheus' names; may be repeated
     #[arg(long, value_name = "LIST")]
     pub(crate) enable_feature: Vec<String>,
@@ -117,6 +123,7 @@ impl ServeArgs {
             value.as_ref().map(|text| FlagSetting { path, flag, text: text.clone() })
         };
         let features = (!self.enable_feature.is_empty()).then(|| self.enable_feature.join(","));
+        let rules = (!self.rules.is_empty()).then(|| self.rules.join(","));
         let yes = |path, flag, value: bool| value.then(|| FlagSetting { path, flag, text: "true".to_owned() });
         [
             text("storage.data_dir", "--data-dir", &self.data_dir),
@@ -124,6 +131,7 @@ impl ServeArgs {
             text("server.otlp_grpc", "--otlp-grpc", &self.otlp_grpc),
             text("server.otlp_http", "--otlp-http", &self.otlp_http),
             text("scrape.config_file", "--scrape", &self.scrape),
+            text("rules.files", "--rules", &rules),
             text("promql.enable_feature", "--enable-feature", &features),
             yes("auth.allow_anonymous", "--allow-anonymous", self.allow_anonymous),
             self.require_auth.then(|| FlagSetting {
@@ -281,6 +289,52 @@ pub(crate) enum PromqlCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// `grid rules VERB`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Whether rule files can be used: all problems with their places; exits with 1 if there is an error
+    Check(RulesCheckArgs),
+    /// Run promtool's unit test files; exits with 1 if anything is not as expected
+    Test(RulesTestArgs),
+}
+
+/// `grid rules check`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RulesCheckArgs {
+    /// Files to check
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Exit with 3 if rules are only doubtful
+    #[arg(long)]
+    pub(crate) lint_fatal: bool,
+    /// Do not look for doubtful rules
+    #[arg(long, conflicts_with = "lint_fatal")]
+    pub(crate) no_lint: bool,
+    /// Pass over fields that nobody knows
+    #[arg(long)]
+    pub(crate) ignore_unknown_fields: bool,
+    /// Parts of PromQL that are off by default, by Prometheus' names; may be repeated
+    #[arg(long, value_name = "LIST")]
+    pub(crate) enable_feature: Vec<String>,
+}
+
+/// `grid rules test`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RulesTestArgs {
+    /// Files to run
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only tests whose names match this pattern; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) run: Vec<String>,
+    /// Pass over fields that nobody knows
+    #[arg(long)]
+    pub(crate) ignore_unknown_fields: bool,
+    /// Parts of PromQL that are off by default, by Prometheus' names; may be repeated
+    #[arg(long, value_name = "LIST")]
+    pub(crate) enable_feature: Vec<String>,
 }
 
 /// How an answer about a file is written.

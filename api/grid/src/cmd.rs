@@ -4,6 +4,7 @@ mod serve;
 mod demo;
 mod query;
 mod promql;
+mod rules;
 mod detect;
 mod forecast;
 mod patterns;
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Demo(a) => Box::pin(demo::run(file, a, started)).await,
         Command::Query(a) => Box::pin(query::run(file, a)).await,
         Command::Promql(a) => Box::pin(promql::run(file, a)).await,
+        Command::Rules(a) => tokio::task::spawn_blocking(move || rules::run(&a)).await?,
         Command::Detect(a) => detect::run(&a),
         Command::Forecast(a) => forecast::run(&a),
         Command::Patterns(a) => patterns::run(&a),

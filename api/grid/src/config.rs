@@ -166,6 +166,7 @@ impl Config {
             "storage.flush_interval",
             "query.timeout",
             "promql.lookback_delta",
+            "rules.evaluation_interval",
             "guard.body_timeout",
             "telemetry.interval",
         ] {
@@ -193,6 +194,13 @@ impl Config {
         }
         if let Err(e) = grid_model::TenantId::parse(self.text("scrape.tenant")) {
             refuse("scrape.tenant", format!("`scrape.tenant`: {e}"), "write the tenant's name, or leave it out");
+        }
+        if let Err(e) = grid_model::TenantId::parse(self.text("rules.tenant")) {
+            refuse("rules.tenant", format!("`rules.tenant`: {e}"), "write the tenant's name, or leave it out");
+        }
+        if let Some(pair) = self.list("rules.external_labels").iter().find(|pair| !pair.contains('=')) {
+            let what = format!("`rules.external_labels`: {pair:?} is no label");
+            refuse("rules.external_labels", what, "write name=value");
         }
         for path in ["ingest.ha_cluster_label", "ingest.ha_replica_label"] {
             if self.text(path).is_empty() {

@@ -17,6 +17,7 @@ mod bills;
 mod prices;
 mod local;
 mod loops;
+mod rules;
 mod scraping;
 mod shutdown;
 mod telemetry;

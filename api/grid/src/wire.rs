@@ -11,6 +11,7 @@ use grid_analytics::Engine;
 use grid_api::{ApiLimits, ApiParts, ApiState, ScrapedTargets, ServerInfo};
 use grid_guard::{Guard, Scope};
 use grid_ingest::{Ingest, IngestOptions};
+use grid_insight::rules::LogSink;
 use grid_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use tracing::{info, warn};
 use crate::bills::Bills;
 use crate::config::Config;
 use crate::prices::PriceBooks;
+use crate::rules::Rules;
 use crate::scraping::Scraping;
 use crate::shutdown::{Group, Signals};
 use crate::telemetry::{self, Incoming, Telemetry};
@@ -158,7 +160,7 @@ impl Rooms {
     }
 
     /// What the API needs to know.
-    fn api_state(&self, endpoints: Vec<(String, String)>) -> ApiState {
+    fn api_state(&self, endpoints: Vec<(String, String)>, rules: &Rules) -> ApiState {
         let data_dir = self.store.data_dir();
         ApiState::new(ApiParts {
             engine: Arc::clone(&self.engine),
@@ -174,10 +176,14 @@ impl Rooms {
             importer: Arc::new(Bills::new(self.store.clone())),
             prices: Arc::new(PriceBooks::new(self.store.clone())),
             scraped: self.scraping.as_ref().map(|scraping| Arc::new(scraping.targets()) as Arc<dyn ScrapedTargets>),
-            metrics: vec![Arc::new(telemetry::Received {
-                ingest: self.ingest.clone(),
-                scraping: self.scraping.as_ref().map(Scraping::status),
-            })],
+            rules: Some(rules.book()),
+            metrics: vec![
+                Arc::new(telemetry::Received {
+                    ingest: self.ingest.clone(),
+                    scraping: self.scraping.as_ref().map(Scraping::status),
+                }),
+                rules.metrics(),
+            ],
             upload_dir: data_dir.join(UPLOADS),
             backup_dir: data_dir.join("backups"),
             limits: ApiLimits::default(),
@@ -226,7 +232,10 @@ pub(crate) async fn serve(
     background.spawn("allocation", move |token| loops::allocate(engine, store, token));
 
     let mut listeners = Group::new("listeners");
-    let state = rooms.api_state(sockets.endpoints()?);
+    // Alerts go to the log until there are receivers.
+    let rules = Rules::prepare(config, &rooms.store, &rooms.engine, Arc::new(LogSink), &url)?;
+    let state = rooms.api_state(sockets.endpoints()?, &rules);
+    background.spawn("rules", move |token| rules.run(token));
     if let Some(telemetry) = &observed.telemetry {
         let (meter, state) = (telemetry.meter(), state.clone());
         background.spawn("own metrics", move |token| telemetry::measure(meter, state, token));

@@ -1,8 +1,8 @@
 //! Every error code that a user can meet: what it is, why it happens, what to do. `grid explain CODE` and the page `/docs`
 //! read this list; a test holds that no code is used without an entry here.
 //!
-//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 09xx defects of ours.
-//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 07xx alerting, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 07xx alerting, 09xx defects of ours.
 //! A code, once released, keeps its meaning and is never given away again.
 
 /// One error code, explained.
@@ -432,6 +432,12 @@ pub const CODES: &[Code] = &[
         "document refused",
         "The document's name is empty or too long, its text too large, or the tenant has as many as it may.",
         "The detail names the bound. Delete what is not needed any more, or choose a shorter name.",
+    ),
+    code(
+        "GRID-0701",
+        "rules unusable",
+        "A group of alert or recording rules does not read: its YAML, a field, an expression or a template. `mistakes` lists all that is wrong with line and column.",
+        "Correct what `mistakes` says. `grid rules check FILE` says the same of a file.",
     ),
     code(
         "GRID-0901",

@@ -102,6 +102,9 @@ pub enum ApiError {
     /// A budget that makes no sense.
     #[error(transparent)]
     Budget(#[from] grid_finance::budget::BudgetError),
+    /// Rules that do not read.
+    #[error("{}", .0.first().map_or_else(|| "the rules do not read".to_owned(), ToString::to_string))]
+    Rules(Vec<grid_rules::Problem>),
     /// A document that cannot be written.
     #[error(transparent)]
     Document(#[from] grid_store::DocumentError),
@@ -178,6 +181,15 @@ impl ApiError {
             }
             Self::Budget(_) => {
                 p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0661").hint("compare with the schema of the route at /docs")
+            }
+            Self::Rules(problems) => {
+                let mut problem = p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0701");
+                if let Some(first) = problems.first() {
+                    problem = problem.member("line", first.place.line).member("column", first.place.column);
+                    problem.hint = first.hint.clone();
+                }
+                let mistakes: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                problem.member("mistakes", mistakes)
             }
             Self::Document(grid_store::DocumentError::Conflict { .. }) => p(StatusCode::CONFLICT, "GRID-0662"),
             Self::Document(grid_store::DocumentError::Store(_)) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0307"),

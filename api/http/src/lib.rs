@@ -17,6 +17,7 @@ pub mod importer;
 pub mod statement;
 pub mod commitments;
 pub mod scraped;
+pub mod rules;
 pub mod error;
 pub mod codes;
 pub mod openapi;
@@ -42,6 +43,7 @@ pub use importer::{
     PriceOutcome, PriceUpload,
 };
 pub use route::conformance::conformance_json;
+pub use rules::RuleBook;
 pub use scraped::{ScrapedTarget, ScrapedTargets, TargetLabels};
 pub use state::{ApiLimits, ApiParts, ApiState, MetricsSource, ServerInfo};
 
@@ -72,8 +74,8 @@ pub(crate) struct Group {
 pub(crate) fn groups() -> [Group; 5] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
-        admin, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost,
-        prices, prometheus, queries, retention, saved_reports, sql, status, tokens,
+        admin, alert_rules, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics,
+        opencost, prices, prometheus, queries, retention, saved_reports, sql, status, tokens,
     };
     [
         Group {
@@ -130,6 +132,11 @@ pub(crate) fn groups() -> [Group; 5] {
                 .post("/api/v1/budgets", budgets::post)
                 .put("/api/v1/budgets/{id}", budgets::put)
                 .delete("/api/v1/budgets/{id}", budgets::delete)
+                .get("/api/v1/rules", alert_rules::list)
+                .get("/api/v1/rules/{namespace}/{group}", alert_rules::get)
+                .put("/api/v1/rules/{namespace}/{group}", alert_rules::put)
+                .delete("/api/v1/rules/{namespace}/{group}", alert_rules::delete)
+                .get("/api/v1/alerts", alert_rules::alerts)
                 .get("/metrics", metrics::get),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },

@@ -11,6 +11,7 @@ pub mod costs;
 pub mod opencost;
 pub mod cost_reports;
 pub mod budgets;
+pub mod alert_rules;
 pub mod saved_reports;
 pub mod charges;
 pub mod conformance;

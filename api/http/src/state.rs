@@ -14,6 +14,7 @@ use grid_store::{Clock, Store};
 use crate::exposition::Exposition;
 use crate::importer::{BillImporter, PriceImporter};
 use crate::route::sql::{Language, QueryMetrics};
+use crate::rules::RuleBook;
 use crate::scraped::ScrapedTargets;
 
 /// Something with counters of its own, for `/metrics`.
@@ -77,6 +78,8 @@ pub struct ApiParts {
     pub prices: Arc<dyn PriceImporter>,
     /// What is scraped, if anything is.
     pub scraped: Option<Arc<dyn ScrapedTargets>>,
+    /// The rules in force, if any are evaluated.
+    pub rules: Option<Arc<dyn RuleBook>>,
     /// Further sources of `/metrics`.
     pub metrics: Vec<Arc<dyn MetricsSource>>,
     /// Folder for uploads under way; made if absent. What a crash leaves there may be deleted.

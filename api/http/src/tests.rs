@@ -110,6 +110,7 @@ impl App {
             importer: Arc::new(FakeImporter(store.clone())),
             prices: Arc::new(FakeImporter(store)),
             scraped: None,
+            rules: None,
             metrics: Vec::new(),
             upload_dir: dir.path().join("uploads"),
             backup_dir: dir.path().join("backups"),

@@ -11,6 +11,7 @@ mod query;
 mod metadata;
 mod status;
 mod targets;
+mod rules;
 mod federate;
 mod remote_read;
 mod xor_chunk;
@@ -81,10 +82,19 @@ pub(crate) const ROUTES: &[Documented] = &[
     get("/prometheus/api/v1/scrape_pools", "The names of groups of targets.", &[]),
     get(
         "/prometheus/api/v1/rules",
-        "Rules; always empty.",
-        &["type", "rule_name[]", "rule_group[]", "file[]", "match[]"],
+        "Alert and recording rules, and how they stand.",
+        &[
+            "type",
+            "rule_name[]",
+            "rule_group[]",
+            "file[]",
+            "match[]",
+            "exclude_alerts",
+            "group_limit",
+            "group_next_token",
+        ],
     ),
-    get("/prometheus/api/v1/alerts", "Alerts; always empty.", &[]),
+    get("/prometheus/api/v1/alerts", "Alerts that are pending or firing.", &[]),
     get("/prometheus/api/v1/alertmanagers", "Receivers of alerts; always empty.", &[]),
     get("/prometheus/api/v1/notifications", "Notices to the user of a page; always empty.", &[]),
     get("/prometheus/api/v1/status/buildinfo", "The version of Prometheus whose API this is, and Grid's.", &[]),
@@ -120,8 +130,8 @@ pub(crate) fn routes() -> Routes {
         .get("/prometheus/api/v1/targets", targets::list)
         .get("/prometheus/api/v1/targets/metadata", metadata::of_targets)
         .get("/prometheus/api/v1/scrape_pools", targets::pools)
-        .get("/prometheus/api/v1/rules", status::rules)
-        .get("/prometheus/api/v1/alerts", status::alerts)
+        .get("/prometheus/api/v1/rules", rules::rules)
+        .get("/prometheus/api/v1/alerts", rules::alerts)
         .get("/prometheus/api/v1/alertmanagers", status::alertmanagers)
         .get("/prometheus/api/v1/notifications", status::notifications)
         .get("/prometheus/api/v1/status/buildinfo", status::build_info)

@@ -37,6 +37,8 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
         | "GET /api/v1/costs/joins"
         | "GET /api/v1/costs/rules"
         | "DELETE /api/v1/costs/rules"
+        | "GET /api/v1/rules"
+        | "GET /api/v1/alerts"
         | "GET /api/v1/tokens" => at(route.split_once(' ').unwrap().1, Value::Null),
         "GET /assets/{file}" => at("/assets/app.js", Value::Null),
         "GET /api/v1/sql" => STATEMENTS
@@ -115,6 +117,12 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
             .flat_map(|set| at(&format!("/api/v1/charges/export?dataset={set}"), Value::Null))
             .chain(at("/api/v1/charges/export", Value::Null))
             .collect(),
+        "GET /api/v1/rules/{namespace}/{group}" | "DELETE /api/v1/rules/{namespace}/{group}" => {
+            at("/api/v1/rules/team/theirs", Value::Null)
+        }
+        "PUT /api/v1/rules/{namespace}/{group}" => {
+            vec![("/api/v1/rules/team/theirs".to_owned(), "name: theirs\nrules: []\n".to_owned())]
+        }
         "POST /api/v1/estimates" => at("/api/v1/estimates", json!({ "format_version": "1.2" })),
         "GET /api/v1/budgets" => at("/api/v1/budgets?limit=1000", Value::Null),
         "GET /api/v1/budgets/{id}" | "DELETE /api/v1/budgets/{id}" => at("/api/v1/budgets/theirs", Value::Null),

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use grid_analytics::promql::metadata::Counted;
 use grid_guard::Caller;
-use grid_promql_syntax::{format_duration, quote};
+use grid_promql_syntax::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Failure, Success};
@@ -110,21 +110,6 @@ pub(crate) async fn tsdb(State(state): State<ApiState>, caller: Caller, asked: A
 /// `status/walreplay`: done, or nobody could ask.
 pub(crate) async fn wal_replay(_: Caller, asked: Asked) -> Response {
     Success::new().data(&asked, &json!({ "min": 0, "max": 0, "current": 0 }))
-}
-
-/// `rules`.
-pub(crate) async fn rules(_: Caller, asked: Asked) -> Result<Response, Failure> {
-    match asked.text("type").to_ascii_lowercase().as_str() {
-        "" | "alert" | "record" => {}
-        other => return Err(Failure::parameter("type", format!("not supported value {}", quote(other)))),
-    }
-    asked.matchers()?;
-    Ok(empty_lists(&asked, &["groups"]))
-}
-
-/// `alerts`.
-pub(crate) async fn alerts(_: Caller, asked: Asked) -> Response {
-    empty_lists(&asked, &["alerts"])
 }
 
 /// `alertmanagers`.
