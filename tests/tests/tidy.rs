@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 25] = [
+const LAYERS: [(&str, &[&str]); 27] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -38,6 +38,8 @@ const LAYERS: [(&str, &[&str]); 25] = [
         ],
     ),
     ("grid-guard", &["grid-model", "grid-store"]),
+    ("grid-notify-policy", &["grid-model", "grid-scrape-config"]),
+    ("grid-notify", &["grid-model", "grid-notify-policy"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
     ("grid-insight", &["grid-model", "grid-ml", "grid-store", "grid-analytics"]),
     ("grid-act", &["grid-model", "grid-plan", "grid-store", "grid-analytics"]),
@@ -56,6 +58,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
             "grid-store",
             "grid-analytics",
             "grid-guard",
+            "grid-notify",
         ],
     ),
     ("grid-tests", &["grid-model", "grid-ml", "grid-focus-rules"]),
@@ -77,11 +80,12 @@ const LAYERS: [(&str, &[&str]); 25] = [
 ];
 
 /// Heavy dependencies and the only crates that may name them (beside the binary, which wires, the tests and the benchmarks).
-const HEAVY: [(&str, &[&str]); 14] = [
+const HEAVY: [(&str, &[&str]); 15] = [
     ("datafusion", &["grid-analytics"]),
     ("datafusion-proto", &["grid-analytics"]),
     ("sqlparser", &["grid-sql-guard"]),
-    ("sqlx", &["grid-store"]),
+    ("sqlx", &["grid-store", "grid-notify"]),
+    ("lettre", &["grid-notify"]),
     ("tantivy", &["grid-store"]),
     ("object_store", &["grid-store", "grid-analytics"]),
     ("parquet", &["grid-store", "grid-analytics", "grid-decode", "grid-api"]),
@@ -95,7 +99,7 @@ const HEAVY: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "store/model",
     "ingest/decode",
     "ingest/focus-rules",
@@ -105,6 +109,7 @@ const PURE: [&str; 12] = [
     "analytics/promql-syntax",
     "analytics/promql",
     "analytics/finance",
+    "api/notify/policy",
     "ml/models",
     "provisioner/plan",
     "provisioner/estimate",

@@ -18,6 +18,7 @@ mod prices;
 mod local;
 mod loops;
 mod scraping;
+mod alerting;
 mod shutdown;
 mod telemetry;
 mod log;

@@ -16,8 +16,8 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
-    admin, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost, prices,
-    queries, retention, saved_reports, sql, status, tokens,
+    admin, alerts, budgets, charges, commitments, cost_reports, delete, deliveries, estimates, health, imports,
+    metrics, opencost, prices, queries, retention, saved_reports, silences, sql, status, tokens, webhooks,
 };
 use crate::web;
 
@@ -58,6 +58,7 @@ pub(crate) struct ProblemDocument {
         (name = "commitments", description = "Reservations, savings plans and committed use: what they did, when they end, what to buy. Needs the scope query."),
         (name = "costs", description = "What things cost, who pays, why that changes, where it ends, and whether budgets hold. Reading needs the scope query, changing the scope admin."),
         (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin too."),
+        (name = "alerts", description = "Alerts, silences, webhooks and deliveries. Reading needs the scope query, changing the scope admin, sending alerts the scope ingest."),
         (name = "charges", description = "Charges of all bills. Needs the scope query."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
@@ -76,6 +77,10 @@ pub(crate) struct ProblemDocument {
         cost_reports::report, cost_reports::trend, cost_reports::forecast, cost_reports::variance, cost_reports::provisional,
         saved_reports::list, saved_reports::get, saved_reports::put, saved_reports::delete,
         estimates::post,
+        alerts::list, alerts::post, alerts::receivers,
+        silences::list, silences::get, silences::post, silences::put, silences::expire,
+        webhooks::list, webhooks::get, webhooks::post, webhooks::put, webhooks::delete, webhooks::rotate, webhooks::test,
+        deliveries::list, deliveries::get, deliveries::replay, deliveries::replay_all,
         budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
         charges::export,
         delete::post, retention::list, retention::get, retention::put, retention::delete,
