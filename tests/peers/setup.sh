@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the peers that the suites talk to, once, into a folder: a Python environment with the packages of
-# requirements.txt, a Prometheus, and (for the benchmarks) a VictoriaMetrics. What cannot be had is said, and its suite says
+# requirements.txt, a Prometheus, an Alertmanager, and (for the benchmarks) a VictoriaMetrics. What cannot be had is said, and its suite says
 # SKIPPED.
 # Usage: setup.sh DIR
 set -uo pipefail
@@ -39,4 +39,5 @@ program() { # folder, Debian's package
 }
 program prometheus prometheus
 program victoria victoria-metrics
+program alertmanager prometheus-alertmanager
 exit 0

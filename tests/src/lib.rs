@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`server`] (start, kill, restart, ask), [`answer`] (SQL answers as comparable values), [`wire`]
 //! (bodies that clients send), [`otlp`] (what a payload must read back as), [`peers`] (real clients and readers), [`targets`] (something to
-//! scrape), [`grafana`] (dashboards and what their panels ask),
+//! scrape), [`grafana`] (dashboards and what their panels ask), [`hook`] (a receiver of webhooks with moods),
 //! [`figures`] (what the scorecard prints), [`powercut`] (a disk that forgets and fails, beneath the real binary).
 //!
 //! Architecture invariants:
@@ -17,6 +17,7 @@ pub mod otlp;
 pub mod peers;
 pub mod targets;
 pub mod grafana;
+pub mod hook;
 pub mod figures;
 pub mod powercut;
 

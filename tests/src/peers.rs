@@ -37,6 +37,11 @@ pub fn victoria_metrics() -> Result<PathBuf, String> {
     found(folder().join("victoria/unpacked/usr/bin/victoria-metrics"))
 }
 
+/// A real Alertmanager.
+pub fn alertmanager() -> Result<PathBuf, String> {
+    found(folder().join("alertmanager/unpacked/usr/bin/prometheus-alertmanager"))
+}
+
 fn found(path: PathBuf) -> Result<PathBuf, String> {
     if path.exists() { Ok(path) } else { Err(format!("no {} (run `make peers`)", path.display())) }
 }

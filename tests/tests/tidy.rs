@@ -11,6 +11,7 @@ use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
 const LAYERS: [(&str, &[&str]); 26] = [
+const LAYERS: [(&str, &[&str]); 27] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -39,6 +40,8 @@ const LAYERS: [(&str, &[&str]); 26] = [
         ],
     ),
     ("grid-guard", &["grid-model", "grid-store"]),
+    ("grid-notify-policy", &["grid-model", "grid-scrape-config"]),
+    ("grid-notify", &["grid-model", "grid-notify-policy"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
     (
         "grid-insight",
@@ -61,6 +64,7 @@ const LAYERS: [(&str, &[&str]); 26] = [
             "grid-store",
             "grid-analytics",
             "grid-guard",
+            "grid-notify",
         ],
     ),
     ("grid-tests", &["grid-model", "grid-ml", "grid-focus-rules"]),
@@ -82,11 +86,12 @@ const LAYERS: [(&str, &[&str]); 26] = [
 ];
 
 /// Heavy dependencies and the only crates that may name them (beside the binary, which wires, the tests and the benchmarks).
-const HEAVY: [(&str, &[&str]); 14] = [
+const HEAVY: [(&str, &[&str]); 15] = [
     ("datafusion", &["grid-analytics"]),
     ("datafusion-proto", &["grid-analytics"]),
     ("sqlparser", &["grid-sql-guard"]),
-    ("sqlx", &["grid-store"]),
+    ("sqlx", &["grid-store", "grid-notify"]),
+    ("lettre", &["grid-notify"]),
     ("tantivy", &["grid-store"]),
     ("object_store", &["grid-store", "grid-analytics"]),
     ("parquet", &["grid-store", "grid-analytics", "grid-decode", "grid-api"]),
@@ -111,6 +116,7 @@ const PURE: [&str; 13] = [
     "analytics/promql",
     "analytics/finance",
     "analytics/rules",
+    "api/notify/policy",
     "ml/models",
     "provisioner/plan",
     "provisioner/estimate",

@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// Write files: charges as data sets of FOCUS
     #[command(subcommand)]
     Export(ExportKind),
+    /// Alerts: what fires, silences, webhooks, deliveries
+    #[command(subcommand)]
+    Alert(crate::cmd::alert::AlertCommand),
     /// Bearer tokens: create, list, revoke
     #[command(subcommand)]
     Token(TokenCommand),
@@ -105,6 +108,9 @@ pub(crate) struct ServeArgs {
     /// Alert and recording rules: a file, a folder or a pattern; may be repeated
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) rules: Vec<String>,
+    /// Tell people of alerts as an alertmanager.yml says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) alertmanager_config: Option<String>,
     /// Parts of PromQL that are off by default, by Prometheus' names; may be repeated
     #[arg(long, value_name = "LIST")]
     pub(crate) enable_feature: Vec<String>,
@@ -132,6 +138,7 @@ impl ServeArgs {
             text("server.otlp_http", "--otlp-http", &self.otlp_http),
             text("scrape.config_file", "--scrape", &self.scrape),
             text("rules.files", "--rules", &rules),
+            text("alerting.config", "--alertmanager-config", &self.alertmanager_config),
             text("promql.enable_feature", "--enable-feature", &features),
             yes("auth.allow_anonymous", "--allow-anonymous", self.allow_anonymous),
             self.require_auth.then(|| FlagSetting {

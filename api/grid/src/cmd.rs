@@ -14,6 +14,7 @@ pub(crate) mod cost;
 mod prices;
 mod list;
 mod export;
+pub(crate) mod alert;
 mod token;
 mod retention;
 mod delete;
@@ -51,6 +52,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Cost(a) => Box::pin(cost::run(file, a)).await,
         Command::Prices(a) => Box::pin(prices::run(file, a)).await,
         Command::Export(a) => Box::pin(export::run(file, a)).await,
+        Command::Alert(a) => Box::pin(alert::run(file, a)).await,
         Command::Token(a) => token::run(file, a).await,
         Command::Retention(a) => retention::run(file, a).await,
         Command::Delete(a) => Box::pin(delete::run(file, a)).await,

@@ -19,6 +19,7 @@ mod local;
 mod loops;
 mod rules;
 mod scraping;
+mod alerting;
 mod shutdown;
 mod telemetry;
 mod log;

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::alerting::Alerting;
 use crate::bills::Bills;
 use crate::config::Config;
 use crate::prices::PriceBooks;
@@ -137,6 +138,7 @@ pub(crate) struct Rooms {
     guard: Guard,
     ingest: Ingest,
     scraping: Option<Scraping>,
+    alerting: Alerting,
 }
 
 impl Rooms {
@@ -156,7 +158,8 @@ impl Rooms {
         };
         let ingest = Ingest::new(store.clone(), guard.clone(), options, clock::system());
         let scraping = Scraping::prepare(config, &ingest)?;
-        Ok(Self { store, engine, guard, ingest, scraping })
+        let alerting = Alerting::open(config, &data_dir).await?;
+        Ok(Self { store, engine, guard, ingest, scraping, alerting })
     }
 
     /// What the API needs to know.
@@ -176,6 +179,7 @@ impl Rooms {
             importer: Arc::new(Bills::new(self.store.clone())),
             prices: Arc::new(PriceBooks::new(self.store.clone())),
             scraped: self.scraping.as_ref().map(|scraping| Arc::new(scraping.targets()) as Arc<dyn ScrapedTargets>),
+            notifier: Some(self.alerting.notifier()),
             rules: Some(rules.book()),
             metrics: vec![
                 Arc::new(telemetry::Received {
@@ -243,6 +247,10 @@ pub(crate) async fn serve(
     if let Some(scraping) = rooms.scraping.take() {
         background.spawn("scraper", move |token| scraping.run(token));
     }
+    let alerting = rooms.alerting.clone();
+    background.spawn("notifications", move |token| alerting.run(token));
+    let alerting = rooms.alerting.clone();
+    background.spawn("alerting configuration", move |token| alerting.watch(token));
     let router = rooms.router(state.clone());
     let http = |listener: TcpListener, router: Router| {
         move |token: CancellationToken| listen::serve(listener, router, listen::Limits::default(), token)

@@ -3,6 +3,8 @@
 //!
 //! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 07xx alerting, 09xx defects of ours.
 //! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 07xx alerting, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 08xx alerts, 09xx defects of ours.
 //! A code, once released, keeps its meaning and is never given away again.
 
 /// One error code, explained.
@@ -438,6 +440,52 @@ pub const CODES: &[Code] = &[
         "rules unusable",
         "A group of alert or recording rules does not read: its YAML, a field, an expression or a template. `mistakes` lists all that is wrong with line and column.",
         "Correct what `mistakes` says. `grid rules check FILE` says the same of a file.",
+        "GRID-0801",
+        "silence refused",
+        "The silence would match everything, ends before it starts, is over already, or its texts are too long.",
+        "The detail says which. A silence needs a matcher that absent labels do not satisfy, such as `alertname=\"X\"`.",
+    ),
+    code(
+        "GRID-0802",
+        "matcher not understood",
+        "A matcher is not written as Alertmanager reads it, or its regular expression has a mistake.",
+        "Write `name=\"value\"`, `!=`, `=~` or `!~`; names and values with spaces or other special characters stand in double quotes.",
+    ),
+    code(
+        "GRID-0803",
+        "webhook refused",
+        "The webhook's address, name, matchers, grouping or secret cannot be used. Addresses must be public: the server would otherwise call whatever only it can reach.",
+        "The detail names the field. An operator can allow networks by `alerting.webhook_networks`; docs/notifications.md says what that means.",
+    ),
+    code(
+        "GRID-0804",
+        "too many of them",
+        "The tenant has as many webhooks or silences as it may have, or a request holds too many alerts.",
+        "The detail names the bound. Delete what is not needed any more, or send less at once.",
+    ),
+    code(
+        "GRID-0805",
+        "idempotency key used before",
+        "A request with the same Idempotency-Key made something else.",
+        "Use another key for another request; the same key only to send the same request again.",
+    ),
+    code(
+        "GRID-0806",
+        "notifications failed",
+        "The database of alerts, silences and deliveries (`alerts.db`) could not be read or written.",
+        "Look at the log of the server and at the disk. What was not acknowledged was not taken: send it again.",
+    ),
+    code(
+        "GRID-0807",
+        "alerting configuration refused",
+        "The file of `alerting.config` is not an Alertmanager configuration, or asks for something that Grid does not build.",
+        "The message names the place. docs/notifications.md lists what is read, what has no effect, and what is refused.",
+    ),
+    code(
+        "GRID-0808",
+        "no alerts here",
+        "Alerts, silences and webhooks belong to a running server; the command works on a directory that no server holds.",
+        "Start `grid serve` and ask it by `--url`.",
     ),
     code(
         "GRID-0901",

@@ -108,6 +108,12 @@ pub enum ApiError {
     /// A document that cannot be written.
     #[error(transparent)]
     Document(#[from] grid_store::DocumentError),
+    /// Alerts, silences, webhooks.
+    #[error(transparent)]
+    Notify(#[from] grid_notify::NotifyError),
+    /// Nobody here takes alerts.
+    #[error("alerts are taken by a server, and this is none")]
+    NoNotifier,
     /// A defect of ours.
     #[error("{0}")]
     Internal(String),
@@ -194,6 +200,10 @@ impl ApiError {
             Self::Document(grid_store::DocumentError::Conflict { .. }) => p(StatusCode::CONFLICT, "GRID-0662"),
             Self::Document(grid_store::DocumentError::Store(_)) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0307"),
             Self::Document(_) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0663"),
+            Self::Notify(e) => notify_problem(e, &p),
+            Self::NoNotifier => {
+                p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0808").hint("start `grid serve` and ask it by --url")
+            }
             Self::Internal(_) => {
                 p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0901").hint("this is a defect of Grid; please report it")
             }
@@ -220,6 +230,20 @@ fn cost_problem(e: &grid_analytics::cost::CostError, p: &dyn Fn(StatusCode, &'st
         C::Query(e) => query_problem(e),
         C::Allocate(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0614"),
         C::Ledger(D::Store(_)) | C::Store(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0307"),
+    }
+}
+
+fn notify_problem(e: &grid_notify::NotifyError, p: &dyn Fn(StatusCode, &'static str) -> Problem) -> Problem {
+    use grid_notify::NotifyError as N;
+    match e {
+        N::NotFound { .. } => p(StatusCode::NOT_FOUND, "GRID-0207"),
+        N::Silence(_) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0801"),
+        N::Matcher(_) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0802"),
+        N::Webhook(_) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0803"),
+        N::TooMany { .. } => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0804"),
+        N::KeyReused(_) => p(StatusCode::CONFLICT, "GRID-0805"),
+        N::Database { .. } | N::Corrupt(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0806"),
+        N::Closed => p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0304").retry_after(Duration::from_secs(1)),
     }
 }
 

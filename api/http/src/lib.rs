@@ -76,6 +76,9 @@ pub(crate) fn groups() -> [Group; 5] {
     use route::{
         admin, alert_rules, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics,
         opencost, prices, prometheus, queries, retention, saved_reports, sql, status, tokens,
+        admin, alerts, budgets, charges, commitments, cost_reports, delete, deliveries, estimates, health, imports,
+        metrics, opencost, prices, prometheus, queries, retention, saved_reports, silences, sql, status, tokens,
+        webhooks,
     };
     [
         Group {
@@ -137,12 +140,31 @@ pub(crate) fn groups() -> [Group; 5] {
                 .put("/api/v1/rules/{namespace}/{group}", alert_rules::put)
                 .delete("/api/v1/rules/{namespace}/{group}", alert_rules::delete)
                 .get("/api/v1/alerts", alert_rules::alerts)
+                .get("/api/v1/alerts", alerts::list)
+                .get("/api/v1/receivers", alerts::receivers)
+                .get("/api/v1/silences", silences::list)
+                .get("/api/v1/silences/{id}", silences::get)
+                .post("/api/v1/silences", silences::post)
+                .put("/api/v1/silences/{id}", silences::put)
+                .delete("/api/v1/silences/{id}", silences::expire)
+                .get("/api/v1/webhooks", webhooks::list)
+                .get("/api/v1/webhooks/{id}", webhooks::get)
+                .post("/api/v1/webhooks", webhooks::post)
+                .put("/api/v1/webhooks/{id}", webhooks::put)
+                .delete("/api/v1/webhooks/{id}", webhooks::delete)
+                .post("/api/v1/webhooks/{id}/secret", webhooks::rotate)
+                .post("/api/v1/webhooks/{id}/test", webhooks::test)
+                .get("/api/v1/deliveries", deliveries::list)
+                .get("/api/v1/deliveries/{id}", deliveries::get)
+                .post("/api/v1/deliveries/{id}/replay", deliveries::replay)
+                .post("/api/v1/deliveries/replay", deliveries::replay_all)
                 .get("/metrics", metrics::get),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {
             needs: Some(Scope::Ingest),
             routes: Routes::new()
+                .post("/alertmanager/api/v2/alerts", alerts::post)
                 .post("/api/v1/imports", imports::post)
                 .post("/api/v1/imports/prices", prices::post)
                 .get("/api/v1/imports", imports::list)

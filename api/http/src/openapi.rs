@@ -18,6 +18,8 @@ use crate::route::prometheus::{self, Documented};
 use crate::route::{
     admin, alert_rules, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics,
     opencost, prices, queries, retention, saved_reports, sql, status, tokens,
+    admin, alerts, budgets, charges, commitments, cost_reports, delete, deliveries, estimates, health, imports,
+    metrics, opencost, prices, queries, retention, saved_reports, silences, sql, status, tokens, webhooks,
 };
 use crate::web;
 
@@ -59,6 +61,7 @@ pub(crate) struct ProblemDocument {
         (name = "costs", description = "What things cost, who pays, why that changes, where it ends, and whether budgets hold. Reading needs the scope query, changing the scope admin."),
         (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin too."),
         (name = "alerting", description = "Alert and recording rules, and alerts. Reading needs the scope query, changing the scope admin too."),
+        (name = "alerts", description = "Alerts, silences, webhooks and deliveries. Reading needs the scope query, changing the scope admin, sending alerts the scope ingest."),
         (name = "charges", description = "Charges of all bills. Needs the scope query."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
@@ -78,6 +81,10 @@ pub(crate) struct ProblemDocument {
         saved_reports::list, saved_reports::get, saved_reports::put, saved_reports::delete,
         estimates::post,
         alert_rules::list, alert_rules::get, alert_rules::put, alert_rules::delete, alert_rules::alerts,
+        alerts::list, alerts::post, alerts::receivers,
+        silences::list, silences::get, silences::post, silences::put, silences::expire,
+        webhooks::list, webhooks::get, webhooks::post, webhooks::put, webhooks::delete, webhooks::rotate, webhooks::test,
+        deliveries::list, deliveries::get, deliveries::replay, deliveries::replay_all,
         budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
         charges::export,
         delete::post, retention::list, retention::get, retention::put, retention::delete,

@@ -9,8 +9,10 @@ use std::time::Duration;
 use grid_analytics::Engine;
 use grid_guard::Guard;
 use grid_model::Timestamp;
+use grid_notify::Notifier;
 use grid_store::{Clock, Store};
 
+use crate::error::ApiError;
 use crate::exposition::Exposition;
 use crate::importer::{BillImporter, PriceImporter};
 use crate::route::sql::{Language, QueryMetrics};
@@ -80,6 +82,8 @@ pub struct ApiParts {
     pub scraped: Option<Arc<dyn ScrapedTargets>>,
     /// The rules in force, if any are evaluated.
     pub rules: Option<Arc<dyn RuleBook>>,
+    /// Takes alerts and tells people, if this process does.
+    pub notifier: Option<Notifier>,
     /// Further sources of `/metrics`.
     pub metrics: Vec<Arc<dyn MetricsSource>>,
     /// Folder for uploads under way; made if absent. What a crash leaves there may be deleted.
@@ -115,6 +119,11 @@ impl ApiState {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whoever takes alerts.
+    pub(crate) fn notifier(&self) -> Result<&Notifier, ApiError> {
+        self.0.parts.notifier.as_ref().ok_or(ApiError::NoNotifier)
     }
 
     pub(crate) fn query_metrics(&self, language: Language) -> &QueryMetrics {

@@ -1,6 +1,7 @@
 //! The API as a client sees it, over a real store in a temporary folder.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod answers;
 mod costs;
 mod documents;
@@ -96,6 +97,13 @@ impl App {
         };
         let guard = Guard::new(store.clone(), config);
         let engine = Engine::new(store.clone(), QueryLimits { threads: 2, ..queries }).unwrap();
+        let path = dir.path().join(grid_notify::FILE_NAME);
+        let options = grid_notify::Options {
+            guard: grid_notify::AddressGuard { allowed: vec!["127.0.0.0/8".parse().unwrap()] },
+            ..grid_notify::Options::default()
+        };
+        let notifier = grid_notify::Notifier::open(&path, grid_notify::Config::default(), options, Arc::clone(&clock));
+        let notifier = notifier.await.unwrap();
         let state = ApiState::new(ApiParts {
             engine: Arc::new(engine),
             store: store.clone(),
@@ -111,6 +119,7 @@ impl App {
             prices: Arc::new(FakeImporter(store)),
             scraped: None,
             rules: None,
+            notifier: Some(notifier),
             metrics: Vec::new(),
             upload_dir: dir.path().join("uploads"),
             backup_dir: dir.path().join("backups"),

@@ -65,6 +65,7 @@ pub(crate) async fn backup(file: Option<&Path>, args: BackupArgs) -> anyhow::Res
             let report = store.backup(&args.to).await.with_context(|| format!("back up to {}", args.to.display()));
             store.close().await.context("close the store")?;
             let report = report?;
+            crate::alerting::copy(&config, &dir, &args.to).await?;
             (report.files as u64, report.bytes, args.to.display().to_string())
         }
         Target::Server(client) => {

@@ -148,5 +148,8 @@ pub(crate) async fn backup(
     }
     tracing::info!(path = %path.display(), by = %caller.subject, "back up");
     let r = state.store.backup(&path).await?;
+    if let Some(notifier) = &state.notifier {
+        notifier.copy_to(&path.join(grid_notify::FILE_NAME)).await?;
+    }
     Ok(Reply(BackedUp { path: path.display().to_string(), files: r.files, bytes: r.bytes, generation: r.generation }))
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use grid_notify::Figures;
 use grid_store::Health;
 use http::header;
 
@@ -19,6 +20,15 @@ pub(crate) async fn get(State(state): State<ApiState>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], now(&state).finish()).into_response()
 }
 
+fn notifications(out: &mut Exposition, figures: &Figures) {
+    for (name, help, value) in &figures.counters {
+        out.counter(name, help, &[], *value as f64);
+    }
+    for (name, help, value) in &figures.gauges {
+        out.gauge(name, help, &[], *value as f64);
+    }
+}
+
 /// What `/metrics` shows at this moment.
 pub fn now(state: &ApiState) -> Exposition {
     let mut out = Exposition::new();
@@ -29,6 +39,9 @@ pub fn now(state: &ApiState) -> Exposition {
         state.query_metrics(language).write(language, &mut out);
     }
     out.gauge("grid_query_running", "Queries that are running.", &[], state.engine.running().len() as f64);
+    if let Some(notifier) = &state.notifier {
+        notifications(&mut out, &notifier.figures());
+    }
     for source in &state.metrics {
         source.write(&mut out);
     }
