@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 25] = [
+const LAYERS: [(&str, &[&str]); 26] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
     ("grid-promql-test", &["grid-model", "grid-promql-syntax", "grid-promql"]),
     ("grid-finance", &["grid-model"]),
     ("grid-ml", &["grid-model"]),
+    ("grid-findings", &["grid-model", "grid-ml", "grid-finance"]),
     ("grid-plan", &["grid-model"]),
     ("grid-estimate", &["grid-model"]),
     ("grid-decode", &["grid-model"]),
@@ -39,7 +40,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
     ),
     ("grid-guard", &["grid-model", "grid-store"]),
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
-    ("grid-insight", &["grid-model", "grid-ml", "grid-store", "grid-analytics"]),
+    ("grid-insight", &["grid-model", "grid-ml", "grid-finance", "grid-findings", "grid-store", "grid-analytics"]),
     ("grid-act", &["grid-model", "grid-plan", "grid-store", "grid-analytics"]),
     (
         "grid-api",
@@ -51,6 +52,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
             "grid-promql",
             "grid-estimate",
             "grid-finance",
+            "grid-findings",
             "grid-ml",
             "grid-plan",
             "grid-store",
@@ -95,7 +97,7 @@ const HEAVY: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "store/model",
     "ingest/decode",
     "ingest/focus-rules",
@@ -106,6 +108,7 @@ const PURE: [&str; 12] = [
     "analytics/promql",
     "analytics/finance",
     "ml/models",
+    "ml/findings",
     "provisioner/plan",
     "provisioner/estimate",
 ];

@@ -2,13 +2,67 @@
 
 use grid_model::table::charges::{self, Column, Kind};
 
-/// A table of costs.
+/// A table that filters are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Relation {
     /// What providers billed.
     #[default]
     Charges,
+    /// What was unusual.
+    Anomalies,
+    /// When something will be full or spent.
+    Forecasts,
+    /// What to change.
+    Recommendations,
 }
+
+/// Columns of tables of findings by which they are chosen.
+const OF_ANOMALIES: [(&str, Kind); 14] = [
+    ("kind", Kind::Text),
+    ("subject", Kind::Text),
+    ("state", Kind::Text),
+    ("job", Kind::Text),
+    ("incident_id", Kind::Text),
+    ("currency", Kind::Text),
+    ("title", Kind::Text),
+    ("cause", Kind::Text),
+    ("score", Kind::Amount),
+    ("rank", Kind::Amount),
+    ("impact", Kind::Amount),
+    ("start_time", Kind::Time),
+    ("end_time", Kind::Time),
+    ("made_time", Kind::Time),
+];
+const OF_FORECASTS: [(&str, Kind); 8] = [
+    ("kind", Kind::Text),
+    ("subject", Kind::Text),
+    ("currency", Kind::Text),
+    ("unit", Kind::Text),
+    ("earliest", Kind::Time),
+    ("expected", Kind::Time),
+    ("latest", Kind::Time),
+    ("made_time", Kind::Time),
+];
+const OF_RECOMMENDATIONS: [(&str, Kind); 18] = [
+    ("action", Kind::Text),
+    ("resource_id", Kind::Text),
+    ("resource_kind", Kind::Text),
+    ("provider", Kind::Text),
+    ("account", Kind::Text),
+    ("region", Kind::Text),
+    ("team", Kind::Text),
+    ("present", Kind::Text),
+    ("proposed", Kind::Text),
+    ("currency", Kind::Text),
+    ("effort", Kind::Text),
+    ("monthly_cost", Kind::Amount),
+    ("saving", Kind::Amount),
+    ("saving_low", Kind::Amount),
+    ("saving_high", Kind::Amount),
+    ("risk", Kind::Amount),
+    ("created_time", Kind::Time),
+    ("expires_time", Kind::Time),
+];
 
 /// Short names of expressions over `charges`.
 const SHORT: [(&str, &str); 12] = [
@@ -75,11 +129,27 @@ impl Relation {
     pub fn table(self) -> &'static str {
         match self {
             Self::Charges => "charges",
+            Self::Anomalies => "anomalies",
+            Self::Forecasts => "forecasts",
+            Self::Recommendations => "recommendations",
+        }
+    }
+
+    /// The columns of a table of findings; none of charges, which have more than can be chosen by.
+    fn findings(self) -> &'static [(&'static str, Kind)] {
+        match self {
+            Self::Charges => &[],
+            Self::Anomalies => &OF_ANOMALIES,
+            Self::Forecasts => &OF_FORECASTS,
+            Self::Recommendations => &OF_RECOMMENDATIONS,
         }
     }
 
     /// What an expression by a plain name is in SQL, and what it holds.
     pub fn expression(self, name: &str) -> Option<(&'static str, Kind)> {
+        if self != Self::Charges {
+            return self.findings().iter().find(|(known, _)| *known == name).copied();
+        }
         if let Some((_, sql)) = SHORT.iter().find(|(short, _)| *short == name) {
             return Some((sql, Kind::Text));
         }
@@ -92,12 +162,18 @@ impl Relation {
 
     /// Whether a name is a map of text by key.
     pub fn is_map(self, name: &str) -> bool {
-        [charges::TAGS, charges::X_COLUMNS].contains(&name)
+        match self {
+            Self::Charges => [charges::TAGS, charges::X_COLUMNS].contains(&name),
+            Self::Anomalies | Self::Forecasts | Self::Recommendations => name == "labels",
+        }
     }
 
     /// Every plain name, for messages.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        SHORT.iter().map(|(short, _)| *short).chain(Column::ALL.iter().map(|c| c.name()))
+        let of_charges = if self == Self::Charges { &SHORT[..] } else { &[] };
+        let columns = if self == Self::Charges { Column::ALL } else { &[] };
+        let of_findings = self.findings().iter().map(|(name, _)| *name);
+        of_charges.iter().map(|(short, _)| *short).chain(columns.iter().map(|c| c.name())).chain(of_findings)
     }
 }
 

@@ -36,6 +36,14 @@ pub(crate) enum Command {
     Forecast(ForecastArgs),
     /// Group the lines of a log file by their templates
     Patterns(PatternsArgs),
+    /// What was unusual in telemetry and costs, and what probably caused it
+    Anomalies(crate::cmd::anomalies::AnomaliesArgs),
+    /// When disks will be full and budgets spent
+    Capacity(crate::cmd::anomalies::FindingArgs),
+    /// What to change, what that saves and risks
+    Recommend(crate::cmd::recommend::RecommendArgs),
+    /// The jobs that find anomalies, forecast and recommend
+    Jobs(crate::cmd::anomalies::JobsArgs),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),

@@ -6,6 +6,8 @@ mod query;
 mod promql;
 mod detect;
 mod forecast;
+pub(crate) mod anomalies;
+pub(crate) mod recommend;
 mod patterns;
 mod import;
 pub(crate) mod cost;
@@ -26,6 +28,8 @@ use std::time::Instant;
 
 use clap::CommandFactory as _;
 
+use cost::{ask, path_of, segment};
+
 use crate::args::{Args, Command};
 use crate::{log, out};
 
@@ -42,6 +46,10 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Promql(a) => Box::pin(promql::run(file, a)).await,
         Command::Detect(a) => detect::run(&a),
         Command::Forecast(a) => forecast::run(&a),
+        Command::Anomalies(a) => Box::pin(anomalies::run(file, a)).await,
+        Command::Capacity(a) => Box::pin(anomalies::capacity(file, a)).await,
+        Command::Recommend(a) => Box::pin(recommend::run(file, a)).await,
+        Command::Jobs(a) => Box::pin(anomalies::jobs(file, a)).await,
         Command::Patterns(a) => patterns::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,
         Command::Cost(a) => Box::pin(cost::run(file, a)).await,

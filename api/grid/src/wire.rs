@@ -11,6 +11,7 @@ use grid_analytics::Engine;
 use grid_api::{ApiLimits, ApiParts, ApiState, ScrapedTargets, ServerInfo};
 use grid_guard::{Guard, Scope};
 use grid_ingest::{Ingest, IngestOptions};
+use grid_insight::Insight;
 use grid_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -224,6 +225,8 @@ pub(crate) async fn serve(
     loops::start(config, &rooms.store, &mut background);
     let (engine, store) = (Arc::clone(&rooms.engine), rooms.store.clone());
     background.spawn("allocation", move |token| loops::allocate(engine, store, token));
+    let (insight, store) = (Insight::new(Arc::clone(&rooms.engine), rooms.store.clone()), rooms.store.clone());
+    background.spawn("insight", move |token| loops::watch(insight, store, token));
 
     let mut listeners = Group::new("listeners");
     let state = rooms.api_state(sockets.endpoints()?);

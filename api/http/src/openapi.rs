@@ -16,8 +16,8 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
-    admin, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics, opencost, prices,
-    queries, retention, saved_reports, sql, status, tokens,
+    admin, anomalies, budgets, charges, commitments, cost_reports, delete, estimates, forecasts, health, imports,
+    metrics, opencost, prices, queries, recommendations, retention, saved_reports, sql, status, tokens,
 };
 use crate::web;
 
@@ -58,6 +58,7 @@ pub(crate) struct ProblemDocument {
         (name = "commitments", description = "Reservations, savings plans and committed use: what they did, when they end, what to buy. Needs the scope query."),
         (name = "costs", description = "What things cost, who pays, why that changes, where it ends, and whether budgets hold. Reading needs the scope query, changing the scope admin."),
         (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin too."),
+        (name = "insight", description = "What jobs found: anomalies, forecasts, recommendations. Reading needs the scope query, deciding the scope admin."),
         (name = "charges", description = "Charges of all bills. Needs the scope query."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
@@ -77,6 +78,10 @@ pub(crate) struct ProblemDocument {
         saved_reports::list, saved_reports::get, saved_reports::put, saved_reports::delete,
         estimates::post,
         budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
+        anomalies::list, anomalies::get, anomalies::feedback, anomalies::list_incidents,
+        forecasts::list, forecasts::get, forecasts::jobs,
+        recommendations::list, recommendations::ledger, recommendations::bulk, recommendations::get, recommendations::accept,
+        recommendations::dismiss, recommendations::snooze, recommendations::reopen, recommendations::feedback,
         charges::export,
         delete::post, retention::list, retention::get, retention::put, retention::delete,
         tokens::list, tokens::create, tokens::revoke,

@@ -105,7 +105,10 @@ mod tests {
             &[claim("commit", &[("a", 100), ("b", 10)], 40, false), claim("stop", &[("a", 100)], 100, true)],
             &[Some(10), Some(100)],
         );
-        check(&[claim("commit", &[("a", 100)], 40, false), claim("stop", &[("a", 100)], 100, true)], &[None, Some(100)]);
+        check(
+            &[claim("commit", &[("a", 100)], 40, false), claim("stop", &[("a", 100)], 100, true)],
+            &[None, Some(100)],
+        );
     }
 
     proptest! {

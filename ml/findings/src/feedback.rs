@@ -38,7 +38,10 @@ pub fn apply(rows: &mut [AnomalyRow], said: &[(String, Said)]) {
         let planned = || {
             said.iter().any(|(_, s)| {
                 let until = s.until.unwrap_or(s.start.saturating_add(PLANNED_NS));
-                s.answer == Answer::Planned && s.subject == row.subject && s.start <= row.start_time.0 && row.start_time.0 <= until
+                s.answer == Answer::Planned
+                    && s.subject == row.subject
+                    && s.start <= row.start_time.0
+                    && row.start_time.0 <= until
             })
         };
         row.state = match own {
@@ -67,7 +70,8 @@ mod tests {
     }
 
     fn said(id: &str, answer: Answer, start: i64, until: Option<i64>) -> (String, Said) {
-        let said = Said { answer, kind: "errors".into(), subject: "shop".into(), start, at: start + 1, until, note: None };
+        let said =
+            Said { answer, kind: "errors".into(), subject: "shop".into(), start, at: start + 1, until, note: None };
         (id.to_owned(), said)
     }
 

@@ -122,7 +122,13 @@ fn trend(points: &[f64], segment: std::ops::Range<usize>, limit: f64) -> Option<
     for (i, a) in known.iter().enumerate() {
         for b in &known[i + 1..] {
             slopes.push((b.1 - a.1) / (b.0 - a.0));
-            ranks += if b.1 > a.1 { 1.0 } else if b.1 < a.1 { -1.0 } else { 0.0 };
+            ranks += if b.1 > a.1 {
+                1.0
+            } else if b.1 < a.1 {
+                -1.0
+            } else {
+                0.0
+            };
         }
     }
     let tau = ranks / slopes.len() as f64;
@@ -152,7 +158,10 @@ mod tests {
         // Grows from a start on.
         check(|i| if i < 100 { f64::NAN } else { 300.0 + 3.0 * (i - 100) as f64 + wobble(i) }, Some((100, true, 0)));
         // Grows, is killed at the limit, grows again.
-        check(|i| if i < 50 { f64::NAN } else { 300.0 + 7.0 * ((i - 50) % 100) as f64 + wobble(i) }, Some((50, true, 2)));
+        check(
+            |i| if i < 50 { f64::NAN } else { 300.0 + 7.0 * ((i - 50) % 100) as f64 + wobble(i) },
+            Some((50, true, 2)),
+        );
         // Far too slow to matter.
         check(|i| 300.0 + 0.01 * i as f64, None);
     }

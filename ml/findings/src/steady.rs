@@ -81,7 +81,8 @@ mod tests {
     fn a_proposal_stays_until_a_better_one_comes() {
         let (none, judged) = (Decisions::new(), BTreeSet::from(["i-a".to_owned()]));
         let check = |before: &str, now: (&str, i128), expected: &str| {
-            let joined = join(&[row("a", before, 100, 0)], vec![row("a", now.0, now.1, 5)], &judged, &none, Timestamp(5));
+            let joined =
+                join(&[row("a", before, 100, 0)], vec![row("a", now.0, now.1, 5)], &judged, &none, Timestamp(5));
             assert_eq!((joined[0].proposed.as_str(), joined[0].created_time), (expected, Timestamp(0)));
         };
         check("small", ("small", 90), "small");
@@ -99,7 +100,8 @@ mod tests {
         let mut rows = vec![row("a", "small", 100, 0)];
         for step in 1..20 {
             let next = if step % 2 == 0 { ("small", 100) } else { ("tiny", 104) };
-            rows = join(&rows, vec![row("a", next.0, next.1, step)], &BTreeSet::new(), &Decisions::new(), Timestamp(step));
+            rows =
+                join(&rows, vec![row("a", next.0, next.1, step)], &BTreeSet::new(), &Decisions::new(), Timestamp(step));
             assert_eq!(rows[0].proposed, "small");
         }
     }

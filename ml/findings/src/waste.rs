@@ -73,11 +73,25 @@ pub fn kind_of(words: &str) -> Option<Waste> {
     let has = |list: &[&str]| list.iter().any(|w| words.contains(w));
     if has(&["snapshot"]) {
         Some(Waste::Snapshot)
-    } else if has(&["elasticip:idleaddress", "publicipv4:idleaddress", "idleaddress", "static ip charge", "unused static ip", "unassociated"]) {
+    } else if has(&[
+        "elasticip:idleaddress",
+        "publicipv4:idleaddress",
+        "idleaddress",
+        "static ip charge",
+        "unused static ip",
+        "unassociated",
+    ]) {
         Some(Waste::Address)
     } else if has(&["loadbalancerusage", "load balancer", "forwarding rule", "loadbalancers"]) {
         Some(Waste::Balancer)
-    } else if has(&["volumeusage", "pd capacity", "persistent disk", "managed disk", "compute.googleapis.com/disk", "microsoft.compute/disks"]) {
+    } else if has(&[
+        "volumeusage",
+        "pd capacity",
+        "persistent disk",
+        "managed disk",
+        "compute.googleapis.com/disk",
+        "microsoft.compute/disks",
+    ]) {
         Some(Waste::Disk)
     } else {
         None

@@ -2,8 +2,8 @@
 //! within 7 days, besides new services, new regions and usage that moved; few false alerts; the right cause first.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it measured")]
 
-use grid_findings::cost::{Cube, Kind, Row, detect};
 use grid_finance::calendar::Day;
+use grid_findings::cost::{Cube, Kind, Row, detect};
 use grid_model::Amount;
 
 const SEEDS: u64 = 50;
@@ -45,8 +45,7 @@ enum Fault {
     Moved,
 }
 
-const FAULTS: [Fault; 6] =
-    [Fault::None, Fault::Spike, Fault::Drift, Fault::NewService, Fault::NewRegion, Fault::Moved];
+const FAULTS: [Fault; 6] = [Fault::None, Fault::Spike, Fault::Drift, Fault::NewService, Fault::NewRegion, Fault::Moved];
 const SERVICES: [&str; 9] = ["vm", "db", "disk", "object", "cache", "queue", "gateway", "functions", "search"];
 const REGIONS: [&str; 3] = ["us-east", "eu-west", "ap-south"];
 
@@ -174,10 +173,12 @@ fn injected_faults_are_found_with_their_cause() {
             found += 1;
             let names = event.causes[0].pattern.parts().any(|(k, v)| (k, v) == (account.truth.0, &account.truth.1));
             // A new service is told by what only it uses as well.
-            let names = names || fault == Fault::NewService && event.causes[0].pattern.parts().any(|(_, v)| v.starts_with("ai"));
+            let names = names
+                || fault == Fault::NewService && event.causes[0].pattern.parts().any(|(_, v)| v.starts_with("ai"));
             first += usize::from(names);
             if !names {
-                missed.push(format!("cause of {fault:?} of seed {seed}: {:?}, not {:?}", event.causes[0], account.truth));
+                missed
+                    .push(format!("cause of {fault:?} of seed {seed}: {:?}, not {:?}", event.causes[0], account.truth));
             }
             let kind = match fault {
                 Fault::Spike => event.kind == Kind::Spike,
@@ -193,7 +194,9 @@ fn injected_faults_are_found_with_their_cause() {
     // The first week only fills the history.
     let months = accounts as f64 * (DAYS - 7) as f64 / 30.0;
     let per_month = false_alerts as f64 / months;
-    println!("recall {recall:.3} of {planted}, cause first {causes:.3}, right kind {right_kind} of {found}, false alerts {per_month:.3} per account and month");
+    println!(
+        "recall {recall:.3} of {planted}, cause first {causes:.3}, right kind {right_kind} of {found}, false alerts {per_month:.3} per account and month"
+    );
     println!("{}", missed.join("\n"));
     assert!(recall >= 0.9 && causes >= 0.8 && per_month <= 1.0);
     note(recall, causes, per_month);
@@ -203,7 +206,10 @@ fn injected_faults_are_found_with_their_cause() {
 fn note(recall: f64, causes: f64, per_month: f64) {
     let Some(path) = std::env::var_os("GRID_FIGURES") else { return };
     use std::io::Write as _;
-    let figure = format!("recall {recall:.3}, {per_month:.2} false alerts per account and month, cause first {:.0}%", causes * 100.0);
+    let figure = format!(
+        "recall {recall:.3}, {per_month:.2} false alerts per account and month, cause first {:.0}%",
+        causes * 100.0
+    );
     let line = serde_json::json!({ "id": "cost_faults", "figure": figure, "holds": true });
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
     writeln!(file, "{line}").unwrap();

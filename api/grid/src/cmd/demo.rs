@@ -63,7 +63,7 @@ pub(crate) async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -
         }
     };
     let url = sockets.as_ref().map(wire::Sockets::url).transpose()?;
-    tour::show(&rooms.engine, &rooms.store, url.as_deref(), started).await?;
+    tour::show(&rooms.engine, &rooms.store, until, url.as_deref(), started).await?;
     if let Some(bytes) = telemetry::resident_bytes() {
         info!(resident_bytes = bytes, "memory after seeding");
     }

@@ -77,7 +77,7 @@ impl<'a> Watch<'a> {
         let mut flags: Vec<Flag> = Vec::new();
         let mut in_a_row = 0;
         for day in HISTORY_MIN..series.len() {
-            let seen = self.judge(first, &usual, day, series[day]);
+            let seen = self.judge(first, &usual, day, series);
             let Some((flag, expected)) = seen else {
                 in_a_row = 0;
                 continue;
@@ -93,7 +93,8 @@ impl<'a> Watch<'a> {
         flags
     }
 
-    fn judge(&self, first: Day, usual: &[f64], day: usize, cost: f64) -> Option<(Flag, f64)> {
+    fn judge(&self, first: Day, usual: &[f64], day: usize, series: &[f64]) -> Option<(Flag, f64)> {
+        let cost = series[day];
         let account = median(&self.total[day.saturating_sub(LEVEL_DAYS)..day]).max(0.0);
         let flag = |kind, since: usize, score| Flag { day: day as u32, since: since as u32, kind, score };
         let known = usual[day.saturating_sub(WINDOW)..day].iter().copied().fold(0.0, f64::max);
@@ -111,7 +112,7 @@ impl<'a> Watch<'a> {
                 return Some((flag(Kind::Spike, day, (z / SPIKE.1).min(10.0)), u.expected));
             }
         }
-        let (since, score, level) = Self::drifted(&u, first, day, cost, SHARE_MIN * account)?;
+        let (since, score, level) = Self::drifted(&u, first, day, series, SHARE_MIN * account)?;
         Some((flag(Kind::Drift, since, score), level))
     }
 
@@ -147,38 +148,37 @@ impl<'a> Watch<'a> {
         // The median of the neighbours is nearer than the truth.
         let found = 1.15 * deviation(&distances);
         let floor = DEVIATION_MIN * (1.0 + 10.0 / plain.len() as f64);
-        Usual {
-            expected: level * factors[weekday(day - start)],
-            deviation: found.max(floor),
-            plain,
-            factors,
-        }
+        Usual { expected: level * factors[weekday(day - start)], deviation: found.max(floor), plain, factors }
     }
 
-    /// Whether the last days, this one among them, lie above the level before them: since when, how strange, and the cost expected today.
-    fn drifted(u: &Usual, first: Day, day: usize, cost: f64, floor: f64) -> Option<(usize, f64, f64)> {
-        let factor = u.factors[first.plus(day as i64).weekday()];
-        let mut plain = u.plain.clone();
-        plain.push(cost / factor);
+    /// Whether the last days, this one among them, lie above the level before them: since when, how strange, and the cost expected today. The last
+    /// days count as they were: what is judged unusual must not hide that it goes on.
+    fn drifted(u: &Usual, first: Day, day: usize, series: &[f64], floor: f64) -> Option<(usize, f64, f64)> {
+        let factor = |d: usize| u.factors[first.plus(d as i64).weekday()];
         DRIFT_DAYS
             .filter_map(|days| {
-                let (before, now) = plain.split_at(plain.len().checked_sub(days)?);
+                let since = (day + 1).checked_sub(days)?;
+                // The window of what is usual ends with the day before this one.
+                let before = &u.plain[..u.plain.len().checked_sub(days - 1)?];
                 let before = &before[before.len().saturating_sub(28)..];
                 if before.len() < DRIFT_REFERENCE_MIN {
                     return None;
                 }
+                let now: Vec<f64> = (since..=day).map(|d| series[d] / factor(d)).collect();
                 let level = median(before);
                 let mean = now.iter().sum::<f64>() / days as f64;
                 let (rise, n) = (mean / level - 1.0, days as f64);
                 // A median of m values varies as a mean of m / 1.57.
                 let error = u.deviation * (1.0 / n + 1.57 / before.len() as f64).sqrt();
-                let above = now.iter().filter(|v| **v > level * (1.0 + 0.3 * rise)).count();
+                let is_above = |v: &f64| *v > level * (1.0 + 0.3 * rise);
+                let above = now.iter().filter(|v| is_above(v)).count();
                 let is_drift = level > 0.0
                     && rise >= DRIFT.0
                     && rise / error >= DRIFT.1
                     && above + 1 >= days
                     && rise * level > floor;
-                is_drift.then(|| (day + 1 - days, (rise / error / DRIFT.1).min(10.0), level * factor))
+                let start = since + now.iter().position(|v| is_above(v))?;
+                is_drift.then(|| (start, (rise / error / DRIFT.1).min(10.0), level * factor(day)))
             })
             .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
     }

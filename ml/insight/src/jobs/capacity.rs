@@ -33,7 +33,11 @@ const GIB: f64 = 1_073_741_824.0;
 /// Free space with its whole: metric of what is free, metric of the whole, labels that name the thing.
 const DISKS: [(&str, &str, &[&str]); 3] = [
     ("node_filesystem_avail_bytes", "node_filesystem_size_bytes", &["resource_id", "node", "instance", "mountpoint"]),
-    ("kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", &["namespace", "persistentvolumeclaim"]),
+    (
+        "kubelet_volume_stats_available_bytes",
+        "kubelet_volume_stats_capacity_bytes",
+        &["namespace", "persistentvolumeclaim"],
+    ),
     ("db_storage_free_bytes", "db_storage_size_bytes", &["database", "resource_id"]),
 ];
 
@@ -77,8 +81,7 @@ async fn disks(run: &Run<'_>, (free, size, labels): (&str, &str, &[&str])) -> Re
     let steps = ((end.0 - start.0) / STEP_NS) as usize;
     let mut series: BTreeMap<Vec<(String, String)>, Vec<f64>> = BTreeMap::new();
     for row in rows(run.engine, run.tenant, &sql).await? {
-        let key: Vec<(String, String)> =
-            labels.iter().map(|l| ((*l).to_owned(), text(&row, l).to_owned())).collect();
+        let key: Vec<(String, String)> = labels.iter().map(|l| ((*l).to_owned(), text(&row, l).to_owned())).collect();
         if series.len() >= SERIES_MAX && !series.contains_key(&key) {
             continue;
         }
@@ -88,7 +91,8 @@ async fn disks(run: &Run<'_>, (free, size, labels): (&str, &str, &[&str])) -> Re
             *point = number(&row, "value");
         }
     }
-    let all: Vec<Disk> = series.into_iter().map(|(key, points)| (key.clone(), points, sizes.get(&key).copied())).collect();
+    let all: Vec<Disk> =
+        series.into_iter().map(|(key, points)| (key.clone(), points, sizes.get(&key).copied())).collect();
     let found = think(move || all.into_iter().filter_map(|disk| judge(disk, start)).collect::<Vec<_>>()).await?;
     let mut forecasts = Vec::new();
     for (key, whole, reach) in found.into_iter().take(EVIDENCE_MAX) {
@@ -142,7 +146,8 @@ async fn told(
     start: Timestamp,
     end: Timestamp,
 ) -> Result<ForecastRow, JobError> {
-    let conditions: Vec<String> = key.iter().map(|(k, v)| format!("coalesce({}, '') = {}", name(k), literal(v))).collect();
+    let conditions: Vec<String> =
+        key.iter().map(|(k, v)| format!("coalesce({}, '') = {}", name(k), literal(v))).collect();
     let sql = format!(
         "SELECT round(min(value) FILTER (WHERE time >= {}) / 1073741824, 2) AS free_gib,
   round(max(value) FILTER (WHERE time < {}) / 1073741824, 2) AS free_gib_before

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use grid_finance::calendar::Day;
+use grid_finance::exact::rounded_text;
 use grid_findings::cost::{Cube, DIMENSIONS, Event, MODEL, Pattern, Row, VERSION, detect};
 use grid_findings::limits::COST_DAYS_MAX;
 use grid_findings::{feedback, stable_id};
-use grid_finance::calendar::Day;
-use grid_finance::exact::rounded_text;
 use grid_model::table::anomalies::AnomalyRow;
 use grid_model::{Amount, Timestamp};
 use serde_json::json;
@@ -171,8 +171,9 @@ async fn anomaly(run: &Run<'_>, account: &Account, event: &Event) -> Result<Anom
         job: Job::Costs.name().to_owned(),
         model: MODEL.to_owned(),
         version: VERSION,
-        parameters: json!({ "reference_days": event.reference.len(), "days": event.days, "seen": event.seen.to_string() })
-            .to_string(),
+        parameters:
+            json!({ "reference_days": event.reference.len(), "days": event.days, "seen": event.seen.to_string() })
+                .to_string(),
         generation: run.generation,
         language: "sql".to_owned(),
         query: evidence.sql.clone(),

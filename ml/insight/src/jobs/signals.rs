@@ -111,7 +111,8 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
         tell(&mut rows, incident);
     }
     // What was found earlier and lies before the window stays as it was told.
-    let old = before.iter().filter(|b| b.start_time < window.start && rows.iter().all(|r| r.anomaly_id != b.anomaly_id));
+    let old =
+        before.iter().filter(|b| b.start_time < window.start && rows.iter().all(|r| r.anomaly_id != b.anomaly_id));
     let closed: Vec<AnomalyRow> =
         old.map(|b| AnomalyRow { end_time: b.end_time.or(Some(window.start)), ..b.clone() }).collect();
     rows.extend(closed);

@@ -1,10 +1,10 @@
 //! When budgets are spent.
 
-use grid_findings::capacity::spent_on;
-use grid_findings::stable_id;
 use grid_finance::budget::{Budget, Draft};
 use grid_finance::calendar::{Day, Period};
 use grid_finance::forecast::{Forecast, forecast};
+use grid_findings::capacity::spent_on;
+use grid_findings::stable_id;
 use grid_model::table::forecasts::ForecastRow;
 use grid_model::{Amount, Timestamp};
 use serde::Deserialize;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grid_finance::exact::rounded_text;
 use grid_findings::limits::{OFFERS_MAX, RESOURCES_MAX};
 use grid_findings::size::{Advice, HOURS_MAX, Hour, MODEL, Offer, Price, Replay, Saving, Use, VERSION, advise};
 use grid_findings::stable_id;
-use grid_finance::exact::rounded_text;
 use grid_model::table::recommendations::RecommendationRow;
 use grid_model::time::HOUR_NS;
 use grid_model::{Amount, Timestamp};
@@ -258,7 +258,10 @@ fn provider(name: &str) -> &'static str {
 }
 
 /// Machines on sale: on demand, Linux, shared hardware, whole months.
-async fn read_offers(run: &Run<'_>, (provider, region, currency): &(String, String, String)) -> Result<Vec<Offer>, JobError> {
+async fn read_offers(
+    run: &Run<'_>,
+    (provider, region, currency): &(String, String, String),
+) -> Result<Vec<Offer>, JobError> {
     let sql = format!(
         "SELECT resource_type AS machine, CAST(max(vcpu) AS DOUBLE) AS cores, CAST(max(memory_gib) AS DOUBLE) AS gib, min(price) AS price \
          FROM prices WHERE provider = {} AND region = {} AND currency = {} AND purchase_option = 'on-demand' \
@@ -332,13 +335,25 @@ async fn told(
     let peak = format!("{:.1}%", evidence.number("cpu_peak") * 100.0);
     let title = match advice {
         Advice::Stop { .. } => format!("stop {short} ({machine}): its processors never did more than {peak}"),
-        Advice::Resize { .. } => format!("make {short} a {proposed} instead of a {machine}: at most {peak} of its processors are used"),
+        Advice::Resize { .. } => {
+            format!("make {short} a {proposed} instead of a {machine}: at most {peak} of its processors are used")
+        }
         _ => format!("run {short} ({machine}) {proposed} only"),
     };
     let title = format!("{title}; saves {range} {} a month", cost.currency);
     let (effort, restart, rollback, blast) = match action {
-        "stop" => ("Low", false, "start it again; a stopped machine keeps its disks", "what still runs on this machine, if anything does"),
-        "rightsize" => ("Medium", true, "change the type back; that takes a restart as well", "what runs on this machine, while it restarts"),
+        "stop" => (
+            "Low",
+            false,
+            "start it again; a stopped machine keeps its disks",
+            "what still runs on this machine, if anything does",
+        ),
+        "rightsize" => (
+            "Medium",
+            true,
+            "change the type back; that takes a restart as well",
+            "what runs on this machine, while it restarts",
+        ),
         _ => ("Medium", true, "drop the schedule", "who uses this machine outside of its hours"),
     };
     let pool = labels.get("pool").map(|p| format!("; one of pool {p}")).unwrap_or_default();
@@ -375,7 +390,9 @@ async fn told(
         blast_radius: format!("{blast}{pool}"),
         model: MODEL.to_owned(),
         version: VERSION,
-        parameters: json!({ "hours": hours, "target": grid_findings::size::TARGET, "risk_max": grid_findings::size::RISK_MAX }).to_string(),
+        parameters:
+            json!({ "hours": hours, "target": grid_findings::size::TARGET, "risk_max": grid_findings::size::RISK_MAX })
+                .to_string(),
         query: evidence.sql.clone(),
         evidence: evidence.json(),
         ..common(run)
@@ -415,7 +432,13 @@ mod tests {
     #[test]
     fn weeks_and_processors() {
         assert_eq!(week(&[0, 1, 2, 24, 25, 26, 160]), "7 of 168 hours: Mon,Tue 00-03 UTC; Sun 16-17 UTC");
-        for (machine, arm) in [("m7g.large", true), ("m5.xlarge", false), ("c6gn.large", true), ("g4dn.xlarge", false), ("r6i.large", false)] {
+        for (machine, arm) in [
+            ("m7g.large", true),
+            ("m5.xlarge", false),
+            ("c6gn.large", true),
+            ("g4dn.xlarge", false),
+            ("r6i.large", false),
+        ] {
             assert_eq!(is_arm(machine), arm, "{machine}");
         }
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use grid_finance::exact::rounded_text;
 use grid_findings::limits::RESOURCES_MAX;
 use grid_findings::size::{Price, saving};
 use grid_findings::stable_id;
 use grid_findings::waste::{MODEL, Thing, VERSION, Waste, judge, kind_of};
-use grid_finance::exact::rounded_text;
 use grid_model::table::recommendations::RecommendationRow;
 use grid_model::time::DAY_NS;
 use grid_model::{Amount, Timestamp};
@@ -27,7 +27,12 @@ const MONTHLY: &str = "sum(effective_cost) * 730 / (24 * count(DISTINCT date_tru
 
 pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result<Vec<RecommendationRow>, JobError> {
     // Bills come late: the last billed days are what counts.
-    let known = rows(run.engine, run.tenant, "SELECT CAST(max(charge_period_start) AS BIGINT) AS last FROM charges WHERE charge_category = 'Usage'").await?;
+    let known = rows(
+        run.engine,
+        run.tenant,
+        "SELECT CAST(max(charge_period_start) AS BIGINT) AS last FROM charges WHERE charge_category = 'Usage'",
+    )
+    .await?;
     let last = known.first().map_or(0, |row| whole(row, "last")).min(run.until.0);
     if last <= 0 {
         return Ok(Vec::new());
@@ -75,7 +80,10 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
 
 /// Days since a resource was first billed.
 async fn age(run: &Run<'_>, id: &str, end: Timestamp) -> Result<i64, JobError> {
-    let sql = format!("SELECT CAST(min(charge_period_start) AS BIGINT) AS first FROM charges WHERE resource_id = {}", literal(id));
+    let sql = format!(
+        "SELECT CAST(min(charge_period_start) AS BIGINT) AS first FROM charges WHERE resource_id = {}",
+        literal(id)
+    );
     let first = rows(run.engine, run.tenant, &sql).await?.first().map_or(end.0, |row| whole(row, "first"));
     Ok((end.0 - first).max(0) / DAY_NS)
 }
@@ -110,8 +118,12 @@ WHERE charge_category = 'Usage' AND resource_id = {} AND billing_currency = {}
     let currency = text(row, "currency");
     let money = rounded_text(monthly, 2);
     let title = match waste {
-        Waste::Disk => format!("delete the disk {short}: no machine on the bill has it; saves {money} {currency} a month"),
-        Waste::Snapshot => format!("delete the snapshot {short}: it is {age_days} days old; saves {money} {currency} a month"),
+        Waste::Disk => {
+            format!("delete the disk {short}: no machine on the bill has it; saves {money} {currency} a month")
+        }
+        Waste::Snapshot => {
+            format!("delete the snapshot {short}: it is {age_days} days old; saves {money} {currency} a month")
+        }
         Waste::Balancer => format!("delete the balancer {short}: it carries nothing; saves {money} {currency} a month"),
         Waste::Address => format!("release the address {short}: it points nowhere; saves {money} {currency} a month"),
     };

@@ -88,7 +88,9 @@ fn told(side: Side, name: &str, window: Window, stretch: &Stretch, is_failing: b
     let end = stretch.end.map(|end| window.time(end, BUCKET_NS));
     let (kind, unit) = if is_failing { ("errors", "ratio") } else { ("latency", "ms") };
     let title = match (is_failing, side) {
-        (true, Side::Service) => format!("{name} fails {{failed}} of {{calls}} calls: {{actual}} instead of {{expected}}"),
+        (true, Side::Service) => {
+            format!("{name} fails {{failed}} of {{calls}} calls: {{actual}} instead of {{expected}}")
+        }
         (true, Side::Dependency) => {
             format!("{{failed}} of {{calls}} calls to {name} fail: {{actual}} instead of {{expected}}")
         }

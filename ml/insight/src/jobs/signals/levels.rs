@@ -76,7 +76,8 @@ async fn levels(run: &Run<'_>) -> Result<Vec<Level>, JobError> {
         });
     }
     for (used, limit) in CONNECTIONS {
-        let (of_used, of_limit) = (columns(run.engine, run.tenant, used).await?, columns(run.engine, run.tenant, limit).await?);
+        let (of_used, of_limit) =
+            (columns(run.engine, run.tenant, used).await?, columns(run.engine, run.tenant, limit).await?);
         let Some(label) = best_name(&of_used).filter(|l| of_limit.contains(*l)) else { continue };
         let (label, used, limit) = (name(label), name(used), name(limit));
         levels.push(Level {

@@ -99,7 +99,9 @@ fn told(counted: &Counted, change: &Told, window: Window) -> Found {
     let service = &counted.service;
     let title = match change.change {
         Change::New => format!("{service} says what it never said, {{lines}} times: {shown}"),
-        Change::Burst => format!("{service} says {{lines}} times, up to {{actual}} an hour instead of {{expected}}: {shown}"),
+        Change::Burst => {
+            format!("{service} says {{lines}} times, up to {{actual}} an hour instead of {{expected}}: {shown}")
+        }
         Change::Vanished => format!("{service} no longer says, {{expected}} times an hour until then: {shown}"),
     };
     let (from, until) = (start.saturating_add(-REFERENCE_NS), end.unwrap_or(window.end));

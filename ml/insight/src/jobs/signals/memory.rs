@@ -73,7 +73,10 @@ ORDER BY 1, 2, 3, 5",
         series.into_iter().filter_map(judge).collect::<Vec<_>>()
     })
     .await?;
-    Ok(judged.into_iter().map(|(key, growth, limit, last, gone)| told(&key, &growth, limit, last, gone, window)).collect())
+    Ok(judged
+        .into_iter()
+        .map(|(key, growth, limit, last, gone)| told(&key, &growth, limit, last, gone, window))
+        .collect())
 }
 
 fn told(key: &Container, growth: &Growth, limit: f64, last: usize, is_gone: bool, window: Window) -> Found {
