@@ -158,6 +158,9 @@ pub(crate) struct DemoArgs {
     /// When the history ends: a time, or `now`
     #[arg(long, value_name = "TIME", default_value = "now")]
     pub(crate) until: String,
+    /// Print what is planted in the history, as JSON, and do nothing else
+    #[arg(long)]
+    pub(crate) facts: bool,
     /// Seed, print the tour, stop
     #[arg(long)]
     pub(crate) exit: bool,

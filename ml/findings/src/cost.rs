@@ -25,11 +25,13 @@ pub const MODEL: &str = "cost-slices";
 /// Its version: it changes whenever an answer may.
 pub const VERSION: u64 = 1;
 /// Weeks before an event whose same weekdays say what was usual.
-const REFERENCE_WEEKS: usize = 4;
+const REFERENCE_WEEKS: usize = 3;
 /// Days of an event whose weekdays count, and days before it that stand in where there are no such weekdays.
 const REFERENCE_DAYS: usize = 7;
 /// Days without a sign after which an event is over.
 const QUIET_DAYS: i64 = 2;
+/// Slices that begin to change within so many days change for one reason.
+const TOGETHER_DAYS: i64 = 2;
 /// Where the account's sum changed by less than this part of what rose, usage has moved.
 const MOVED_BELOW: f64 = 0.4;
 
@@ -99,36 +101,50 @@ impl Event {
 /// Every change of an account's costs, by start. Each day is judged from the days before it alone, so that the answer about a day does not
 /// depend on when it is asked, unless bills change.
 pub fn detect(cube: &Cube) -> Vec<Event> {
-    let flags = flags(cube);
+    let mut runs = runs(cube);
+    // By what they are signs of: slices that began to change together.
     let mut events = Vec::new();
-    let mut open: Vec<&Flag> = Vec::new();
-    for flag in &flags {
-        let last = open.iter().map(|f| f.day).max();
-        if last.is_some_and(|last| i64::from(flag.day) - i64::from(last) > QUIET_DAYS) {
-            events.extend(event(cube, &open));
-            open.clear();
-        }
-        open.push(flag);
+    while let Some(first) = runs.first().map(|run| run.start) {
+        let (together, later): (Vec<Run>, Vec<Run>) =
+            runs.into_iter().partition(|run| run.start - first <= TOGETHER_DAYS);
+        events.extend(event(cube, &together));
+        runs = later;
     }
-    events.extend(event(cube, &open));
     events.sort_by(|a, b| a.start.cmp(&b.start).then(b.score.total_cmp(&a.score)));
     events.truncate(ANOMALIES_MAX);
     events
 }
 
-/// All days on which a slice was unusual, in order.
-fn flags(cube: &Cube) -> Vec<Flag> {
-    let total = cube.series(&Pattern::default());
-    let mut flags: Vec<Flag> = Vec::new();
-    for pattern in cube.slices() {
-        let series = cube.series(&pattern);
-        flags.extend(Watch::new(&total, !pattern.is_all()).run(cube.first, &series));
-    }
-    flags.sort_by(|a, b| a.day.cmp(&b.day).then(b.score.total_cmp(&a.score)));
-    flags
+/// Days in a row on which one slice was unusual.
+struct Run {
+    start: i64,
+    flags: Vec<Flag>,
 }
 
-fn event(cube: &Cube, flags: &[&Flag]) -> Option<Event> {
+/// The runs of all slices, by start.
+fn runs(cube: &Cube) -> Vec<Run> {
+    let total = cube.series(&Pattern::default());
+    let mut runs: Vec<Run> = Vec::new();
+    for pattern in cube.slices() {
+        let series = cube.series(&pattern);
+        let mut last: Option<u32> = None;
+        for flag in Watch::new(&total, !pattern.is_all()).run(cube.first, &series) {
+            match runs.last_mut() {
+                Some(run) if last.is_some_and(|last| i64::from(flag.day - last) <= QUIET_DAYS) => {
+                    run.start = run.start.min(i64::from(flag.since));
+                    run.flags.push(flag);
+                }
+                _ => runs.push(Run { start: i64::from(flag.since), flags: vec![flag] }),
+            }
+            last = Some(flag.day);
+        }
+    }
+    runs.sort_by_key(|run| run.start);
+    runs
+}
+
+fn event(cube: &Cube, runs: &[Run]) -> Option<Event> {
+    let flags: Vec<&Flag> = runs.iter().flat_map(|run| &run.flags).collect();
     let first = flags.iter().min_by_key(|f| (f.since, f.day))?;
     let last = flags.iter().map(|f| f.day).max()?;
     let (start, seen) = (i64::from(first.since), flags.iter().map(|f| f.day).min()?);
@@ -142,7 +158,7 @@ fn event(cube: &Cube, flags: &[&Flag]) -> Option<Event> {
     let changes = cube.changes(&reference, days.clone());
     let causes = cause::rank(cube, &changes);
     let best = causes.first()?;
-    let kind = kind(flags, &changes);
+    let kind = kind(&flags, &changes);
     let slice = best.pattern.clone();
     Some(Event {
         kind,

@@ -8,8 +8,10 @@
 use super::cube::{Change, Cube, DIMENSIONS, Pattern};
 use crate::limits::{CAUSE_ROWS_MAX, CAUSES_MAX};
 
-/// What one more dimension must explain to be worth naming.
-const DIMENSION_PRICE: f64 = 0.01;
+/// What one more dimension must explain to be worth naming; of several that explain the same, the one that people know best comes first.
+const PRICES: [f64; DIMENSIONS.len()] = [0.010, 0.011, 0.012, 0.013];
+/// That everything changed is said only if nothing smaller explains nearly as much.
+const EVERYTHING_PRICE: f64 = 0.15;
 /// Changes smaller than this part of the largest are noise.
 const NOISE: f64 = 0.02;
 
@@ -48,7 +50,10 @@ pub(super) fn rank(cube: &Cube, changes: &[Change]) -> Vec<Cause> {
     patterns.sort();
     patterns.dedup();
     let mut causes: Vec<Cause> = patterns.into_iter().map(|p| explain(cube, changes, p, all)).collect();
-    let price = |c: &Cause| c.score - DIMENSION_PRICE * c.pattern.parts().count() as f64;
+    let price = |c: &Cause| {
+        let named = c.pattern.0.iter().zip(PRICES).filter(|(value, _)| value.is_some()).map(|(_, price)| price);
+        c.score - if c.pattern.is_all() { EVERYTHING_PRICE } else { named.sum() }
+    };
     let rose = |c: &Cause| c.after > c.before;
     causes.sort_by(|a, b| {
         rose(b).cmp(&rose(a)).then(price(b).total_cmp(&price(a))).then_with(|| a.pattern.cmp(&b.pattern))

@@ -7,6 +7,7 @@ use grid_finance::calendar::Day;
 use grid_model::Amount;
 
 use crate::limits::{COST_DAYS_MAX, COST_ROWS_MAX, COST_SLICES_MAX};
+use crate::robust::deviation;
 
 /// The dimensions of a row, in order.
 pub const DIMENSIONS: [&str; 4] = ["service", "region", "team", "usage_type"];
@@ -107,14 +108,30 @@ impl Cube {
         Amount(costs.fold(0_i128, |sum, c| sum.saturating_add(c.0)))
     }
 
-    /// What every row cost a day before and after.
+    /// What every row cost a day before and after; changes that are within what the row usually does from week to week are taken as none.
     pub(super) fn changes(&self, before: &[usize], after: Range<usize>) -> Vec<Change> {
         let after: Vec<usize> = after.collect();
         let mean = |row: &Row, days: &[usize]| {
             days.iter().filter_map(|d| row.costs.get(*d)).map(|c| float(*c)).sum::<f64>() / days.len().max(1) as f64
         };
-        let rows = self.rows.iter().enumerate();
-        rows.map(|(row, r)| Change { row, before: mean(r, before), after: mean(r, &after) }).collect()
+        // Twice the standard error, and what half a year's doubling makes in two weeks.
+        const ERRORS: f64 = 2.0;
+        const TREND: f64 = 0.04;
+        let size = (1.0 / before.len().max(1) as f64 + 1.0 / after.len().max(1) as f64).sqrt();
+        let start = after.first().copied().unwrap_or(0);
+        let all = self.rows.iter().enumerate().map(|(row, r)| {
+            let (old, new) = (mean(r, before), mean(r, &after));
+            let weekly: Vec<f64> = (start.saturating_sub(21)..start)
+                .filter_map(|d| Some(float(*r.costs.get(d)?) - float(*r.costs.get(d.checked_sub(7)?)?)))
+                .collect();
+            let usual = ERRORS * deviation(&weekly) / std::f64::consts::SQRT_2 * size + TREND * old.abs();
+            let change = new - old;
+            let shrunk = change.signum() * (change.abs() - usual).max(0.0);
+            (Change { row, before: old, after: new }, Change { row, before: old, after: old + shrunk })
+        });
+        let (raw, shrunk): (Vec<Change>, Vec<Change>) = all.unzip();
+        // Many small changes may be one large one.
+        if shrunk.iter().any(|c| c.after > c.before) { shrunk } else { raw }
     }
 
     /// What is watched: everything, each value of each dimension, each service in each region; the dearest first.

@@ -25,7 +25,7 @@ const ACCEPTED_DAYS: usize = 10;
 /// A spike is this far above what was expected, in parts of it and in deviations.
 const SPIKE: (f64, f64) = (0.2, 4.5);
 /// A drift likewise, of the mean of some days.
-const DRIFT: (f64, f64) = (0.065, 4.2);
+const DRIFT: (f64, f64) = (0.065, 4.0);
 /// The days whose mean may have drifted.
 const DRIFT_DAYS: std::ops::RangeInclusive<usize> = 4..=7;
 /// Days before them that say what the level was.

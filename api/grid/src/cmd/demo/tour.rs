@@ -93,19 +93,24 @@ pub(super) async fn show(
         "\n# Why do the last days cost more, and do budgets hold?\n{command}\n{answer}\n({} ms)",
         asked.elapsed().as_millis()
     ))?;
-    let asked = Instant::now();
-    let (command, answer) =
-        findings(engine, store, until).await.context("look for what is unusual and what to change")?;
-    tell(&format!(
-        "\n# What was unusual, why, and what should change? Grid looked by itself\n{command}\n{answer}\n({} ms)",
-        asked.elapsed().as_millis()
-    ))?;
+    // A server's jobs begin by themselves in a moment; without one this is their time.
+    if url.is_none() {
+        let asked = Instant::now();
+        let (command, answer) =
+            findings(engine, store, until).await.context("look for what is unusual and what to change")?;
+        tell(&format!(
+            "\n# What was unusual, why, and what should change? Grid looked by itself\n{command}\n{answer}\n({} ms)",
+            asked.elapsed().as_millis()
+        ))?;
+    }
     if let Some(url) = url {
         out::say(&format!(
             "\nAsk on:   {url}/                     what has arrived, and a place to type SQL
           grid query --url {url} 'SELECT ...'
           curl {url}/api/v1/sql -d '{{\"query\": \"SELECT count(*) FROM spans\"}}' -H 'content-type: application/json'
           {url}/docs                  the API
+Look:     grid anomalies --url {url}   what was unusual, and why: known in half a minute
+          grid recommend --url {url}   what to change, and what that saves
 Send to:  {url}/v1/logs (OTLP/HTTP), {url}/api/v1/write (remote write), {url}/loki/api/v1/push (Loki)
 Stop:     Ctrl-C; the data stays, and `grid demo` does not seed twice"
         ));
