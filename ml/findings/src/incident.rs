@@ -180,19 +180,25 @@ fn incident(signs: &[Sign], mut members: Vec<usize>, graph: &Graph, changes: &[C
     // A log that speaks of another's failure is no failing callee.
     let failing: BTreeSet<&str> =
         members.iter().map(|m| &signs[*m]).filter(|s| rank_of(&s.kind) < 5).map(|s| s.node.as_str()).collect();
-    let mut ranked: Vec<(bool, u8, Timestamp, i64, &str)> = nodes
+    let saturated: BTreeSet<&str> =
+        members.iter().map(|m| &signs[*m]).filter(|s| s.kind == "saturation").map(|s| s.node.as_str()).collect();
+    let mut ranked: Vec<(bool, bool, u8, Timestamp, i64, &str)> = nodes
         .iter()
         .map(|node| {
             let own = members.iter().map(|m| &signs[*m]).filter(|s| s.node == *node);
             let first = own.clone().map(|s| s.start).min().unwrap_or_default();
             let kind = own.clone().map(|s| rank_of(&s.kind)).min().unwrap_or(u8::MAX);
             let score = own.map(|s| s.score).fold(0.0, f64::max);
-            (graph.reaches(node, &failing), kind, first, -(score * 1e6) as i64, *node)
+            // What was just changed is suspected before what it calls, of which it may ask more or worse than before; unless that is at its limit.
+            let is_changed = change_of(changes, node, first).is_some() && !graph.reaches(node, &saturated);
+            // Nobody else makes memory grow or fills a resource up.
+            let is_explained = kind > rank_of("saturation") && graph.reaches(node, &failing);
+            (!is_changed, is_explained, kind, first, -(score * 1e6) as i64, *node)
         })
         .collect();
     ranked.sort();
-    let causes = ranked.iter().map(|(_, _, first, _, node)| cause(signs, &members, node, *first, changes)).collect();
-    let place = |node: &str| ranked.iter().position(|r| r.4 == node).unwrap_or(usize::MAX);
+    let causes = ranked.iter().map(|(_, _, _, first, _, node)| cause(signs, &members, node, *first, changes)).collect();
+    let place = |node: &str| ranked.iter().position(|r| r.5 == node).unwrap_or(usize::MAX);
     members.sort_by(|a, b| {
         let key = |s: &Sign| (place(&s.node), rank_of(&s.kind), s.start);
         key(&signs[*a]).cmp(&key(&signs[*b])).then_with(|| signs[*a].id.cmp(&signs[*b].id))
@@ -200,17 +206,19 @@ fn incident(signs: &[Sign], mut members: Vec<usize>, graph: &Graph, changes: &[C
     Incident { id, signs: members, causes }
 }
 
+/// The last change of a node just before its first sign.
+fn change_of<'a>(changes: &'a [Change], node: &str, first: Timestamp) -> Option<&'a Change> {
+    let just_before = |c: &&Change| {
+        let before = first.0.saturating_sub(c.at.0);
+        c.node == node && (-CHANGE_AFTER_NS..=CHANGE_BEFORE_NS).contains(&before)
+    };
+    changes.iter().filter(just_before).max_by_key(|c| c.at)
+}
+
 fn cause(signs: &[Sign], members: &[usize], node: &str, first: Timestamp, changes: &[Change]) -> Cause {
     let own = members.iter().map(|m| &signs[*m]).filter(|s| s.node == node);
     let kind = own.min_by_key(|s| (rank_of(&s.kind), s.start)).map(|s| s.kind.clone()).unwrap_or_default();
-    let change = changes
-        .iter()
-        .filter(|c| {
-            let before = first.0.saturating_sub(c.at.0);
-            c.node == node && (-CHANGE_AFTER_NS..=CHANGE_BEFORE_NS).contains(&before)
-        })
-        .max_by_key(|c| c.at)
-        .map(|c| c.what.clone());
+    let change = change_of(changes, node, first).map(|c| c.what.clone());
     let said = match kind.as_str() {
         "memory_growth" => format!("memory of {node} only grows"),
         "saturation" => format!("{node} is at its limit"),
@@ -299,6 +307,15 @@ mod tests {
             &changes,
             &[(1, "deployment of recommendations 2: since then recommendations is slow")],
         );
+    }
+
+    #[test]
+    fn what_was_changed_is_suspected_before_what_it_calls_unless_that_is_full() {
+        let changes = [Change { node: "payments".into(), at: Timestamp(95 * MINUTE), what: "deployment of payments 2".into() }];
+        let slow = [sign("latency", "payments", 100, None), sign("latency", "orders-db", 100, None)];
+        check(&slow, &changes, &[(2, "deployment of payments 2: since then payments is slow")]);
+        let full = [slow[0].clone(), sign("saturation", "orders-db", 100, None)];
+        check(&full, &changes, &[(2, "orders-db is at its limit")]);
     }
 
     #[test]

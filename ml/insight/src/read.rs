@@ -35,11 +35,13 @@ pub async fn rows(engine: &Engine, tenant: &TenantId, sql: &str) -> Result<Vec<V
 
 /// The columns of a metric's table; none if nobody sent the metric.
 pub async fn columns(engine: &Engine, tenant: &TenantId, metric: &str) -> Result<BTreeSet<String>, QueryError> {
-    let sql = format!(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'metrics' AND table_name = {}",
-        literal(metric)
-    );
-    Ok(rows(engine, tenant, &sql).await?.iter().map(|row| text(row, "column_name").to_owned()).collect())
+    let sql = format!("SELECT * FROM metrics.{} LIMIT 0", name(metric));
+    let request = SqlRequest { client: Some(CLIENT.to_owned()), ..SqlRequest::new(tenant.clone(), sql) };
+    match engine.sql(request).await {
+        Ok(answer) => Ok(answer.schema.fields().iter().map(|f| f.name().clone()).collect()),
+        Err(QueryError::UnknownTable { .. }) => Ok(BTreeSet::new()),
+        Err(e) => Err(e),
+    }
 }
 
 /// A text as a literal of SQL.

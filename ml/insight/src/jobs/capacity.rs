@@ -22,7 +22,7 @@ use crate::read::{columns, literal, name, number, rows, text, whole, within};
 /// Days of history.
 const HISTORY_DAYS: i64 = 14;
 /// Days ahead.
-const HORIZON_DAYS: i64 = 90;
+const HORIZON_DAYS: i64 = 120;
 /// One point: levels of disks move slowly.
 const STEP_NS: i64 = 6 * HOUR_NS;
 const STEP: &str = "6h";

@@ -210,7 +210,7 @@ async fn read_labels(
 }
 
 /// Cost of a month of 730 hours by what the billed days cost, as an expression over charges of one resource and currency.
-const MONTHLY: &str = "sum(effective_cost) * 730 / (24 * count(DISTINCT date_trunc('day', charge_period_start)))";
+const MONTHLY: &str = "sum(effective_cost) * CAST(730 AS DECIMAL(38, 18)) / CAST(24 * count(DISTINCT date_trunc('day', charge_period_start)) AS DECIMAL(38, 18))";
 /// A machine's own charges: compute, not what hangs on it.
 const OF_MACHINES: &str =
     "charge_category = 'Usage' AND service_category = 'Compute' AND resource_id IS NOT NULL AND resource_id <> ''";

@@ -23,7 +23,7 @@ const DAYS: i64 = 14;
 const WORDS: &str = "concat_ws(' ', sku_meter, charge_description, resource_type, service_subcategory)";
 /// A unit of time: what runs by the hour; anything else is what it carries.
 const BY_TIME: &str = "(lower(coalesce(pricing_unit, consumed_unit, '')) LIKE '%h%r%' OR lower(coalesce(pricing_unit, consumed_unit, '')) LIKE '%mo%')";
-const MONTHLY: &str = "sum(effective_cost) * 730 / (24 * count(DISTINCT date_trunc('day', charge_period_start)))";
+const MONTHLY: &str = "sum(effective_cost) * CAST(730 AS DECIMAL(38, 18)) / CAST(24 * count(DISTINCT date_trunc('day', charge_period_start)) AS DECIMAL(38, 18))";
 
 pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result<Vec<RecommendationRow>, JobError> {
     // Bills come late: the last billed days are what counts.
