@@ -32,7 +32,9 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     let cubes = read_cubes(run).await?;
     let events: Vec<(Account, Event)> = think(move || {
         let of = |(account, cube): (Account, Cube)| detect(&cube).into_iter().map(move |e| (account.clone(), e));
-        cubes.into_iter().flat_map(of).collect()
+        let mut events: Vec<(Account, Event)> = cubes.into_iter().flat_map(of).collect();
+        events.sort_by(|a, b| (a.1.start, &a.0).cmp(&(b.1.start, &b.0)));
+        events
     })
     .await?;
     let job = Job::Costs.name();

@@ -81,7 +81,7 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
 /// Whether a machine has processors of Arm: its family ends on a `g` after the generation (`m7g.large`), as AWS names them.
 fn is_arm(machine: &str) -> bool {
     let family = machine.split('.').next().unwrap_or_default();
-    family.contains("g") && family.chars().skip(1).skip_while(|c| !c.is_ascii_digit()).any(|c| c == 'g')
+    family.chars().skip(1).skip_while(|c| !c.is_ascii_digit()).any(|c| c == 'g')
 }
 
 /// Highest use of each hour, by resource.
