@@ -71,7 +71,10 @@ fn compare(facts: &Value, anomalies: &[Value], recommendations: &[Value]) -> Tol
         match found.as_slice() {
             [] => missed.push(format!("{what} is not found")),
             all if all.iter().any(|(_, right)| *right) => {}
-            all => missed.push(format!("{what} has another cause: {:?}", all.iter().map(|(id, _)| text(&incidents[*id][0], "cause")).collect::<Vec<_>>())),
+            all => missed.push(format!(
+                "{what} has another cause: {:?}",
+                all.iter().map(|(id, _)| text(&incidents[*id][0], "cause")).collect::<Vec<_>>()
+            )),
         }
     };
 
@@ -83,24 +86,43 @@ fn compare(facts: &Value, anomalies: &[Value], recommendations: &[Value]) -> Tol
                 && [text(outage, "service"), database.as_str(), "checkout"].contains(&text(m, "subject"))
                 && near(m, text(outage, "from"), text(outage, "to"), 1800)
         });
-        hit.then(|| text(&members[0], "cause").contains(&database) || text(&members[0], "cause").contains(text(outage, "service")))
+        hit.then(|| {
+            text(&members[0], "cause").contains(&database)
+                || text(&members[0], "cause").contains(text(outage, "service"))
+        })
     });
     let leak = &facts["leak"];
     claim("the leak", &mut |members| {
-        let hit = members.iter().any(|m| text(m, "kind") == "memory_growth" && text(&m["labels"], "service") == text(leak, "service"));
-        hit.then(|| text(&members[0], "kind") == "memory_growth" && text(&members[0], "cause").contains(text(leak, "service")))
+        let hit = members
+            .iter()
+            .any(|m| text(m, "kind") == "memory_growth" && text(&m["labels"], "service") == text(leak, "service"));
+        hit.then(|| {
+            text(&members[0], "kind") == "memory_growth" && text(&members[0], "cause").contains(text(leak, "service"))
+        })
     });
     let bad = &facts["bad_deployment"];
     claim("the bad deployment", &mut |members| {
         let hit = members.iter().any(|m| {
-            text(m, "kind") == "latency" && text(m, "subject") == text(bad, "service") && near(m, text(bad, "at"), text(bad, "at"), 4 * 3600)
+            text(m, "kind") == "latency"
+                && text(m, "subject") == text(bad, "service")
+                && near(m, text(bad, "at"), text(bad, "at"), 4 * 3600)
         });
-        hit.then(|| text(&members[0], "cause").contains(&format!("deployment of {} {}", text(bad, "service"), text(bad, "version"))))
+        hit.then(|| {
+            text(&members[0], "cause").contains(&format!(
+                "deployment of {} {}",
+                text(bad, "service"),
+                text(bad, "version")
+            ))
+        })
     });
     // The same deployment tripled machines: its cost is told as well, for the right team or service.
     claim("the cost of the bad deployment", &mut |members| {
         let of = members.iter().find(|m| text(m, "kind").starts_with("cost") && text(m, "subject") == "nimbus-ml")?;
-        Some(text(of, "cause").contains("discovery") || text(of, "cause").contains("Compute Engine") || text(of, "cause").contains("N2"))
+        Some(
+            text(of, "cause").contains("discovery")
+                || text(of, "cause").contains("Compute Engine")
+                || text(of, "cause").contains("N2"),
+        )
     });
     let spike = &facts["cost_spike"];
     claim("the cost spike", &mut |members| {
@@ -146,7 +168,11 @@ async fn planted_events_are_found_with_their_causes() -> anyhow::Result<()> {
         }
         std::fs::remove_dir_all(&dir)?;
     }
-    let measured = format!("{seeds} seeds: {} of {} missed or with another cause; at most {most_others} other incidents, {others} in all", missed.len(), seeds * 6);
+    let measured = format!(
+        "{seeds} seeds: {} of {} missed or with another cause; at most {most_others} other incidents, {others} in all",
+        missed.len(),
+        seeds * 6
+    );
     let holds = figure("planted_events", missed.is_empty() && most_others <= OTHERS_MAX, measured);
     assert!(holds, "{missed:#?}");
     Ok(())
@@ -158,7 +184,13 @@ async fn check_evidence(grid: &Grid, table: &str, stated: &[&str]) -> anyhow::Re
     for row in &rows {
         let word = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let body = json!({ "query": word("query") }).to_string();
-        let answer = grid.client.post(format!("{}/api/v1/sql", grid.http)).header("content-type", "application/json").body(body).send().await?;
+        let answer = grid
+            .client
+            .post(format!("{}/api/v1/sql", grid.http))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await?;
         ensure!(answer.status().is_success(), "{}: {}", word("query"), answer.text().await?);
         let answer: Value = answer.json().await?;
         let first = &answer["rows"][0];
@@ -206,13 +238,19 @@ async fn findings_carry_their_evidence_and_obey_decisions() -> anyhow::Result<()
 
     let grid = Grid::start_with(Options { data_dir: Some(dir.clone().into()), ..Options::default() }).await?;
     let mut checked = Vec::new();
-    for (table, stated) in [("anomalies", &["actual"][..]), ("forecasts", &["current"]), ("recommendations", &["monthly_cost"])] {
+    for (table, stated) in
+        [("anomalies", &["actual"][..]), ("forecasts", &["current"]), ("recommendations", &["monthly_cost"])]
+    {
         // Costs state rounded sums; their exact ones are in the evidence.
         let stated = if table == "anomalies" { &[][..] } else { stated };
         checked.push((table, check_evidence(&grid, table, stated).await?));
     }
     let measured = checked.iter().map(|(t, n)| format!("{n} {t}")).collect::<Vec<_>>().join(", ");
-    assert!(figure("evidence", checked.iter().all(|(_, n)| *n > 0), format!("{measured}: every query gives the stated numbers")));
+    assert!(figure(
+        "evidence",
+        checked.iter().all(|(_, n)| *n > 0),
+        format!("{measured}: every query gives the stated numbers")
+    ));
 
     // Savings of one resource never add up to more than it costs.
     let sums = grid
@@ -221,35 +259,67 @@ async fn findings_carry_their_evidence_and_obey_decisions() -> anyhow::Result<()
     assert!(figure("savings_sum", sums.is_empty(), format!("{} resources save more than they cost", sums.len())));
 
     let url = |path: &str| format!("{}/api/v1/{path}", grid.http);
-    let get = async |path: &str| -> anyhow::Result<Value> { Ok(grid.client.get(url(path)).send().await?.json().await?) };
+    let get =
+        async |path: &str| -> anyhow::Result<Value> { Ok(grid.client.get(url(path)).send().await?.json().await?) };
     let post = async |path: &str, body: Value| -> anyhow::Result<(u16, Value)> {
-        let answer = grid.client.post(url(path)).header("content-type", "application/json").body(body.to_string()).send().await?;
+        let answer = grid
+            .client
+            .post(url(path))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await?;
         Ok((answer.status().as_u16(), answer.json().await?))
     };
     let all = get("recommendations?sort=money").await?;
-    let ids: Vec<String> = all["items"].as_array().into_iter().flatten().map(|i| text(i, "recommendation_id").to_owned()).collect();
+    let ids: Vec<String> =
+        all["items"].as_array().into_iter().flatten().map(|i| text(i, "recommendation_id").to_owned()).collect();
     ensure!(ids.len() >= 3, "{all}");
-    let savings: Vec<f64> = all["items"].as_array().into_iter().flatten().map(|i| text(i, "saving").parse().unwrap_or(0.0)).collect();
+    let savings: Vec<f64> =
+        all["items"].as_array().into_iter().flatten().map(|i| text(i, "saving").parse().unwrap_or(0.0)).collect();
     assert!(savings.windows(2).all(|w| w[0] >= w[1]), "{savings:?}");
     assert_eq!(post(&format!("recommendations/{}/accept", ids[0]), json!({})).await?.1["state"], "accepted");
-    assert_eq!(post(&format!("recommendations/{}/dismiss", ids[1]), json!({})).await?.0, 400, "a dismissal needs a reason");
-    let dismissed = post(&format!("recommendations/{}/dismiss", ids[1]), json!({ "reason": "kept for the audit" })).await?.1;
+    assert_eq!(
+        post(&format!("recommendations/{}/dismiss", ids[1]), json!({})).await?.0,
+        400,
+        "a dismissal needs a reason"
+    );
+    let dismissed =
+        post(&format!("recommendations/{}/dismiss", ids[1]), json!({ "reason": "kept for the audit" })).await?.1;
     assert_eq!((text(&dismissed, "state"), text(&dismissed, "reason")), ("dismissed", "kept for the audit"));
     let snoozed = post("recommendations/bulk", json!({ "decision": "snooze", "ids": [ids[2]] })).await?.1;
     assert_eq!(snoozed["items"][0]["state"], "snoozed");
-    assert_eq!(post(&format!("recommendations/{}/feedback", ids[0]), json!({ "useful": true })).await?.1["state"], "accepted");
+    assert_eq!(
+        post(&format!("recommendations/{}/feedback", ids[0]), json!({ "useful": true })).await?.1["state"],
+        "accepted"
+    );
     let left = get("recommendations").await?;
-    assert!(left["items"].as_array().into_iter().flatten().all(|i| !ids[..3].contains(&text(i, "recommendation_id").to_owned())));
+    assert!(
+        left["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .all(|i| !ids[..3].contains(&text(i, "recommendation_id").to_owned()))
+    );
     let one = get(&format!("recommendations/{}", ids[0])).await?;
     assert_eq!(one["history"].as_array().map(Vec::len), Some(2), "{one}");
     let ledger = get("recommendations/ledger").await?;
-    assert_eq!((text(&ledger["items"][0], "recommendation_id"), text(&ledger["items"][0], "outcome")), (ids[0].as_str(), "waiting"));
+    assert_eq!(
+        (text(&ledger["items"][0], "recommendation_id"), text(&ledger["items"][0], "outcome")),
+        (ids[0].as_str(), "waiting")
+    );
     let stops = get("recommendations?state=all&filter=action%20%3D%20%27stop%27%20and%20saving%20%3E%20100").await?;
-    assert!(stops["items"].as_array().is_some_and(|l| !l.is_empty() && l.iter().all(|i| text(i, "action") == "stop")), "{stops}");
+    assert!(
+        stops["items"].as_array().is_some_and(|l| !l.is_empty() && l.iter().all(|i| text(i, "action") == "stop")),
+        "{stops}"
+    );
     let jobs = get("jobs").await?;
     assert_eq!(jobs["items"].as_array().map(Vec::len), Some(4), "{jobs}");
     assert!(jobs["items"].as_array().into_iter().flatten().all(|j| j["error"].is_null()), "{jobs}");
     let forecasts = get("forecasts").await?;
-    assert!(forecasts["items"].as_array().into_iter().flatten().any(|f| text(f, "kind") == "budget_spent"), "{forecasts}");
+    assert!(
+        forecasts["items"].as_array().into_iter().flatten().any(|f| text(f, "kind") == "budget_spent"),
+        "{forecasts}"
+    );
     Ok(())
 }

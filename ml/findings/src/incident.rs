@@ -311,7 +311,8 @@ mod tests {
 
     #[test]
     fn what_was_changed_is_suspected_before_what_it_calls_unless_that_is_full() {
-        let changes = [Change { node: "payments".into(), at: Timestamp(95 * MINUTE), what: "deployment of payments 2".into() }];
+        let changes =
+            [Change { node: "payments".into(), at: Timestamp(95 * MINUTE), what: "deployment of payments 2".into() }];
         let slow = [sign("latency", "payments", 100, None), sign("latency", "orders-db", 100, None)];
         check(&slow, &changes, &[(2, "deployment of payments 2: since then payments is slow")]);
         let full = [slow[0].clone(), sign("saturation", "orders-db", 100, None)];

@@ -21,7 +21,7 @@ pub(crate) struct Events {
     pub(crate) plan_nodes: usize,
     pub(crate) search_type: &'static str,
     /// None in a history too short to show what is usual.
-    pub(crate) copy: Option<Copy>,
+    pub(crate) copy: Option<Copied>,
 }
 
 /// A database runs out of connections; its service answers 5xx, and so does who calls it.
@@ -54,7 +54,7 @@ pub(crate) const ROLLOUT_COST_FACTOR: usize = 3;
 
 /// Somebody copies the batch jobs' data to another region, for some days.
 #[derive(Debug, Clone)]
-pub(crate) struct Copy {
+pub(crate) struct Copied {
     /// Days since the epoch.
     pub(crate) days: Range<i64>,
     /// How many times the usual traffic.
@@ -104,11 +104,11 @@ impl Events {
     }
 }
 
-fn copy(rng: &mut Rng, billed: &Range<i64>) -> Option<Copy> {
+fn copy(rng: &mut Rng, billed: &Range<i64>) -> Option<Copied> {
     let known = billed.end - billed.start;
     (known >= COPY_DAYS_MIN).then(|| {
         let first = billed.start + 7 + rng.below((known - 9).unsigned_abs()) as i64;
-        Copy { days: first..first + rng.between(1, 2) as i64, factor: rng.between(9, 16) as i64 }
+        Copied { days: first..first + rng.between(1, 2) as i64, factor: rng.between(9, 16) as i64 }
     })
 }
 

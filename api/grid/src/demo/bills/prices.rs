@@ -5,7 +5,8 @@ use grid_model::Amount;
 
 use super::charge::{Charge, Commitment, Item, Kind, product};
 use crate::demo::company::{
-    AWS_BATCH, AWS_PAYER, AWS_SHOP, AZURE_SUBSCRIPTION, Cloud, Database, GCP_PROJECT, Node, Pool, Service, WAREHOUSE, machine_type,
+    AWS_BATCH, AWS_PAYER, AWS_SHOP, AZURE_SUBSCRIPTION, Cloud, Database, GCP_PROJECT, Node, Pool, Service, WAREHOUSE,
+    machine_type,
 };
 use crate::demo::rng::{key, mix};
 use crate::demo::timeline::DAY;
