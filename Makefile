@@ -22,6 +22,8 @@ SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibili
     allocation allocation_cluster bill_bucket bill_formats commitments costs estimates focus focus_bill rules
 SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs scrape corpus differential promql_http grafana bounds \
     allocation allocation_cluster bill_bucket bill_formats commitments costs estimates focus focus_bill webhooks alertmanager
+SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs scrape corpus differential promql_http grafana bounds \
+    allocation allocation_cluster bill_bucket bill_formats commitments costs estimates focus focus_bill insight cost_faults
 
 .PHONY: help demo build test peers bench bench-ml fuzz scorecard fmt lint licences rust
 

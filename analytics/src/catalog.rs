@@ -117,9 +117,14 @@ impl SchemaProvider for PublicSchema {
             Table::Series => Arc::new(SeriesTable { source }),
             Table::Charges => Arc::new(ChargesTable { source }),
             Table::Prices => Arc::new(PricesTable { source }),
-            Table::Logs | Table::Spans | Table::Exemplars | Table::Metadata | Table::Allocations => {
-                Arc::new(FilesTable { source, table })
-            }
+            Table::Logs
+            | Table::Spans
+            | Table::Exemplars
+            | Table::Metadata
+            | Table::Allocations
+            | Table::Anomalies
+            | Table::Forecasts
+            | Table::Recommendations => Arc::new(FilesTable { source, table }),
         }))
     }
 

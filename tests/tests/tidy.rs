@@ -21,6 +21,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
     ("grid-finance", &["grid-model"]),
     ("grid-rules", &["grid-model", "grid-promql-syntax", "grid-promql", "grid-promql-test"]),
     ("grid-ml", &["grid-model"]),
+    ("grid-findings", &["grid-model", "grid-ml", "grid-finance"]),
     ("grid-plan", &["grid-model"]),
     ("grid-estimate", &["grid-model"]),
     ("grid-decode", &["grid-model"]),
@@ -47,6 +48,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
         "grid-insight",
         &["grid-model", "grid-ml", "grid-promql-syntax", "grid-promql", "grid-rules", "grid-store", "grid-analytics"],
     ),
+    ("grid-insight", &["grid-model", "grid-ml", "grid-finance", "grid-findings", "grid-store", "grid-analytics"]),
     ("grid-act", &["grid-model", "grid-plan", "grid-store", "grid-analytics"]),
     (
         "grid-api",
@@ -59,6 +61,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
             "grid-rules",
             "grid-estimate",
             "grid-finance",
+            "grid-findings",
             "grid-ml",
             "grid-plan",
             "grid-store",
@@ -118,6 +121,7 @@ const PURE: [&str; 13] = [
     "analytics/rules",
     "api/notify/policy",
     "ml/models",
+    "ml/findings",
     "provisioner/plan",
     "provisioner/estimate",
 ];

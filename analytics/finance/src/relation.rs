@@ -3,7 +3,7 @@
 use grid_model::table::allocations;
 use grid_model::table::charges::{self, Column, Kind};
 
-/// A table of costs.
+/// A table that filters are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Relation {
     /// What providers billed.
@@ -11,7 +11,61 @@ pub enum Relation {
     Charges,
     /// Who pays for it, by the rules of `allocation.toml`: per currency the same sum, of effective cost.
     Allocations,
+    /// What was unusual.
+    Anomalies,
+    /// When something will be full or spent.
+    Forecasts,
+    /// What to change.
+    Recommendations,
 }
+
+/// Columns of tables of findings by which they are chosen.
+const OF_ANOMALIES: [(&str, Kind); 14] = [
+    ("kind", Kind::Text),
+    ("subject", Kind::Text),
+    ("state", Kind::Text),
+    ("job", Kind::Text),
+    ("incident_id", Kind::Text),
+    ("currency", Kind::Text),
+    ("title", Kind::Text),
+    ("cause", Kind::Text),
+    ("score", Kind::Amount),
+    ("rank", Kind::Amount),
+    ("impact", Kind::Amount),
+    ("start_time", Kind::Time),
+    ("end_time", Kind::Time),
+    ("made_time", Kind::Time),
+];
+const OF_FORECASTS: [(&str, Kind); 8] = [
+    ("kind", Kind::Text),
+    ("subject", Kind::Text),
+    ("currency", Kind::Text),
+    ("unit", Kind::Text),
+    ("earliest", Kind::Time),
+    ("expected", Kind::Time),
+    ("latest", Kind::Time),
+    ("made_time", Kind::Time),
+];
+const OF_RECOMMENDATIONS: [(&str, Kind); 18] = [
+    ("action", Kind::Text),
+    ("resource_id", Kind::Text),
+    ("resource_kind", Kind::Text),
+    ("provider", Kind::Text),
+    ("account", Kind::Text),
+    ("region", Kind::Text),
+    ("team", Kind::Text),
+    ("present", Kind::Text),
+    ("proposed", Kind::Text),
+    ("currency", Kind::Text),
+    ("effort", Kind::Text),
+    ("monthly_cost", Kind::Amount),
+    ("saving", Kind::Amount),
+    ("saving_low", Kind::Amount),
+    ("saving_high", Kind::Amount),
+    ("risk", Kind::Amount),
+    ("created_time", Kind::Time),
+    ("expires_time", Kind::Time),
+];
 
 /// Short names of expressions over `charges`.
 const SHORT: [(&str, &str); 12] = [
@@ -107,19 +161,25 @@ impl Relation {
         match self {
             Self::Charges => "charges",
             Self::Allocations => "allocations",
+            Self::Anomalies => "anomalies",
+            Self::Forecasts => "forecasts",
+            Self::Recommendations => "recommendations",
         }
     }
 
-    /// Reads the table's name.
+    /// Reads the name of a table of costs.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Charges, Self::Allocations].into_iter().find(|r| r.table() == text)
     }
 
-    /// The column that says when a cost arose.
+    /// The column that says when a cost arose, or when a finding began.
     pub fn time(self) -> &'static str {
         match self {
             Self::Charges => charges::CHARGE_PERIOD_START,
             Self::Allocations => allocations::WINDOW_START,
+            Self::Anomalies => "start_time",
+            Self::Forecasts => "made_time",
+            Self::Recommendations => "created_time",
         }
     }
 
@@ -128,7 +188,7 @@ impl Relation {
         match (self, measure) {
             (Self::Charges, measure) => Some(measure.column()),
             (Self::Allocations, Measure::Effective) => Some(allocations::COST),
-            (Self::Allocations, _) => None,
+            _ => None,
         }
     }
 
@@ -137,13 +197,27 @@ impl Relation {
         match self {
             Self::Charges => charges::TAGS,
             Self::Allocations => allocations::DIMENSIONS,
+            Self::Anomalies | Self::Forecasts | Self::Recommendations => "labels",
         }
+    }
+
+    /// Names of a table other than charges: what each is in SQL, and what it holds.
+    fn columns(self) -> Vec<(&'static str, &'static str, Kind)> {
+        let findings: &[(&str, Kind)] = match self {
+            Self::Charges => &[],
+            Self::Allocations => return ALLOCATED.to_vec(),
+            Self::Anomalies => &OF_ANOMALIES,
+            Self::Forecasts => &OF_FORECASTS,
+            Self::Recommendations => &OF_RECOMMENDATIONS,
+        };
+        findings.iter().map(|(name, kind)| (*name, *name, *kind)).collect()
     }
 
     /// What an expression by a plain name is in SQL, and what it holds.
     pub fn expression(self, name: &str) -> Option<(&'static str, Kind)> {
-        if self == Self::Allocations {
-            return ALLOCATED.iter().find(|(known, ..)| *known == name).map(|(_, column, kind)| (*column, *kind));
+        if self != Self::Charges {
+            let mut columns = self.columns().into_iter();
+            return columns.find(|(known, ..)| *known == name).map(|(_, sql, kind)| (sql, kind));
         }
         if let Some((_, sql)) = SHORT.iter().find(|(short, _)| *short == name) {
             return Some((sql, Kind::Text));
@@ -159,26 +233,26 @@ impl Relation {
     pub fn is_map(self, name: &str) -> bool {
         match self {
             Self::Charges => [charges::TAGS, charges::X_COLUMNS].contains(&name),
-            Self::Allocations => name == allocations::DIMENSIONS,
+            _ => name == self.map(),
         }
     }
 
     /// How a key that no column has is written, for messages.
     pub(crate) fn keyed(self, key: &str) -> String {
-        match self {
-            Self::Charges => format!("a tag is written {}['{key}']", self.map()),
-            Self::Allocations => format!("a dimension of a rule is written {}['{key}']", self.map()),
-        }
+        let what = match self {
+            Self::Charges => "a tag",
+            Self::Allocations => "a dimension of a rule",
+            Self::Anomalies | Self::Forecasts | Self::Recommendations => "a label",
+        };
+        format!("{what} is written {}['{key}']", self.map())
     }
 
     /// Every plain name, for messages.
     pub fn names(self) -> Vec<&'static str> {
-        match self {
-            Self::Charges => {
-                SHORT.iter().map(|(short, _)| *short).chain(Column::ALL.iter().map(|c| c.name())).collect()
-            }
-            Self::Allocations => ALLOCATED.iter().map(|(name, ..)| *name).collect(),
+        if self != Self::Charges {
+            return self.columns().into_iter().map(|(name, ..)| name).collect();
         }
+        SHORT.iter().map(|(short, _)| *short).chain(Column::ALL.iter().map(|c| c.name())).collect()
     }
 }
 

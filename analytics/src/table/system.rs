@@ -15,13 +15,16 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use grid_focus_rules::table;
-use grid_model::table::column::{UTC, text, timestamp};
+use grid_model::table::column::{UTC, text, timestamp, timestamp_type};
 use grid_model::{Table, Timestamp};
 use grid_store::StoreError;
 
 use super::Source;
 use crate::limits::CATALOG_ROWS_MAX;
 use crate::registry::QueryInfo;
+
+/// Kind of the documents that hold the states of jobs.
+const JOB_KIND: &str = "job";
 
 /// The tables of the schema `grid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,17 +34,19 @@ pub(crate) enum System {
     Imports,
     Rejects,
     Conformance,
+    Jobs,
     Queries,
     Retention,
     Tenants,
 }
 
 impl System {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Conformance,
         Self::Files,
         Self::Generations,
         Self::Imports,
+        Self::Jobs,
         Self::Queries,
         Self::Rejects,
         Self::Retention,
@@ -55,6 +60,7 @@ impl System {
             Self::Imports => "imports",
             Self::Rejects => "rejects",
             Self::Conformance => "conformance",
+            Self::Jobs => "jobs",
             Self::Queries => "queries",
             Self::Retention => "retention",
             Self::Tenants => "tenants",
@@ -132,6 +138,19 @@ impl System {
                 text("column", true),
                 text("value", true),
                 text("note", true),
+            ],
+            // What the loops of insight write as documents of kind `job`.
+            Self::Jobs => vec![
+                text("job", false),
+                Field::new("watermark", timestamp_type(), true),
+                timestamp("started", false),
+                count("elapsed_ms"),
+                count("runs"),
+                count("missed"),
+                count("rows"),
+                count("generation"),
+                count("failures"),
+                text("error", true),
             ],
             Self::Queries => vec![
                 text("query_id", false),
@@ -323,6 +342,19 @@ impl SystemTable {
                     }
                 }
             }
+            System::Jobs => {
+                for document in catalog.documents(&snapshot.tenant, JOB_KIND).await? {
+                    let Ok(state) = serde_json::from_str::<serde_json::Value>(&document.body) else { continue };
+                    let number = |name: &str| state[name].as_u64().unwrap_or(0);
+                    rows.text(&document.name);
+                    rows.maybe_time(state["watermark"].as_i64().map(Timestamp));
+                    rows.time(Timestamp(state["started"].as_i64().unwrap_or(0)));
+                    for name in ["elapsed_ms", "runs", "missed", "rows", "generation", "failures"] {
+                        rows.count(number(name));
+                    }
+                    rows.maybe_text(state["error"].as_str());
+                }
+            }
             System::Queries => {
                 let own = |q: &QueryInfo| q.tenant == snapshot.tenant;
                 let registry = &self.source.registry;
@@ -419,8 +451,12 @@ impl Rows {
     }
 
     fn time(&mut self, value: Timestamp) {
+        self.maybe_time(Some(value));
+    }
+
+    fn maybe_time(&mut self, value: Option<Timestamp>) {
         if let Column::Time(b) = self.next() {
-            b.append_value(value.0);
+            b.append_option(value.map(|t| t.0));
         }
     }
 

@@ -42,6 +42,14 @@ pub(crate) enum Command {
     /// How good a model would have been on a file of yours
     #[command(subcommand)]
     Backtest(BacktestCommand),
+    /// What was unusual in telemetry and costs, and what probably caused it
+    Anomalies(crate::cmd::anomalies::AnomaliesArgs),
+    /// When disks will be full and budgets spent
+    Capacity(crate::cmd::anomalies::FindingArgs),
+    /// What to change, what that saves and risks
+    Recommend(crate::cmd::recommend::RecommendArgs),
+    /// The jobs that find anomalies, forecast and recommend
+    Jobs(crate::cmd::anomalies::JobsArgs),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),
@@ -168,6 +176,9 @@ pub(crate) struct DemoArgs {
     /// When the history ends: a time, or `now`
     #[arg(long, value_name = "TIME", default_value = "now")]
     pub(crate) until: String,
+    /// Print what is planted in the history, as JSON, and do nothing else
+    #[arg(long)]
+    pub(crate) facts: bool,
     /// Seed, print the tour, stop
     #[arg(long)]
     pub(crate) exit: bool,

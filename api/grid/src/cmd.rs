@@ -7,6 +7,8 @@ mod promql;
 mod rules;
 mod detect;
 mod forecast;
+pub(crate) mod anomalies;
+pub(crate) mod recommend;
 mod patterns;
 mod backtest;
 mod import;
@@ -29,6 +31,8 @@ use std::time::Instant;
 
 use clap::CommandFactory as _;
 
+use cost::{ask, path_of, segment};
+
 use crate::args::{Args, Command};
 use crate::{log, out};
 
@@ -46,6 +50,10 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Rules(a) => tokio::task::spawn_blocking(move || rules::run(&a)).await?,
         Command::Detect(a) => detect::run(&a),
         Command::Forecast(a) => forecast::run(&a),
+        Command::Anomalies(a) => Box::pin(anomalies::run(file, a)).await,
+        Command::Capacity(a) => Box::pin(anomalies::capacity(file, a)).await,
+        Command::Recommend(a) => Box::pin(recommend::run(file, a)).await,
+        Command::Jobs(a) => Box::pin(anomalies::jobs(file, a)).await,
         Command::Patterns(a) => patterns::run(&a),
         Command::Backtest(a) => backtest::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grid_analytics::Engine;
+use grid_insight::Insight;
 use grid_model::Table;
 use grid_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,8 @@ const AGE_CHECK: Duration = Duration::from_secs(1);
 const HEALTH_CHECK: Duration = Duration::from_secs(1);
 /// How often it is asked whether charges, rules or measurements have changed.
 const ALLOCATE_EVERY: Duration = Duration::from_secs(2);
+/// How often it is asked whether a job of insight is due.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait after a failure, doubled up to the bound.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -152,6 +155,30 @@ pub(crate) async fn allocate(engine: Arc<Engine>, store: Store, token: Cancellat
                     warn!(%tenant, error = %chain(&e), retry_ms = backoff.as_millis() as u64, "allocation failed");
                     pause(&token, backoff).await;
                     backoff = (backoff * 2).min(BACKOFF_MAX);
+                }
+            }
+        }
+    }
+}
+
+/// Runs the jobs of insight that are due, tenant by tenant.
+pub(crate) async fn watch(insight: Insight, store: Store, token: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        pause(&token, WATCH_EVERY).await;
+        if token.is_cancelled() {
+            return Ok(());
+        }
+        for tenant in store.tenants() {
+            // Dropped at the end: a job's rows count once they are written whole.
+            let work = Box::pin(insight.run_due(&tenant, store.now()));
+            let Some(done) = token.run_until_cancelled(work).await else { return Ok(()) };
+            for (job, report) in done {
+                match report {
+                    Ok(r) if r.changed => {
+                        info!(%tenant, job = job.name(), rows = r.rows, elapsed_ms = r.elapsed.as_millis() as u64, "findings changed");
+                    }
+                    Ok(_) => {}
+                    Err(e) => warn!(%tenant, job = job.name(), code = e.code(), error = %chain(&e), "job failed"),
                 }
             }
         }

@@ -11,7 +11,7 @@ use grid_analytics::Engine;
 use grid_api::{ApiLimits, ApiParts, ApiState, ScrapedTargets, ServerInfo};
 use grid_guard::{Guard, Scope};
 use grid_ingest::{Ingest, IngestOptions};
-use grid_insight::rules::LogSink;
+use grid_insight::Insight;
 use grid_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use crate::alerting::Alerting;
 use crate::bills::Bills;
 use crate::config::Config;
+use crate::handover::handover;
 use crate::prices::PriceBooks;
 use crate::rules::Rules;
 use crate::scraping::Scraping;
@@ -234,10 +235,12 @@ pub(crate) async fn serve(
     loops::start(config, &rooms.store, &mut background);
     let (engine, store) = (Arc::clone(&rooms.engine), rooms.store.clone());
     background.spawn("allocation", move |token| loops::allocate(engine, store, token));
+    let (insight, store) = (Insight::new(Arc::clone(&rooms.engine), rooms.store.clone()), rooms.store.clone());
+    background.spawn("insight", move |token| loops::watch(insight, store, token));
 
     let mut listeners = Group::new("listeners");
-    // Alerts go to the log until there are receivers.
-    let rules = Rules::prepare(config, &rooms.store, &rooms.engine, Arc::new(LogSink), &url)?;
+    let (handover, carrier) = handover();
+    let rules = Rules::prepare(config, &rooms.store, &rooms.engine, Arc::new(handover), &url)?;
     let state = rooms.api_state(sockets.endpoints()?, &rules);
     background.spawn("rules", move |token| rules.run(token));
     if let Some(telemetry) = &observed.telemetry {
@@ -247,6 +250,8 @@ pub(crate) async fn serve(
     if let Some(scraping) = rooms.scraping.take() {
         background.spawn("scraper", move |token| scraping.run(token));
     }
+    let notifier = rooms.alerting.notifier();
+    background.spawn("alerts of rules", move |token| carrier.run(notifier, token));
     let alerting = rooms.alerting.clone();
     background.spawn("notifications", move |token| alerting.run(token));
     let alerting = rooms.alerting.clone();

@@ -5,6 +5,8 @@
 //! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 07xx alerting, 09xx defects of ours.
 //! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 09xx defects of ours.
 //! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 08xx alerts, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 06xx costs, 070x jobs, 09xx defects of ours.
+//! 01xx who and how much, 02xx the request, 03xx the store, 04xx queries, 05xx imports, 066x budgets, 09xx defects of ours.
 //! A code, once released, keeps its meaning and is never given away again.
 
 /// One error code, explained.
@@ -486,6 +488,28 @@ pub const CODES: &[Code] = &[
         "no alerts here",
         "Alerts, silences and webhooks belong to a running server; the command works on a directory that no server holds.",
         "Start `grid serve` and ask it by `--url`.",
+        "GRID-0700",
+        "findings not kept",
+        "A job of Grid's insight read and thought, but the store or its catalog did not take the rows. The store's own message is in `grid.jobs`, column `error`.",
+        "Look for what ails the store: `grid doctor`. The job runs again at its next time, and its findings then cover what this run missed.",
+    ),
+    code(
+        "GRID-0701",
+        "state of a job unreadable",
+        "The document that holds the state of a job, or what it says, does not read or write as JSON.",
+        "The job begins with a new state at its next run. Report it with the line of the log: this is a defect.",
+    ),
+    code(
+        "GRID-0702",
+        "job took too long",
+        "A run of a job of Grid's insight took longer than ten minutes and was ended. Nothing of it was kept.",
+        "Look at `grid.queries` for the slow statement; fewer metrics or a shorter retention make it faster. The job runs again at its next time.",
+    ),
+    code(
+        "GRID-0703",
+        "model ended unexpectedly",
+        "A thread on which a model thinks died.",
+        "The log has its last words. Report it: this is a defect. The job runs again at its next time.",
     ),
     code(
         "GRID-0901",

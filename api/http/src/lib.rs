@@ -1,7 +1,7 @@
 //! The native HTTP API under `/api/v1`, Prometheus' under `/prometheus`, their OpenAPI document, health and metrics, and the page at `/`.
 //!
 //! Entry point: [`router`]. Reading order: [`state`] (what handlers need), [`route`] (one file per subject: its handlers and
-//! the shapes it speaks), [`finance`] (costs over time, also for the command line), [`error`] and [`codes`] (how it fails), [`openapi`] (what it promises), [`web`] (the pages).
+//! the shapes it speaks), [`finance`] (costs over time, also for the command line), [`findings`] (what jobs concluded, likewise), [`error`] and [`codes`] (how it fails), [`openapi`] (what it promises), [`web`] (the pages).
 //!
 //! Architecture invariants:
 //! - Every answer that is an error is `application/problem+json` with a code that [`codes`] explains, but under `/prometheus`, where errors
@@ -16,6 +16,7 @@ pub mod finance;
 pub mod importer;
 pub mod statement;
 pub mod commitments;
+pub mod findings;
 pub mod scraped;
 pub mod rules;
 pub mod error;
@@ -74,11 +75,9 @@ pub(crate) struct Group {
 pub(crate) fn groups() -> [Group; 5] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
-        admin, alert_rules, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics,
-        opencost, prices, prometheus, queries, retention, saved_reports, sql, status, tokens,
-        admin, alerts, budgets, charges, commitments, cost_reports, delete, deliveries, estimates, health, imports,
-        metrics, opencost, prices, prometheus, queries, retention, saved_reports, silences, sql, status, tokens,
-        webhooks,
+        admin, alert_rules, alerts, anomalies, budgets, charges, commitments, cost_reports, delete, deliveries,
+        estimates, forecasts, health, imports, metrics, opencost, prices, prometheus, queries, recommendations,
+        retention, saved_reports, silences, sql, status, tokens, webhooks,
     };
     [
         Group {
@@ -158,6 +157,22 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/deliveries/{id}", deliveries::get)
                 .post("/api/v1/deliveries/{id}/replay", deliveries::replay)
                 .post("/api/v1/deliveries/replay", deliveries::replay_all)
+                .get("/api/v1/anomalies", anomalies::list)
+                .get("/api/v1/anomalies/{id}", anomalies::get)
+                .post("/api/v1/anomalies/{id}/feedback", anomalies::feedback)
+                .get("/api/v1/incidents", anomalies::list_incidents)
+                .get("/api/v1/forecasts", forecasts::list)
+                .get("/api/v1/forecasts/{id}", forecasts::get)
+                .get("/api/v1/jobs", forecasts::jobs)
+                .get("/api/v1/recommendations", recommendations::list)
+                .get("/api/v1/recommendations/ledger", recommendations::ledger)
+                .post("/api/v1/recommendations/bulk", recommendations::bulk)
+                .get("/api/v1/recommendations/{id}", recommendations::get)
+                .post("/api/v1/recommendations/{id}/accept", recommendations::accept)
+                .post("/api/v1/recommendations/{id}/dismiss", recommendations::dismiss)
+                .post("/api/v1/recommendations/{id}/snooze", recommendations::snooze)
+                .post("/api/v1/recommendations/{id}/reopen", recommendations::reopen)
+                .post("/api/v1/recommendations/{id}/feedback", recommendations::feedback)
                 .get("/metrics", metrics::get),
         },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },

@@ -16,10 +16,9 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
 use crate::route::{
-    admin, alert_rules, budgets, charges, commitments, cost_reports, delete, estimates, health, imports, metrics,
-    opencost, prices, queries, retention, saved_reports, sql, status, tokens,
-    admin, alerts, budgets, charges, commitments, cost_reports, delete, deliveries, estimates, health, imports,
-    metrics, opencost, prices, queries, retention, saved_reports, silences, sql, status, tokens, webhooks,
+    admin, alert_rules, alerts, anomalies, budgets, charges, commitments, cost_reports, delete, deliveries, estimates,
+    forecasts, health, imports, metrics, opencost, prices, queries, recommendations, retention, saved_reports,
+    silences, sql, status, tokens, webhooks,
 };
 use crate::web;
 
@@ -62,6 +61,7 @@ pub(crate) struct ProblemDocument {
         (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin too."),
         (name = "alerting", description = "Alert and recording rules, and alerts. Reading needs the scope query, changing the scope admin too."),
         (name = "alerts", description = "Alerts, silences, webhooks and deliveries. Reading needs the scope query, changing the scope admin, sending alerts the scope ingest."),
+        (name = "insight", description = "What jobs found: anomalies, forecasts, recommendations. Reading needs the scope query, deciding the scope admin."),
         (name = "charges", description = "Charges of all bills. Needs the scope query."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
@@ -86,6 +86,10 @@ pub(crate) struct ProblemDocument {
         webhooks::list, webhooks::get, webhooks::post, webhooks::put, webhooks::delete, webhooks::rotate, webhooks::test,
         deliveries::list, deliveries::get, deliveries::replay, deliveries::replay_all,
         budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
+        anomalies::list, anomalies::get, anomalies::feedback, anomalies::list_incidents,
+        forecasts::list, forecasts::get, forecasts::jobs,
+        recommendations::list, recommendations::ledger, recommendations::bulk, recommendations::get, recommendations::accept,
+        recommendations::dismiss, recommendations::snooze, recommendations::reopen, recommendations::feedback,
         charges::export,
         delete::post, retention::list, retention::get, retention::put, retention::delete,
         tokens::list, tokens::create, tokens::revoke,

@@ -259,7 +259,12 @@ fn properties(
                 }
             }
         }
-        Table::Metadata | Table::Prices | Table::Allocations => {}
+        Table::Metadata
+        | Table::Prices
+        | Table::Allocations
+        | Table::Anomalies
+        | Table::Forecasts
+        | Table::Recommendations => {}
     }
     Ok(b.build())
 }

@@ -12,6 +12,10 @@ pub mod spans;
 pub mod charges;
 pub mod prices;
 pub mod allocations;
+pub mod record;
+pub mod anomalies;
+pub mod forecasts;
+pub mod recommendations;
 pub mod column;
 
 use arrow_schema::SchemaRef;
@@ -37,11 +41,17 @@ pub enum Table {
     Prices,
     /// The cost of one owner in one window, derived from charges.
     Allocations,
+    /// Something unusual that a job found.
+    Anomalies,
+    /// A question about the future with its answer.
+    Forecasts,
+    /// A change that a job proposes.
+    Recommendations,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Samples,
         Self::Series,
         Self::Exemplars,
@@ -51,6 +61,9 @@ impl Table {
         Self::Charges,
         Self::Prices,
         Self::Allocations,
+        Self::Anomalies,
+        Self::Forecasts,
+        Self::Recommendations,
     ];
 
     /// The name in SQL, in paths and in the catalog.
@@ -65,6 +78,9 @@ impl Table {
             Self::Charges => "charges",
             Self::Prices => "prices",
             Self::Allocations => "allocations",
+            Self::Anomalies => "anomalies",
+            Self::Forecasts => "forecasts",
+            Self::Recommendations => "recommendations",
         }
     }
 
@@ -81,6 +97,7 @@ impl Table {
             | Self::Charges => false,
             Self::Prices => true,
             Self::Allocations => true,
+            Self::Anomalies | Self::Forecasts | Self::Recommendations => true,
         }
     }
 
@@ -101,6 +118,9 @@ impl Table {
             Self::Charges => charges::schema(),
             Self::Prices => prices::schema(),
             Self::Allocations => allocations::schema(),
+            Self::Anomalies => anomalies::schema(),
+            Self::Forecasts => forecasts::schema(),
+            Self::Recommendations => recommendations::schema(),
         }
     }
 
@@ -124,6 +144,9 @@ impl Table {
             Self::Charges => charges::CHARGE_PERIOD_START,
             Self::Prices => prices::VALID_FROM,
             Self::Allocations => allocations::WINDOW_START,
+            Self::Anomalies => anomalies::START_TIME,
+            Self::Forecasts => forecasts::MADE_TIME,
+            Self::Recommendations => recommendations::CREATED_TIME,
         }
     }
 
@@ -139,6 +162,9 @@ impl Table {
             Self::Charges => &[charges::CHARGE_PERIOD_START],
             Self::Prices => &[prices::SERVICE, prices::REGION, prices::RESOURCE_TYPE],
             Self::Allocations => &[allocations::WINDOW_START],
+            Self::Anomalies => &[anomalies::START_TIME],
+            Self::Forecasts => &[forecasts::MADE_TIME],
+            Self::Recommendations => &[recommendations::CREATED_TIME],
         }
     }
 }

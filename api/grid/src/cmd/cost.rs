@@ -79,7 +79,7 @@ pub(crate) async fn run(file: Option<&Path>, command: CostCommand) -> anyhow::Re
 }
 
 /// Asks the API, and closes what was opened whatever comes.
-async fn ask(
+pub(super) async fn ask(
     config: &crate::config::Config,
     target: &crate::args::TargetArgs,
     method: reqwest::Method,
@@ -93,7 +93,7 @@ async fn ask(
 }
 
 /// A path with the parameters that were given.
-fn path_of(route: &str, parameters: &[(&str, Option<&str>)]) -> String {
+pub(super) fn path_of(route: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in parameters {
         if let Some(value) = value {
@@ -105,6 +105,6 @@ fn path_of(route: &str, parameters: &[(&str, Option<&str>)]) -> String {
 }
 
 /// A name as a part of a path.
-fn segment(name: &str) -> String {
+pub(super) fn segment(name: &str) -> String {
     form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }

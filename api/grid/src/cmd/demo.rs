@@ -23,6 +23,11 @@ use marker::{Found, Marker};
 pub(crate) async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -> anyhow::Result<ExitCode> {
     let config = settings(file, &args)?;
     let until = parse_time(&args.until, clock::now()).map_err(anyhow::Error::msg)?;
+    if args.facts {
+        let demo = crate::demo::Demo::new(args.seed, until, args.days);
+        out::line(&serde_json::to_string_pretty(&demo.facts().json())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut signals = Signals::catch()?;
     let data_dir = config.data_dir();
     let marker = Marker { seed: args.seed, days: args.days, until: until.0, complete: false };
@@ -63,7 +68,7 @@ pub(crate) async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -
         }
     };
     let url = sockets.as_ref().map(wire::Sockets::url).transpose()?;
-    tour::show(&rooms.engine, &rooms.store, url.as_deref(), started).await?;
+    tour::show(&rooms.engine, &rooms.store, until, url.as_deref(), started).await?;
     if let Some(bytes) = telemetry::resident_bytes() {
         info!(resident_bytes = bytes, "memory after seeding");
     }

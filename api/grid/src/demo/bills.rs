@@ -5,7 +5,7 @@
 mod charge;
 mod cur;
 mod focus;
-mod prices;
+pub(crate) mod prices;
 
 use grid_model::Amount;
 use grid_model::time::{civil_from_days, days_from_civil};

@@ -20,6 +20,8 @@ pub(crate) struct Events {
     /// Nodes' worth of commitment that the savings plan bought.
     pub(crate) plan_nodes: usize,
     pub(crate) search_type: &'static str,
+    /// None in a history too short to show what is usual.
+    pub(crate) copy: Option<Copied>,
 }
 
 /// A database runs out of connections; its service answers 5xx, and so does who calls it.
@@ -49,6 +51,18 @@ pub(crate) struct Rollout {
 
 /// How many times the machines, the CPU and the egress that version 2 takes.
 pub(crate) const ROLLOUT_COST_FACTOR: usize = 3;
+
+/// Somebody copies the batch jobs' data to another region, for some days.
+#[derive(Debug, Clone)]
+pub(crate) struct Copied {
+    /// Days since the epoch.
+    pub(crate) days: Range<i64>,
+    /// How many times the usual traffic.
+    pub(crate) factor: i64,
+}
+
+/// Billed days below which a spike could not be told from the start.
+const COPY_DAYS_MIN: i64 = 11;
 
 /// A day whose bill was wrong at first.
 #[derive(Debug, Clone)]
@@ -85,8 +99,17 @@ impl Events {
             batch_nodes: rng.between(3, 5) as usize,
             plan_nodes: rng.between(4, 6) as usize,
             search_type: *rng.pick(&["r6i.4xlarge", "m6i.8xlarge", "r5.4xlarge"]),
+            copy: copy(&mut rng, &days),
         }
     }
+}
+
+fn copy(rng: &mut Rng, billed: &Range<i64>) -> Option<Copied> {
+    let known = billed.end - billed.start;
+    (known >= COPY_DAYS_MIN).then(|| {
+        let first = billed.start + 7 + rng.below((known - 9).unsigned_abs()) as i64;
+        Copied { days: first..first + rng.between(1, 2) as i64, factor: rng.between(9, 16) as i64 }
+    })
 }
 
 /// A step in an hour of work on a working day within a part of the timeline; any step of that part if it has none.

@@ -1,14 +1,14 @@
 //! The ground truth: what was planted where and when. Tests compare what Grid concludes with it; it is never stored, so
 //! that every finding comes from a job that looked at the data.
 
-#![allow(dead_code, reason = "facts are for tests; the binary itself must not know what was planted")]
+#![allow(dead_code, reason = "facts are for tests and for `grid demo --facts`; no job may know what was planted")]
 
 use std::ops::Range;
 
 use grid_model::{Amount, Timestamp};
 
 use super::bills;
-use super::company::{Cloud, Node, Pool, Service, deployment, machine_type};
+use super::company::{AWS_BATCH, Cloud, Node, Pool, Service, deployment, machine_type};
 use super::world::World;
 
 /// What is true about one demo.
@@ -24,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) idle_fleet: MachinesFact,
     pub(crate) oversized: MachinesFact,
     pub(crate) rollout: RolloutFact,
+    /// A spike of cost; absent in a short history.
+    pub(crate) copy: Option<CopyFact>,
     /// A deployment without consequences.
     pub(crate) harmless: DeploymentFact,
     pub(crate) restatement: RestatementFact,
@@ -56,6 +58,15 @@ pub(crate) struct LeakFact {
     /// `(pod, when it was killed)`.
     pub(crate) kills: Vec<(String, Timestamp)>,
     pub(crate) limit_bytes: f64,
+}
+
+/// Traffic between regions that costs many times what it usually does, for some days.
+#[derive(Debug, Clone)]
+pub(crate) struct CopyFact {
+    pub(crate) account: &'static str,
+    pub(crate) usage_type: &'static str,
+    /// Days since the epoch.
+    pub(crate) days: Range<i64>,
 }
 
 /// Machines that do too little for their price.
@@ -122,6 +133,47 @@ pub(crate) struct BillTotal {
 }
 
 impl Facts {
+    /// The planted events as JSON, for whoever wants to compare them with what Grid concludes.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        use serde_json::json;
+        let time = |t: Timestamp| t.to_string();
+        let deployment = |d: &DeploymentFact| json!({ "service": d.service, "version": d.version, "at": time(d.at) });
+        let machines = |m: &MachinesFact| json!({ "machine_type": m.machine_type, "resource_ids": m.resource_ids });
+        let day = |d: i64| time(Timestamp(d.saturating_mul(grid_model::time::DAY_NS)));
+        json!({
+            "first": time(self.first),
+            "last": time(self.last),
+            "outage": {
+                "service": self.outage.service,
+                "database": self.outage.database,
+                "from": time(self.outage.from),
+                "to": time(self.outage.to),
+                "also_hit": self.outage.also_hit,
+            },
+            "leak": {
+                "service": self.leak.service,
+                "version": self.leak.version,
+                "since": time(self.leak.since),
+                "kills": self.leak.kills.iter().map(|(pod, at)| json!({ "pod": pod, "at": time(*at) })).collect::<Vec<_>>(),
+            },
+            "idle_fleet": machines(&self.idle_fleet),
+            "oversized": machines(&self.oversized),
+            "bad_deployment": deployment(&self.rollout.deployment),
+            "harmless_deployment": deployment(&self.harmless),
+            "cost_spike": self.copy.as_ref().map(|c| json!({
+                "account": c.account,
+                "usage_type": c.usage_type,
+                "from": day(c.days.start),
+                "to": day(c.days.end),
+            })),
+            "unused_commitment": {
+                "id": self.savings_plan.id,
+                "bought_machines": self.savings_plan.bought_machines,
+                "used_machines": self.savings_plan.used_machines,
+            },
+        })
+    }
+
     pub(crate) fn of(world: &World) -> Self {
         let (timeline, events, company) = (world.timeline, &world.events, &world.company);
         let end = timeline.steps;
@@ -165,6 +217,11 @@ impl Facts {
                 latency_factor: events.rollout.latency_factor,
                 machines: (company.pool(Pool::Ml).filter(|n| n.from == 0).count(), company.pool(Pool::Ml).count()),
             },
+            copy: events.copy.as_ref().map(|copy| CopyFact {
+                account: AWS_BATCH,
+                usage_type: bills::prices::BETWEEN_REGIONS,
+                days: copy.days.clone(),
+            }),
             harmless: deployed(world, events.harmless.0, events.harmless.1),
             restatement: restatement(world, &bills),
             savings_plan: CommitmentFact {

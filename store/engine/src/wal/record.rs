@@ -189,6 +189,9 @@ fn shape_code(table: Table, batch: &RecordBatch) -> u8 {
         Table::Charges => 8,
         Table::Prices => 10,
         Table::Allocations => 9,
+        Table::Anomalies => 11,
+        Table::Forecasts => 12,
+        Table::Recommendations => 13,
     }
 }
 
@@ -204,6 +207,9 @@ fn shape_of_code(code: u8) -> Option<(Table, SchemaRef)> {
         8 => Table::Charges,
         10 => Table::Prices,
         9 => Table::Allocations,
+        11 => Table::Anomalies,
+        12 => Table::Forecasts,
+        13 => Table::Recommendations,
         _ => return None,
     };
     Some((table, Arc::clone(&table.schema())))

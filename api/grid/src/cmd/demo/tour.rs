@@ -1,5 +1,6 @@
 //! What can be asked of the demo: a handful of questions with their answers, and where to ask more.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -8,12 +9,19 @@ use grid_analytics::render::{Format, Renderer};
 use grid_analytics::{Engine, SqlRequest};
 use grid_api::finance::render::document::{money, signed};
 use grid_api::finance::{self, CostAsk, Desk};
+use grid_api::findings::list::{ListAsk, incidents, list};
 use grid_finance::calendar::Day;
 use grid_finance::relation::Relation;
-use grid_model::TenantId;
+use grid_insight::{Insight, Job};
+use grid_model::{TenantId, Timestamp};
 use grid_store::Store;
 
 use crate::out;
+
+/// Incidents of the tour, the first ones.
+const INCIDENTS_SHOWN: usize = 8;
+/// Recommendations of the tour.
+const SAVINGS_SHOWN: usize = 5;
 
 /// Question and statement.
 const QUESTIONS: &[(&str, &str)] = &[
@@ -55,7 +63,13 @@ GROUP BY 1, 2 ORDER BY max(cost) / median(cost) DESC LIMIT 3",
 ];
 
 /// Asks and prints; the first answer's time is what matters to a newcomer.
-pub(super) async fn show(engine: &Engine, store: &Store, url: Option<&str>, started: Instant) -> anyhow::Result<()> {
+pub(super) async fn show(
+    engine: &Arc<Engine>,
+    store: &Store,
+    until: Timestamp,
+    url: Option<&str>,
+    started: Instant,
+) -> anyhow::Result<()> {
     // Without a server the tour is what the command is for, and data goes to stdout.
     let tell = |text: &str| match url {
         Some(_) => {
@@ -79,12 +93,24 @@ pub(super) async fn show(engine: &Engine, store: &Store, url: Option<&str>, star
         "\n# Why do the last days cost more, and do budgets hold?\n{command}\n{answer}\n({} ms)",
         asked.elapsed().as_millis()
     ))?;
+    // A server's jobs begin by themselves in a moment; without one this is their time.
+    if url.is_none() {
+        let asked = Instant::now();
+        let (command, answer) =
+            findings(engine, store, until).await.context("look for what is unusual and what to change")?;
+        tell(&format!(
+            "\n# What was unusual, why, and what should change? Grid looked by itself\n{command}\n{answer}\n({} ms)",
+            asked.elapsed().as_millis()
+        ))?;
+    }
     if let Some(url) = url {
         out::say(&format!(
             "\nAsk on:   {url}/                     what has arrived, and a place to type SQL
           grid query --url {url} 'SELECT ...'
           curl {url}/api/v1/sql -d '{{\"query\": \"SELECT count(*) FROM spans\"}}' -H 'content-type: application/json'
           {url}/docs                  the API
+Look:     grid anomalies --url {url}   what was unusual, and why: known in half a minute
+          grid recommend --url {url}   what to change, and what that saves
 Send to:  {url}/v1/logs (OTLP/HTTP), {url}/api/v1/write (remote write), {url}/loki/api/v1/push (Loki)
 Stop:     Ctrl-C; the data stays, and `grid demo` does not seed twice"
         ));
@@ -95,7 +121,9 @@ Stop:     Ctrl-C; the data stays, and `grid demo` does not seed twice"
 /// The effects behind the change of the last days (at most five) against as many before, and the states of budgets; with the commands for them.
 async fn costs(engine: &Engine, store: &Store) -> anyhow::Result<(String, String)> {
     let desk = Desk { engine, store, tenant: TenantId::default_tenant(), client: "tour".to_owned(), as_of: None };
-    let Some(known) = desk.known(Relation::Charges, None).await? else { return Ok((String::new(), "no bill has come yet".to_owned())) };
+    let Some(known) = desk.known(Relation::Charges, None).await? else {
+        return Ok((String::new(), "no bill has come yet".to_owned()));
+    };
     let days = (known.days() / 2).clamp(1, 5);
     let (from, before) = (known.end.plus(-days), known.end.plus(-2 * days));
     let compare = format!("{before}..{from}");
@@ -133,6 +161,30 @@ async fn costs(engine: &Engine, store: &Store) -> anyhow::Result<(String, String
     let command =
         format!("grid cost variance --from {from} --to {} --compare {compare}; grid cost budget list", known.end);
     Ok((command, lines.join("\n")))
+}
+
+/// Runs the jobs over the demo's time, and shows the last incidents and the largest savings.
+async fn findings(engine: &Arc<Engine>, store: &Store, until: Timestamp) -> anyhow::Result<(String, String)> {
+    let tenant = TenantId::default_tenant();
+    let insight = Insight::new(Arc::clone(engine), store.clone());
+    for job in Job::ALL {
+        insight.run_until(&tenant, job, until).await.with_context(|| format!("run the job {}", job.name()))?;
+    }
+    let desk = Desk { engine, store, tenant, client: "tour".to_owned(), as_of: None };
+    let all = |sort: &str| ListAsk { sort: Some(sort.to_owned()), ..ListAsk::default() };
+    let anomalies = list(&desk, Relation::Anomalies, &all("start_time")).await?.items;
+    let recommended = list(&desk, Relation::Recommendations, &all("saving")).await?.items;
+    let mut lines = Vec::new();
+    for incident in incidents(anomalies).iter().rev().take(INCIDENTS_SHOWN) {
+        let word = |name: &str| incident[name].as_str().unwrap_or_default().to_owned();
+        let signs = incident["anomalies"].as_array().map_or(0, Vec::len);
+        let start: String = word("start_time").chars().take(16).collect();
+        lines.push(format!("{}  {} ({signs} signs)", start.replace('T', " "), word("cause")));
+    }
+    for item in recommended.iter().take(SAVINGS_SHOWN) {
+        lines.push(item["title"].as_str().unwrap_or_default().to_owned());
+    }
+    Ok(("grid anomalies; grid recommend; grid capacity".to_owned(), lines.join("\n")))
 }
 
 async fn ask(engine: &Engine, sql: &str) -> anyhow::Result<String> {

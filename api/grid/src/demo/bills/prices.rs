@@ -5,7 +5,8 @@ use grid_model::Amount;
 
 use super::charge::{Charge, Commitment, Item, Kind, product};
 use crate::demo::company::{
-    AWS_PAYER, AWS_SHOP, AZURE_SUBSCRIPTION, Cloud, Database, GCP_PROJECT, Node, Pool, Service, WAREHOUSE, machine_type,
+    AWS_BATCH, AWS_PAYER, AWS_SHOP, AZURE_SUBSCRIPTION, Cloud, Database, GCP_PROJECT, Node, Pool, Service, WAREHOUSE,
+    machine_type,
 };
 use crate::demo::rng::{key, mix};
 use crate::demo::timeline::DAY;
@@ -15,6 +16,8 @@ use crate::demo::world::{APP_BYTES_PER_REQUEST, ML_BYTES_PER_REQUEST, World};
 const ONE: i64 = 1_000_000;
 /// A day's hours in millionths.
 const DAY_HOURS: i64 = 24 * ONE;
+/// The usage type of what somebody copies for some days.
+pub(crate) const BETWEEN_REGIONS: &str = "USE1-EUW1-AWS-Out-Bytes";
 /// Price per hour of an m5.xlarge under the savings plan.
 const PLAN_RATE: i64 = 121_000_000;
 /// Price per hour of an n2-standard-8 under the flexible commitment (28% off).
@@ -137,6 +140,13 @@ impl Today<'_> {
         fee.effective = Amount(fee.billed.0 - used.0);
         fee.kind = Kind::Fee(plan, used);
         all.push(fee);
+        if let Some(copy) = &self.world.events.copy {
+            let times = if copy.days.contains(&self.day) { copy.factor } else { 1 };
+            // 120 GB a day between regions, a little more or less.
+            let gb = (120 + (self.day % 7) * 2) * ONE * times;
+            let copied = Charge::usage(self.day, AWS_BATCH, &EGRESS, BETWEEN_REGIONS, ("", ""), (gb, 20_000_000));
+            all.push(copied.tagged("data", "nightly-render"));
+        }
         all.extend(self.aws_services());
         all
     }

@@ -1,0 +1,89 @@
+//! Features by SQL: one statement, its rows as JSON objects, as a user would see them.
+
+use std::collections::BTreeSet;
+
+use futures::StreamExt as _;
+use grid_analytics::render::{Format, Renderer};
+use grid_analytics::{Engine, QueryError, SqlRequest};
+use grid_model::{Amount, TenantId, Timestamp};
+use serde_json::Value;
+
+use crate::limits::{FEATURE_ROWS_MAX, QUERY_TIME_MAX};
+
+/// Who asks, in the list of queries.
+pub const CLIENT: &str = "insight";
+
+/// All rows of a statement.
+pub async fn rows(engine: &Engine, tenant: &TenantId, sql: &str) -> Result<Vec<Value>, QueryError> {
+    let request = SqlRequest {
+        timeout: Some(QUERY_TIME_MAX),
+        max_rows: Some(FEATURE_ROWS_MAX),
+        client: Some(CLIENT.to_owned()),
+        ..SqlRequest::new(tenant.clone(), sql)
+    };
+    let mut answer = engine.sql(request).await?;
+    let mut renderer = Renderer::new(Format::Ndjson, answer.schema.clone())?;
+    let mut lines = renderer.head();
+    while let Some(batch) = answer.stream.next().await {
+        lines.extend(renderer.batch(&batch?)?);
+    }
+    lines.extend(renderer.tail(None)?);
+    let parse =
+        |line: &[u8]| serde_json::from_slice(line).map_err(|e| QueryError::Internal(format!("read a row: {e}")));
+    lines.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()).map(parse).collect()
+}
+
+/// The columns of a metric's table; none if nobody sent the metric.
+pub async fn columns(engine: &Engine, tenant: &TenantId, metric: &str) -> Result<BTreeSet<String>, QueryError> {
+    let sql = format!("SELECT * FROM metrics.{} LIMIT 0", name(metric));
+    let request = SqlRequest { client: Some(CLIENT.to_owned()), ..SqlRequest::new(tenant.clone(), sql) };
+    match engine.sql(request).await {
+        Ok(answer) => Ok(answer.schema.fields().iter().map(|f| f.name().clone()).collect()),
+        Err(QueryError::UnknownTable { .. }) => Ok(BTreeSet::new()),
+        Err(e) => Err(e),
+    }
+}
+
+/// A text as a literal of SQL.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A name as an identifier of SQL.
+pub fn name(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+/// An instant as a literal of SQL.
+pub fn time(at: Timestamp) -> String {
+    format!("TIMESTAMP '{at}'")
+}
+
+/// That a column of times lies in a range.
+pub fn within(column: &str, start: Timestamp, end: Timestamp) -> String {
+    format!("{column} >= {} AND {column} < {}", time(start), time(end))
+}
+
+/// A text of a row; empty if it is null or absent.
+pub fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap_or_default()
+}
+
+/// A number of a row, whether it came as one or as text; NaN if it is null or absent.
+pub fn number(row: &Value, name: &str) -> f64 {
+    match &row[name] {
+        Value::Number(n) => n.as_f64().unwrap_or(f64::NAN),
+        Value::String(s) => s.parse().unwrap_or(f64::NAN),
+        _ => f64::NAN,
+    }
+}
+
+/// A whole number of a row.
+pub fn whole(row: &Value, name: &str) -> i64 {
+    row[name].as_i64().or_else(|| row[name].as_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// An exact decimal of a row; zero if it is null or absent.
+pub fn amount(row: &Value, name: &str) -> Amount {
+    Amount::parse(text(row, name)).map_or(Amount::ZERO, |(amount, _)| amount)
+}
