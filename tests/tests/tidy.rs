@@ -10,8 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 26] = [
-const LAYERS: [(&str, &[&str]); 27] = [
+const LAYERS: [(&str, &[&str]); 29] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -46,9 +45,18 @@ const LAYERS: [(&str, &[&str]); 27] = [
     ("grid-ingest", &["grid-model", "grid-decode", "grid-scrape-config", "grid-store", "grid-guard"]),
     (
         "grid-insight",
-        &["grid-model", "grid-ml", "grid-promql-syntax", "grid-promql", "grid-rules", "grid-store", "grid-analytics"],
+        &[
+            "grid-model",
+            "grid-ml",
+            "grid-promql-syntax",
+            "grid-promql",
+            "grid-rules",
+            "grid-finance",
+            "grid-findings",
+            "grid-store",
+            "grid-analytics",
+        ],
     ),
-    ("grid-insight", &["grid-model", "grid-ml", "grid-finance", "grid-findings", "grid-store", "grid-analytics"]),
     ("grid-act", &["grid-model", "grid-plan", "grid-store", "grid-analytics"]),
     (
         "grid-api",
