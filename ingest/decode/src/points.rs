@@ -115,9 +115,14 @@ fn time(cell: &str) -> Option<Timestamp> {
     if let Some(time) = parse_time::whole(cell) {
         return Some(time);
     }
-    // A month stands for its first day.
-    if cell.len() == "2024-01".len() && cell.as_bytes()[4] == b'-' {
-        return parse_time::whole(&format!("{cell}-01"));
+    // A day stands for its start, a month for its first day.
+    let whole = match (cell.len(), cell.as_bytes().get(4)) {
+        (10, Some(b'-')) => parse_time::whole(&format!("{cell}T00:00:00")),
+        (7, Some(b'-')) => parse_time::whole(&format!("{cell}-01T00:00:00")),
+        _ => None,
+    };
+    if whole.is_some() {
+        return whole;
     }
     match cell.parse::<i64>() {
         // Steps that are merely counted.
@@ -147,6 +152,7 @@ mod tests {
             ("5\n6\n", vec![(0, 5.0), (minute, 6.0)]),
             ("t,y\n0,1\n1,2\n", vec![(0, 1.0), (minute, 2.0)]),
             ("month,value\n2014-01,1\n", vec![(day, 1.0)]),
+            ("date,value\n2014-01-01,1\n", vec![(day, 1.0)]),
         ] {
             let points: Vec<(i64, u64)> =
                 read(text.as_bytes()).unwrap().iter().map(|p| (p.time.0, p.value.to_bits())).collect();
@@ -167,6 +173,8 @@ mod tests {
     fn what_is_wrong_is_said_with_its_row() {
         for (text, expected) in [
             ("time,value\n2014-01-01,x\n", "row 2: \"x\" is not a number"),
+            ("time,value\n2014-13,1\n", "row 2: \"2014-13\" is not a time"),
+            ("time,value\n\u{e9}2014-13-1,1\n", "row 2: \"\u{e9}2014-13-1\" is not a time"),
             ("time,value\nsoon,1\n", "row 2: \"soon\" is not a time"),
             ("", "no rows: a time and a value per row are wanted"),
             ("time,value\n", "no rows: a time and a value per row are wanted"),

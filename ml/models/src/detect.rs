@@ -33,9 +33,9 @@ pub const VERSION: u32 = 2;
 const MEAN_POINTS: usize = 5;
 const DEVIATION_POINTS: usize = 12;
 /// No single detector says more than so many times its own threshold: one of them may be wrong.
-const LOUDEST: f64 = 2.4;
+const LOUDEST: f64 = 2.2;
 /// How much of the first sign of an event comes from season and extremes, which see it earliest.
-const EARLY: f64 = 0.12;
+const EARLY: f64 = 0.11;
 /// Values beyond this are taken for this.
 const LARGEST: f64 = 1e150;
 const LARGEST_SCALED: f64 = 1e6;
@@ -55,12 +55,12 @@ struct Part {
 }
 
 const SEASON: Part = Part { half_life: 1400.0, wild: 6.5, at: 6.5, weight: 0.7 };
-const WEEK: Part = Part { half_life: 1400.0, wild: 8.0, at: 7.0, weight: 2.0 };
-const VALUE: Part = Part { half_life: 1400.0, wild: 7.5, at: 7.0, weight: 1.25 };
+const WEEK: Part = Part { half_life: 1400.0, wild: 9.0, at: 8.0, weight: 2.0 };
+const VALUE: Part = Part { half_life: 1400.0, wild: 10.0, at: 7.0, weight: 1.25 };
 const MEAN: Part = Part { half_life: 170.0, wild: 2.2, at: 3.6, weight: 1.2 };
 const CHANGE: Part = Part { half_life: 1400.0, wild: 3.6, at: 5.0, weight: 1.4 };
 const DEVIATION: Part = Part { half_life: 1400.0, wild: 7.0, at: 5.5, weight: 0.7 };
-const SHAPE: Part = Part { half_life: 1000.0, wild: 2.0, at: 4.0, weight: 0.75 };
+const SHAPE: Part = Part { half_life: 1000.0, wild: 1.8, at: 4.0, weight: 0.75 };
 /// The same for how far a value lies beyond all before it, in mean distances.
 const EXTREME_AT: f64 = 0.3;
 

@@ -1,4 +1,4 @@
-//! Pure models: detect, forecast, right-size, commit, group. This room starts with what every model takes and may answer:
+//! Pure models: detect, find changes, forecast, right-size, scale, group, blame, commit. This room starts with what every model takes and may answer:
 //! a [`Series`] of evenly spaced numbers whose gaps are explicit, and [`NotEnoughData`], which is a value and no failure.
 //!
 //! A model is a function `fn(&Series, &Params) -> Result<Answer, NotEnoughData>`; a seed is a parameter.
@@ -16,6 +16,7 @@ pub mod rightsize;
 pub mod scale;
 pub mod patterns;
 pub mod commit;
+pub mod cause;
 pub mod score;
 mod rng;
 

@@ -141,3 +141,24 @@ fn forecast(args: &BacktestForecast) -> anyhow::Result<()> {
     }
     .context("write the answer")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn lengths(text: &str) -> Vec<(String, usize)> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("load.csv");
+        std::fs::write(&path, text).unwrap();
+        series(&path).unwrap().into_iter().map(|row| (row.name, row.points.len())).collect()
+    }
+
+    #[test]
+    fn series_stand_in_rows_or_columns() {
+        assert_eq!(lengths("time,value\n2024-01-01,1\n2024-01-02,2\n"), [("load".into(), 2)]);
+        assert_eq!(lengths("Timestamp,usage,label\n2024-01-01,1,0\n"), [("load".into(), 1)]);
+        assert_eq!(lengths("id,t1,t2,t3\nH1,1,2,3\nH2,4,5\n"), [("H1".into(), 3), ("H2".into(), 2)]);
+        assert_eq!(lengths("H1,1,2,3\n"), [("H1".into(), 3)]);
+    }
+}

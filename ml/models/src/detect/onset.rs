@@ -3,12 +3,12 @@
 use super::state::{Bad, Reader, Writer};
 
 /// The sign at which an event starts.
-const EVENT_AT: f64 = 0.76;
+const EVENT_AT: f64 = 0.74;
 /// How much stranger a point must be to start an event within another.
 const STRANGER: f64 = 1.3;
 /// An event keeps what follows for a share of what was seen, within bounds.
 const REST_SHARE: usize = 25;
-const REST_MIN: usize = 13;
+const REST_MIN: usize = 10;
 const REST_MAX: usize = 300;
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

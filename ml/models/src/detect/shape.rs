@@ -87,7 +87,7 @@ impl Shapes {
         self.last = from.f32s(POINTS)?;
         self.kept = from.f32s(KEPT * POINTS)?;
         self.seen = from.count()?;
-        if self.kept.len() % POINTS != 0 {
+        if !self.kept.len().is_multiple_of(POINTS) {
             return Err(Bad::Impossible);
         }
         self.distance.load(from)

@@ -35,7 +35,8 @@ fn what_is_unusual_is_told_once_where_it_starts() {
         assert_eq!(events(tier, days(288 * 8, spike(2000))), [2000]);
         let found = events(tier, days(288 * 8, level(2000)));
         assert_eq!(found.first(), Some(&2000));
-        assert!(found.len() <= 2, "{found:?}");
+        // A level this strange is told again while it is being learnt.
+        assert!(found.len() <= 3, "{found:?}");
     }
     // A day without its wave is no single point that is strange.
     let flat = days(288 * 8, |n| if (1700..1760).contains(&n) { 20.0 } else { 0.0 });

@@ -40,7 +40,7 @@ impl Week {
         let today = day == self.day;
         let mut away = 0.0;
         if let Some(nearest) = self.nearest(slot, value, today.then_some(row)) {
-            away = self.distance.push(value - nearest, floor);
+            away = self.distance.push((value - nearest).abs(), floor);
         }
         if !today {
             // What is left of a week ago gives way part by part.

@@ -5,7 +5,7 @@ const SHARE_MOST: f64 = 0.08;
 const SHARE_AT: f64 = 0.1;
 const SHARE_POWER: f64 = 1.5;
 /// The margin of the smoothest series, and the roughness at which it is half: the quantile of a rough one lies among its bursts already.
-const MARGIN_MOST: f64 = 0.08;
+const MARGIN_MOST: f64 = 0.074;
 const MARGIN_AT: f64 = 0.08;
 /// How many times the usual climb from period to period is added, and the roughness at which it is half of that.
 const CLIMB: f64 = 3.0;

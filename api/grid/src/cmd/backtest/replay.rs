@@ -71,3 +71,30 @@ fn print(format: FilesFormat, points: &[Point], limits: &[f64], summary: &Value)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn check(text: &str, expected: Result<i64, &str>) {
+        let dir = tempfile::tempdir().unwrap();
+        let input = dir.path().join("usage.csv");
+        std::fs::write(&input, text).unwrap();
+        let step = load(&BacktestFile { input, output: FilesFormat::Csv }).map(|loaded| loaded.2);
+        match (step, expected) {
+            (Ok(step), Ok(expected)) => assert_eq!(step, expected * 1_000_000_000, "{text}"),
+            (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{text}: {error}"),
+            (step, expected) => panic!("{text}: {step:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn steps_are_the_usual_distance_of_rows() {
+        check("time,usage\n0,1\n1,2\n2,3\n", Ok(60));
+        // A gap changes nothing.
+        check("time,usage\n1388534400,1\n1388534700,1\n1388541900,1\n1388542200,1\n", Ok(300));
+        check("time,usage\n0,1\n", Err("one row"));
+        check("time,usage\n5,1\n4,1\n3,1\n", Err("do not go forward"));
+    }
+}
