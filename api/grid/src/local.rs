@@ -62,6 +62,7 @@ impl Api {
             importer: Arc::new(Bills::new(store.clone())),
             prices: Arc::new(PriceBooks::new(store.clone())),
             scraped: None,
+            rules: None,
             metrics: Vec::new(),
             upload_dir: dir.join("uploads"),
             backup_dir: dir.join("backups"),
