@@ -24,7 +24,7 @@ fn check(tests: &str, expected: Expect) {
     let said = match UnitFile::parse(tests, &ParseOptions::default()) {
         Ok(file) => {
             let failures = run(&file, &groups, &RunOptions::default(), &|_| true);
-            failures.iter().map(|f| format!("{f}\n")).collect::<String>()
+            failures.iter().map(|f| format!("FAILED\n{f}\n")).collect::<String>()
         }
         Err(problems) => problems.iter().map(|p| format!("{p}\n")).collect(),
     };
@@ -81,6 +81,7 @@ tests:
   - {expr: 'up * NaN', eval_time: 1m, exp_samples: [{labels: '{instance="a"}', value: .nan}]}
 "#,
         expect![[r#"
+            FAILED
                 name: first,
                 alertname: Down, time: 10m,
                     exp:[
@@ -95,14 +96,17 @@ tests:
                         ]
                     - {alertname="Down", instance="b", severity="page"} {}
                     + {alertname="Down", instance="a", severity="page"} {summary="a of <no value> is down"}
+            FAILED
                 name: first,
                 expr: "up", time: 1m,
                     exp: {__name__="up", instance="a"} 1
                     got: {__name__="up", instance="a"} 0
                     - {__name__="up", instance="a"} 1
                     + {__name__="up", instance="a"} 0
+            FAILED
                 name: first,
                 expr: "up +", time: 1m, err: 1:5: parse error: unexpected end of input
+            FAILED
                 name: first,
                 expr: "up * NaN", time: 1m,
                     exp: {instance="a"} NaN
