@@ -62,11 +62,8 @@ impl Api {
             importer: Arc::new(Bills::new(store.clone())),
             prices: Arc::new(PriceBooks::new(store.clone())),
             scraped: None,
-<<<<<<< HEAD
             notifier: None,
-=======
             rules: None,
->>>>>>> w/rules
             metrics: Vec::new(),
             upload_dir: dir.join("uploads"),
             backup_dir: dir.join("backups"),
