@@ -50,7 +50,7 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
         within("charge_period_start", start, end)
     );
     let things = rows(run.engine, run.tenant, &sql).await?;
-    // A disk whose name is that of a machine on the same bill, or that telemetry sees, has a user.
+    // A disk whose name is that of a machine on the same bill has a user; of one without a name nobody can tell.
     let machines: BTreeSet<String> = things
         .iter()
         .filter(|row| kind_of(text(row, "words")).is_none())
@@ -67,7 +67,9 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
             words: text(row, "words").to_owned(),
             days: whole(row, "days"),
             age_days,
-            has_user: machines.contains(label) || machines.iter().any(|m| id.starts_with(m.as_str()) && m.len() > 8),
+            has_user: label.is_empty()
+                || machines.contains(label)
+                || machines.iter().any(|m| id.starts_with(m.as_str()) && m.len() > 8),
             carried: (whole(row, "carrying") > 0).then(|| amount(row, "carried")),
         };
         judged.insert(id.to_owned());
