@@ -286,20 +286,25 @@ async fn read_offers(
 
 fn evidence(id: &str, start: Timestamp, end: Timestamp, has_memory: bool) -> String {
     let (of, range) = (format!("{ID} = {}", literal(id)), within("time", start, end));
-    let memory = if has_memory {
-        format!(
-            ",\n  (SELECT round(1 - min(value) / (SELECT max(value) FROM metrics.{} WHERE {of} AND {range}), 4) FROM metrics.{} WHERE {of} AND {range}) AS memory_peak",
-            name(TOTAL),
-            name(AVAILABLE)
-        )
+    let (column, memory) = if has_memory {
+        let memory = format!(
+            "\nCROSS JOIN (SELECT round(1 - f.free / t.total, 4) AS memory_peak
+  FROM (SELECT min(value) AS free FROM metrics.{} WHERE {of} AND {range}) AS f
+  CROSS JOIN (SELECT max(value) AS total FROM metrics.{} WHERE {of} AND {range}) AS t) AS m",
+            name(AVAILABLE),
+            name(TOTAL)
+        );
+        (", m.memory_peak", memory)
     } else {
-        String::new()
+        ("", String::new())
     };
     format!(
-        "SELECT round(max(share), 4) AS cpu_peak, round(avg(share), 4) AS cpu_mean, count(DISTINCT time_bucket('1h', bucket)) AS hours{memory},
-  (SELECT {MONTHLY} FROM charges WHERE {OF_MACHINES} AND resource_id = {id} AND {charged}) AS monthly_cost
-FROM (SELECT time_bucket('5m', time) AS bucket, 1 - rate(value, time, series_id) / count(DISTINCT cpu) AS share
-  FROM metrics.{CPU} WHERE mode = 'idle' AND {of} AND {range} GROUP BY 1)",
+        "SELECT u.cpu_peak, u.cpu_mean, u.hours, c.monthly_cost{column}
+FROM (SELECT round(max(share), 4) AS cpu_peak, round(avg(share), 4) AS cpu_mean, count(DISTINCT time_bucket('1h', bucket)) AS hours
+  FROM (SELECT time_bucket('5m', time) AS bucket, 1 - rate(value, time, series_id) / count(DISTINCT cpu) AS share
+    FROM metrics.{CPU} WHERE mode = 'idle' AND {of} AND {range} GROUP BY 1)) AS u
+CROSS JOIN (SELECT {MONTHLY} AS monthly_cost FROM charges
+  WHERE {OF_MACHINES} AND resource_id = {id} AND {charged}) AS c{memory}",
         id = literal(id),
         charged = within("charge_period_start", start, end),
     )

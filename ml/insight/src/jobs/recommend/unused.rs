@@ -1,6 +1,6 @@
 //! What is paid for and not used: disks without a machine, old snapshots, balancers without a byte, addresses that point nowhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grid_finance::exact::rounded_text;
 use grid_findings::limits::RESOURCES_MAX;
@@ -50,24 +50,27 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
         within("charge_period_start", start, end)
     );
     let things = rows(run.engine, run.tenant, &sql).await?;
-    // A disk whose name is that of a machine on the same bill, or that telemetry sees, has a user.
+    // A disk whose name is that of a machine on the same bill has a user; of one without a name nobody can tell.
     let machines: BTreeSet<String> = things
         .iter()
         .filter(|row| kind_of(text(row, "words")).is_none())
         .flat_map(|row| [text(row, "label").to_owned(), text(row, "id").to_owned()])
         .filter(|n| !n.is_empty())
         .collect();
+    let first = first_billed(run).await?;
     let mut found = Vec::new();
     for row in things.iter().filter(|row| kind_of(text(row, "words")).is_some()) {
         let id = text(row, "id");
-        let age_days = age(run, id, end).await?;
+        let age_days = (end.0 - first.get(id).copied().unwrap_or(end.0)).max(0) / DAY_NS;
         let label = text(row, "label");
         let thing = Thing {
             resource: id.to_owned(),
             words: text(row, "words").to_owned(),
             days: whole(row, "days"),
             age_days,
-            has_user: machines.contains(label) || machines.iter().any(|m| id.starts_with(m.as_str()) && m.len() > 8),
+            has_user: label.is_empty()
+                || machines.contains(label)
+                || machines.iter().any(|m| id.starts_with(m.as_str()) && m.len() > 8),
             carried: (whole(row, "carrying") > 0).then(|| amount(row, "carried")),
         };
         judged.insert(id.to_owned());
@@ -78,14 +81,16 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
     Ok(found)
 }
 
-/// Days since a resource was first billed.
-async fn age(run: &Run<'_>, id: &str, end: Timestamp) -> Result<i64, JobError> {
+/// When each resource that could be waste was first billed.
+async fn first_billed(run: &Run<'_>) -> Result<BTreeMap<String, i64>, JobError> {
     let sql = format!(
-        "SELECT CAST(min(charge_period_start) AS BIGINT) AS first FROM charges WHERE resource_id = {}",
-        literal(id)
+        "SELECT resource_id AS id, CAST(min(charge_period_start) AS BIGINT) AS first FROM charges \
+         WHERE charge_category = 'Usage' AND resource_id IS NOT NULL AND resource_id <> '' \
+         AND regexp_like(lower({WORDS}), 'snapshot|volume|disk|pd capacity|address|static ip|balanc|forwarding|unassociated') \
+         GROUP BY 1 ORDER BY 2, 1 LIMIT {RESOURCES_MAX}"
     );
-    let first = rows(run.engine, run.tenant, &sql).await?.first().map_or(end.0, |row| whole(row, "first"));
-    Ok((end.0 - first).max(0) / DAY_NS)
+    let rows = rows(run.engine, run.tenant, &sql).await?;
+    Ok(rows.iter().map(|row| (text(row, "id").to_owned(), whole(row, "first"))).collect())
 }
 
 async fn told(

@@ -124,11 +124,10 @@ fn evidence(key: &Container, start: Timestamp, end: Timestamp) -> String {
         literal(&key.container)
     );
     format!(
-        "SELECT round(max(value) / 1048576, 1) AS actual,
-  round(min(value) FILTER (WHERE time < {first}) / 1048576, 1) AS expected,
-  (SELECT round(max(value) / 1048576, 1) FROM metrics.{LIMIT} WHERE resource = 'memory' AND {of} AND {range}) AS limit_mib
-FROM metrics.{USED}
-WHERE {of} AND {range}",
+        "SELECT u.actual, u.expected, l.limit_mib
+FROM (SELECT round(max(value) / 1048576, 1) AS actual, round(min(value) FILTER (WHERE time < {first}) / 1048576, 1) AS expected
+  FROM metrics.{USED} WHERE {of} AND {range}) AS u
+CROSS JOIN (SELECT round(max(value) / 1048576, 1) AS limit_mib FROM metrics.{LIMIT} WHERE resource = 'memory' AND {of} AND {range}) AS l",
         first = time(start.saturating_add(HOUR_NS)),
         range = within("time", start, end),
     )
