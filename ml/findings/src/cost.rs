@@ -11,8 +11,8 @@ pub mod cause;
 use std::collections::BTreeMap;
 
 use grid_finance::calendar::Day;
-use grid_finance::exact::mul_div;
 use grid_model::Amount;
+use grid_model::wide::mul_div;
 
 pub use cause::Cause;
 pub use cube::{Cube, DIMENSIONS, Pattern, Row};

@@ -1,8 +1,8 @@
 //! What was promised and what came: the savings of accepted recommendations, told from the bills that followed.
 
 use grid_finance::calendar::Day;
-use grid_finance::exact::mul_div;
 use grid_model::Amount;
+use grid_model::wide::mul_div;
 
 use crate::size::MONTH_HOURS;
 
