@@ -85,10 +85,10 @@ impl JobError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Query(e) => e.code(),
-            Self::Store(_) | Self::Ledger(_) => "GRID-0700",
-            Self::Document(_) => "GRID-0701",
-            Self::Time => "GRID-0702",
-            Self::Ended => "GRID-0703",
+            Self::Store(_) | Self::Ledger(_) => "GRID-0710",
+            Self::Document(_) => "GRID-0711",
+            Self::Time => "GRID-0712",
+            Self::Ended => "GRID-0713",
         }
     }
 }

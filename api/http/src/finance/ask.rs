@@ -163,13 +163,12 @@ impl CostScope {
 
     /// Refuses a question that only charges can answer.
     pub(crate) fn of_charges(self, what: &str) -> Result<Self, ApiError> {
-        match self.relation {
-            Relation::Charges => Ok(self),
-            Relation::Allocations => {
-                let message = "ask it of charges, and for costs of owners /api/v1/costs/allocation";
-                Err(ApiError::Parameter(format!("of is allocations, but {what} is made of charges: {message}")))
-            }
+        if self.relation == Relation::Charges {
+            return Ok(self);
         }
+        let message = "ask it of charges, and for costs of owners /api/v1/costs/allocation";
+        let table = self.relation.table();
+        Err(ApiError::Parameter(format!("of is {table}, but {what} is made of charges: {message}")))
     }
 
     /// `currency` and the dimensions as columns of a SELECT, named `d0`, `d1`, ...
@@ -209,11 +208,8 @@ impl CostScope {
             if desk.ask(&sql).await?.is_empty() {
                 let known = self.relation.names();
                 let known = known.get(..12).unwrap_or(&known).join(", ");
-                let what = match self.relation {
-                    Relation::Charges => "charge has a tag",
-                    Relation::Allocations => "allocation has a dimension",
-                };
-                let message = format!("by: no {what} {:?}", dimension.name);
+                let what = if self.relation == Relation::Charges { "tag" } else { "dimension" };
+                let message = format!("by: none of {table} has a {what} {:?}", dimension.name);
                 return Err(ApiError::Parameter(format!(
                     "{message}; else there are {known}, and the columns of {table}"
                 )));

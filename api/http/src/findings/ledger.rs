@@ -3,7 +3,7 @@
 use grid_analytics::Statement;
 use grid_finance::calendar::Day;
 use grid_finance::exact::sum;
-use grid_finance::relation::quote;
+use grid_finance::relation::{Relation, quote};
 use grid_findings::decision::Verb;
 use grid_findings::ledger::{Outcome, compare};
 use grid_model::{Amount, Timestamp};
@@ -22,7 +22,7 @@ pub async fn ledger(desk: &Desk<'_>) -> Result<Value, ApiError> {
     let mut accepted: Vec<_> = decisions(desk).await?.into_iter().filter(|(_, d)| d.verb == Verb::Accepted).collect();
     accepted.sort_by(|a, b| (b.1.at, &a.0).cmp(&(a.1.at, &b.0)));
     accepted.truncate(ENTRIES_MAX);
-    let known = desk.known(None).await?;
+    let known = desk.known(Relation::Charges, None).await?;
     let mut items = Vec::new();
     let mut sums: std::collections::BTreeMap<String, (Vec<Amount>, Vec<Amount>, Vec<Amount>)> = Default::default();
     for (id, decision) in accepted {

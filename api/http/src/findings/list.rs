@@ -44,7 +44,7 @@ pub fn id_column(table: Relation) -> &'static str {
     match table {
         Relation::Anomalies => "anomaly_id",
         Relation::Forecasts => "forecast_id",
-        Relation::Recommendations | Relation::Charges => "recommendation_id",
+        Relation::Recommendations | Relation::Charges | Relation::Allocations => "recommendation_id",
     }
 }
 
@@ -53,7 +53,7 @@ fn orders(table: Relation) -> &'static [(&'static str, &'static str)] {
     match table {
         Relation::Anomalies => &[("start_time", "-start_time"), ("score", "-score"), ("impact", "-impact")],
         Relation::Forecasts => &[("expected", "expected"), ("earliest", "earliest"), ("subject", "subject")],
-        Relation::Recommendations | Relation::Charges => &[
+        Relation::Recommendations | Relation::Charges | Relation::Allocations => &[
             ("saving", "-saving"),
             ("money", "-saving"),
             ("risk", "risk"),
@@ -146,7 +146,7 @@ pub async fn one(desk: &Desk<'_>, table: Relation, id: &str) -> Result<Value, Ap
     let what = match table {
         Relation::Anomalies => "anomaly",
         Relation::Forecasts => "forecast",
-        Relation::Recommendations | Relation::Charges => "recommendation",
+        Relation::Recommendations | Relation::Charges | Relation::Allocations => "recommendation",
     };
     let mut found = rows(desk.engine, &desk.tenant, &statement).await?;
     let Some(item) = found.first_mut() else { return Err(ApiError::NotFound { what, id: id.to_owned() }) };

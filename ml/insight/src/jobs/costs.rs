@@ -121,7 +121,7 @@ async fn anomaly(run: &Run<'_>, account: &Account, event: &Event) -> Result<Anom
         if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
     };
     let (actual, expected) = (event.actual, event.expected());
-    let per_day = |a: Amount| grid_finance::exact::mul_div(a.0, 1, i128::from(event.days.max(1))).unwrap_or(a.0);
+    let per_day = |a: Amount| grid_model::wide::mul_div(a.0, 1, i128::from(event.days.max(1))).unwrap_or(a.0);
     let money = |a: Amount| rounded_text(Amount(per_day(a)), 2);
     let what = match event.kind {
         grid_findings::cost::Kind::Moved => "moved here",
