@@ -2,6 +2,7 @@
 
 mod http;
 mod mail;
+mod smtp;
 mod secret;
 
 use std::sync::Arc;
