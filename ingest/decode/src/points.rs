@@ -3,11 +3,14 @@
 use std::io::Read;
 
 use grid_model::Timestamp;
+use grid_model::time::{MINUTE_NS, SECOND_NS};
 
 use crate::parse_time;
 
 /// Rows that are read.
 pub const ROWS_MAX: usize = 10_000_000;
+/// Whole numbers below this are no times since 1970 but counted from the start of the file.
+const COUNTED: u64 = 10_000_000;
 /// Names of the column of times, without case.
 const TIMES: [&str; 6] = ["time", "timestamp", "ts", "date", "datetime", "t"];
 /// Names of the column of values.
@@ -54,8 +57,9 @@ pub enum PointsError {
 }
 
 /// Reads all points, in the order of the rows. The header names the columns (`time` or `timestamp`, `value` or `usage`); without known names the first
-/// column is the time and the second the value, and a single column is values at steps of a minute; a column `label` or `anomaly` holds marks. Times are RFC 3339 or alike, or numbers since
-/// 1970. An empty value, `NaN` or `null` is a gap.
+/// column is the time and the second the value, and a single column is values at steps of a minute; a column `label` or `anomaly` holds marks.
+/// Times are RFC 3339 or alike, or numbers since 1970; small whole numbers count minutes from the start, or seconds if they go by tens or more. An
+/// empty value, `NaN` or `null` is a gap.
 pub fn read(input: impl Read) -> Result<Vec<Point>, PointsError> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
     let mut record = csv::StringRecord::new();
@@ -92,12 +96,29 @@ pub fn read(input: impl Read) -> Result<Vec<Point>, PointsError> {
         let value = number(cell(value_at)).ok_or_else(|| wrong(cell(value_at), "number"))?;
         let (time, written) = match time_at {
             Some(at) => (time(cell(at)).ok_or_else(|| wrong(cell(at), "time"))?, cell(at)),
-            None => (Timestamp(points.len() as i64 * grid_model::time::MINUTE_NS), ""),
+            None => (Timestamp(points.len() as i64 * MINUTE_NS), ""),
         };
         let mark = mark_at.map(|at| marked(cell(at)));
         points.push(Point { time, written: written.into(), value, mark });
     }
-    if points.is_empty() { Err(PointsError::Empty) } else { Ok(points) }
+    if points.is_empty() {
+        return Err(PointsError::Empty);
+    }
+    seconds(&mut points);
+    Ok(points)
+}
+
+/// Small numbers are steps that are merely counted, a minute each, unless they are counted by ten or more: then they are seconds.
+fn seconds(points: &mut [Point]) {
+    let counted = |p: &Point| p.written.parse::<i64>().is_ok_and(|n| n.unsigned_abs() < COUNTED);
+    let Some((first, last)) = points.first().zip(points.last()).filter(|_| points.iter().all(counted)) else { return };
+    let steps = i64::try_from(points.len()).unwrap_or(i64::MAX) - 1;
+    if last.time.0.saturating_sub(first.time.0) < steps.max(1).saturating_mul(10 * MINUTE_NS) {
+        return;
+    }
+    for point in points {
+        point.time = Timestamp(point.time.0 / MINUTE_NS * SECOND_NS);
+    }
 }
 
 fn number(cell: &str) -> Option<f64> {
@@ -125,8 +146,7 @@ fn time(cell: &str) -> Option<Timestamp> {
         return whole;
     }
     match cell.parse::<i64>() {
-        // Steps that are merely counted.
-        Ok(n) if n.unsigned_abs() < 10_000_000 => n.checked_mul(grid_model::time::MINUTE_NS).map(Timestamp),
+        Ok(n) if n.unsigned_abs() < COUNTED => n.checked_mul(MINUTE_NS).map(Timestamp),
         Ok(n) => parse_time::of_integer(n),
         Err(_) => parse_time::of_number(cell.parse().ok()?),
     }
@@ -151,6 +171,9 @@ mod tests {
             ("value\n1\n2\n", vec![(0, 1.0), (minute, 2.0)]),
             ("5\n6\n", vec![(0, 5.0), (minute, 6.0)]),
             ("t,y\n0,1\n1,2\n", vec![(0, 1.0), (minute, 2.0)]),
+            ("t,y\n0,1\n300,2\n600,3\n", vec![(0, 1.0), (5 * minute, 2.0), (10 * minute, 3.0)]),
+            ("t,y\n0,1\n5,2\n10,3\n", vec![(0, 1.0), (5 * minute, 2.0), (10 * minute, 3.0)]),
+            ("t,y\n300,2\n", vec![(300 * minute, 2.0)]),
             ("month,value\n2014-01,1\n", vec![(day, 1.0)]),
             ("date,value\n2014-01-01,1\n", vec![(day, 1.0)]),
         ] {

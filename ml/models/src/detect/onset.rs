@@ -11,22 +11,30 @@ const REST_SHARE: usize = 25;
 const REST_MIN: usize = 10;
 const REST_MAX: usize = 300;
 
+/// How much of what was said counts for the points after it, and what is left of it from point to point.
+const ECHO: f64 = 0.35;
+const ECHO_FADE: f64 = 0.985;
+
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Onset {
     /// Where the last event started, and its sign.
     last: Option<(usize, f64)>,
+    /// The loudest of what all detectors said, fading.
+    echo: f64,
 }
 
 impl Onset {
     /// The score of a point, and whether an event starts with it. `all` is what all detectors say, `sign` the same with what sees events first.
     pub(super) fn judge(&mut self, seen: usize, all: f64, sign: f64) -> (f64, bool) {
+        let heard = self.echo;
+        self.echo = all.max(ECHO_FADE * self.echo);
         let rest = (seen / REST_SHARE).clamp(REST_MIN, REST_MAX);
         let within = self.last.is_some_and(|(at, of)| seen - at < rest && sign <= STRANGER * of);
         if sign > EVENT_AT && !within {
             self.last = Some((seen, sign));
             return (1.0 + sign, true);
         }
-        (1.0 - (-all).exp(), false)
+        (1.0 - (-all.max(ECHO * heard)).exp(), false)
     }
 
     pub(super) fn save(&self, to: &mut Writer) {
@@ -34,10 +42,12 @@ impl Onset {
             to.u64(*at as u64);
             to.f64(*sign);
         });
+        to.f64(self.echo);
     }
 
     pub(super) fn load(&mut self, from: &mut Reader<'_>, seen: usize) -> Result<(), Bad> {
         self.last = from.option(|from| Ok((from.count()?, from.f64()?)))?;
+        self.echo = from.f64()?;
         if self.last.is_some_and(|(at, _)| at > seen) { Err(Bad::Impossible) } else { Ok(()) }
     }
 }

@@ -125,9 +125,10 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.take()?))
     }
 
-    /// A count that fits this machine.
+    /// A count that no series exceeds and every machine can go on from.
     pub(super) fn count(&mut self) -> Result<usize, Bad> {
-        usize::try_from(self.u64()?).map_err(|_| Bad::Impossible)
+        const MOST: u64 = 1 << 53;
+        usize::try_from(self.u64()?).ok().filter(|n| *n as u64 <= MOST).ok_or(Bad::Impossible)
     }
 
     pub(super) fn i64(&mut self) -> Result<i64, Bad> {
