@@ -138,7 +138,7 @@ async fn until(grid: &Grid, path: &str, what: &str, holds: impl Fn(&Value) -> bo
 async fn set(grid: &Grid, value: f64) -> anyhow::Result<()> {
     let body =
         remote_write(&[("__name__", "demo_up"), ("job", "x"), ("instance", "a:1")], &[(now_ns() / 1_000_000, value)]);
-    grid.post_ok("/api/v1/write", &REMOTE_WRITE_HEADERS, body).await?;
+    grid.post_ok("/api/v1/write", "default", &REMOTE_WRITE_HEADERS, body).await?;
     Ok(())
 }
 

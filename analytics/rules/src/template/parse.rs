@@ -294,8 +294,7 @@ impl Parser {
     fn declarations(&mut self, is_range: bool, context: &str) -> Result<(Vec<String>, bool), TemplateError> {
         let start = self.at;
         let mut names = Vec::new();
-        loop {
-            let Some(Token::Variable(name)) = self.peek() else { break };
+        while let Some(Token::Variable(name)) = self.peek() {
             names.push(name.clone());
             self.at += 1;
             self.skip_space();

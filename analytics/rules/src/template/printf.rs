@@ -279,19 +279,19 @@ mod tests {
 
     #[test]
     fn verbs_write_as_in_go() {
-        let (f, i, s) = (Value::Float(3.14159), Value::Int(42), Value::text("hi"));
+        let (f, i, s) = (Value::Float(3.126), Value::Int(42), Value::text("hi"));
         for (format, args, expected) in [
-            ("%.2f", vec![f.clone()], "3.14"),
-            ("%8.2f|", vec![f.clone()], "    3.14|"),
-            ("%-8.2f|", vec![f.clone()], "3.14    |"),
-            ("%08.2f", vec![Value::Float(-3.14159)], "-0003.14"),
+            ("%.2f", vec![f.clone()], "3.13"),
+            ("%8.2f|", vec![f.clone()], "    3.13|"),
+            ("%-8.2f|", vec![f.clone()], "3.13    |"),
+            ("%08.2f", vec![Value::Float(-3.126)], "-0003.13"),
             ("%+d %d", vec![i.clone(), i.clone()], "+42 42"),
             ("%05d", vec![i.clone()], "00042"),
             ("%x %X %o %b %c %U", vec![i.clone(); 6], "2a 2A 52 101010 * U+002A"),
             ("%#x", vec![i.clone()], "0x2a"),
             ("%s %q %v", vec![s.clone(); 3], "hi \"hi\" hi"),
             ("%5s|%-5s|%.1s", vec![s.clone(); 3], "   hi|hi   |h"),
-            ("%d", vec![f.clone()], "%!d(float64=3.14159)"),
+            ("%d", vec![f.clone()], "%!d(float64=3.126)"),
             ("%s", vec![i.clone()], "%!s(int=42)"),
             ("%d", vec![], "%!d(MISSING)"),
             ("x", vec![i.clone()], "x%!(EXTRA int=42)"),
