@@ -29,7 +29,7 @@ async fn what_makes_no_sense_is_refused_with_its_place() {
     .await;
     check(&app, "GET", "/api/v1/costs/trend?by=tea", "", expect![[r#"
         400 GRID-0204
-        by: no charge has a tag "tea"; other than tags there are account, account_name, category, commitment, currency, pricing, provider, region, resource, service, sku, zone, and the columns of charges"#]])
+        by: none of charges has a tag "tea"; else there are account, account_name, category, commitment, currency, pricing, provider, region, resource, service, sku, zone, and the columns of charges"#]])
     .await;
     check(
         &app,
