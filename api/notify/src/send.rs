@@ -2,7 +2,6 @@
 
 mod http;
 mod mail;
-mod smtp;
 mod secret;
 
 use std::sync::Arc;

@@ -5,14 +5,13 @@ use std::time::{Duration, SystemTime};
 use grid_model::Timestamp;
 use grid_notify_policy::receiver::Email;
 use grid_notify_policy::shape::email::Mail;
-use lettre::Message;
 use lettre::message::{Mailbox, Mailboxes, MultiPart};
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use super::Sent;
-use super::smtp::{self, SmtpStream};
 
 /// Refusals that whoever runs the server may mend: authentication (RFC 4954, 6).
 const AUTH_CODES: [u16; 5] = [454, 530, 534, 535, 538];
@@ -29,16 +28,28 @@ pub(super) async fn send(
         Ok(message) => message,
         Err(e) => return Sent::refused(None, e),
     };
-    let stream = match tokio::time::timeout(timeout, smtp::connect(email)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(e)) => return Sent::failed(None, super::http::chain(&e)),
-        Err(_) => return Sent::failed(None, "connecting took too long"),
+    let parameters = match TlsParameters::new(email.host.clone()) {
+        Ok(parameters) => parameters,
+        Err(e) => return Sent::failed(None, e.to_string()),
     };
-    // A mail is several commands and may have a longer body than others.
-    match tokio::time::timeout(timeout.saturating_mul(2), talk(email, password, stream, &message)).await {
-        Ok(Ok(status)) => Sent::delivered(Some(status)),
-        Ok(Err(Broken::Plain)) => Sent::failed(None, "the server offers no TLS, and a password is not sent without it"),
-        Ok(Err(Broken::Smtp(e))) => {
+    let tls = match (email.implicit_tls, email.require_tls) {
+        (true, _) => Tls::Wrapper(parameters),
+        (false, true) => Tls::Required(parameters),
+        (false, false) => Tls::Opportunistic(parameters),
+    };
+    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&email.host)
+        .port(email.port)
+        .tls(tls)
+        .hello_name(ClientId::Domain(email.hello.clone()))
+        .timeout(Some(timeout));
+    if let (Some((username, _)), Some(password)) = (&email.auth, password) {
+        transport = transport.credentials(Credentials::new(username.clone(), password));
+    }
+    // The library's own limit is per command; a server that trickles must not hold us longer either.
+    let whole = timeout.saturating_mul(3);
+    match tokio::time::timeout(whole, transport.build().send(message)).await {
+        Ok(Ok(response)) => Sent::delivered(Some(u16::from(response.code()))),
+        Ok(Err(e)) => {
             let status = e.status().map(u16::from);
             let text = super::http::chain(&e);
             let mends = status.is_some_and(|s| AUTH_CODES.contains(&s));
@@ -46,30 +57,6 @@ pub(super) async fn send(
         }
         Err(_) => Sent::failed(None, "it took too long"),
     }
-}
-
-/// Why a mail was not sent.
-enum Broken {
-    Plain,
-    Smtp(lettre::transport::smtp::Error),
-}
-
-async fn talk(email: &Email, password: Option<String>, stream: SmtpStream, message: &Message) -> Result<u16, Broken> {
-    let secure = stream.is_encrypted() || stream.is_local();
-    let hello = ClientId::Domain(email.hello.clone());
-    let mut connection =
-        AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await.map_err(Broken::Smtp)?;
-    if let (Some((username, _)), Some(password)) = (&email.auth, password) {
-        if !secure {
-            return Err(Broken::Plain);
-        }
-        let credentials = Credentials::new(username.clone(), password);
-        connection.auth(DEFAULT_MECHANISMS, &credentials).await.map_err(Broken::Smtp)?;
-    }
-    let response = connection.send(message.envelope(), &message.formatted()).await.map_err(Broken::Smtp)?;
-    // It has the mail; how it says goodbye does not matter.
-    let _ = connection.quit().await;
-    Ok(u16::from(response.code()))
 }
 
 fn message(email: &Email, mail: &Mail, id: &str, now: Timestamp) -> Result<Message, String> {
