@@ -35,7 +35,8 @@ impl Alerting {
             None => AlertmanagerConfig::default(),
         };
         tell(&routes);
-        let notifier = Notifier::open(&data_dir.join(FILE_NAME), routes, options(config)?, clock::system());
+        let database = data_dir.join(FILE_NAME);
+        let notifier = Notifier::open(&database, routes, options(config)?, clock::system());
         Ok(Self { notifier: notifier.await.context("open the database of notifications")?, path })
     }
 
