@@ -101,20 +101,23 @@ impl Level {
 }
 
 async fn read(run: &Run<'_>, window: Window, of: &Level) -> Result<BTreeMap<String, Vec<f64>>, JobError> {
-    let sql = format!(
-        "SELECT name, CAST(bucket AS BIGINT) AS bucket, round(value, 6) AS value FROM (\n  {}\n) WHERE name IS NOT NULL ORDER BY 1, 2",
-        of.sql(window.start, window.end)
-    );
     let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for row in rows(run.engine, run.tenant, &sql).await? {
-        let name = text(&row, "name");
-        if series.len() >= SERIES_MAX && !series.contains_key(name) {
-            continue;
-        }
-        let points = series.entry(name.to_owned()).or_insert_with(|| vec![f64::NAN; window.buckets()]);
-        let at = (whole(&row, "bucket") - window.start.0).div_euclid(BUCKET_NS);
-        if let Some(point) = usize::try_from(at).ok().and_then(|at| points.get_mut(at)) {
-            *point = number(&row, "value");
+    // Day by day: a rate holds the samples of all its buckets.
+    for day in window.days() {
+        let sql = format!(
+            "SELECT name, CAST(bucket AS BIGINT) AS bucket, round(value, 6) AS value FROM (\n  {}\n) WHERE name IS NOT NULL ORDER BY 1, 2",
+            of.sql(day.start, day.end)
+        );
+        for row in rows(run.engine, run.tenant, &sql).await? {
+            let name = text(&row, "name");
+            if series.len() >= SERIES_MAX && !series.contains_key(name) {
+                continue;
+            }
+            let points = series.entry(name.to_owned()).or_insert_with(|| vec![f64::NAN; window.buckets()]);
+            let at = (whole(&row, "bucket") - window.start.0).div_euclid(BUCKET_NS);
+            if let Some(point) = usize::try_from(at).ok().and_then(|at| points.get_mut(at)) {
+                *point = number(&row, "value");
+            }
         }
     }
     Ok(series)
