@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures::StreamExt as _;
 use grid_analytics::render::{Format, Renderer};
 use grid_analytics::{Engine, QueryError, SqlRequest};
+use grid_model::time::DAY_NS;
 use grid_model::{Amount, TenantId, Timestamp};
 use serde_json::Value;
 
@@ -31,6 +32,12 @@ pub async fn rows(engine: &Engine, tenant: &TenantId, sql: &str) -> Result<Vec<V
     let parse =
         |line: &[u8]| serde_json::from_slice(line).map_err(|e| QueryError::Internal(format!("read a row: {e}")));
     lines.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()).map(parse).collect()
+}
+
+/// A time cut into days, from its start on: what collects samples before it answers, such as a rate, is asked day by day.
+pub fn days(start: Timestamp, end: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+    let starts = (0..).map(move |n| start.saturating_add(n * DAY_NS));
+    starts.take_while(move |from| *from < end).map(move |from| (from, from.saturating_add(DAY_NS).min(end)))
 }
 
 /// The columns of a metric's table; none if nobody sent the metric.

@@ -46,15 +46,6 @@ impl Window {
         ((self.end.0 - self.start.0) / BUCKET_NS).max(0) as usize
     }
 
-    /// Its days, the first from its start on; buckets are whole in each.
-    fn days(self) -> impl Iterator<Item = Self> {
-        let ends = (1..).map(move |n| Timestamp(self.start.0.saturating_add(n * DAY_NS)));
-        std::iter::once(self.start)
-            .chain(ends)
-            .take_while(move |start| *start < self.end)
-            .map(move |start| Self { start, end: Timestamp(start.0.saturating_add(DAY_NS)).min(self.end) })
-    }
-
     fn time(self, bucket: usize, step_ns: i64) -> Timestamp {
         Timestamp(self.start.0.saturating_add(step_ns.saturating_mul(bucket as i64))).min(self.end)
     }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::common;
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run, think};
-use crate::read::{amount, columns, literal, name, number, rows, text, whole, within};
+use crate::read::{amount, columns, days, literal, name, number, rows, text, whole, within};
 
 const CPU: &str = "node_cpu_seconds_total";
 const CORES: &str = "machine_cpu_cores";
@@ -87,13 +87,39 @@ fn is_arm(machine: &str) -> bool {
 /// Highest use of each hour, by resource.
 async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTreeMap<String, Use>, JobError> {
     let range = within("time", start, end);
+    let mut uses: BTreeMap<String, Use> = BTreeMap::new();
+    for (start, end) in days(start, end) {
+        read_cores(run, &within("time", start, end), &mut uses).await?;
+    }
+    for (id, cores) in largest(run, CORES, "max(value)", &range).await? {
+        if let Some(of) = uses.get_mut(&id) {
+            of.cores = cores;
+        }
+    }
+    for of in uses.values_mut() {
+        let cores = of.cores;
+        of.hours.iter_mut().for_each(|h| h.cores *= cores);
+    }
+    read_memory(run, &range, &mut uses).await?;
+    for (start, end) in days(start, end) {
+        read_sent(run, &within("time", start, end), &mut uses).await?;
+    }
+    for (id, restarts) in largest(run, RESTARTS, "increase(value, time, series_id)", &range).await? {
+        if let Some(of) = uses.get_mut(&id) {
+            of.was_short_of_memory = restarts > 0.0;
+        }
+    }
+    Ok(uses)
+}
+
+/// Highest share of its cores in each hour, by resource.
+async fn read_cores(run: &Run<'_>, range: &str, uses: &mut BTreeMap<String, Use>) -> Result<(), JobError> {
     // The mean of five minutes is what a machine is asked for; the highest of an hour is what it needs.
     let sql = format!(
         "SELECT id, CAST(time_bucket('1h', bucket) AS BIGINT) AS hour, round(max(share), 5) AS share, max(cpus) AS cpus FROM \
          (SELECT {ID} AS id, time_bucket('5m', time) AS bucket, 1 - rate(value, time, series_id) / count(DISTINCT cpu) AS share, count(DISTINCT cpu) AS cpus \
           FROM metrics.{CPU} WHERE mode = 'idle' AND {ID} <> '' AND {range} GROUP BY 1, 2) GROUP BY 1, 2 ORDER BY 1, 2"
     );
-    let mut uses: BTreeMap<String, Use> = BTreeMap::new();
     for row in rows(run.engine, run.tenant, &sql).await? {
         let id = text(&row, "id");
         let share = number(&row, "share");
@@ -115,23 +141,7 @@ async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTr
             sent_per_s: None,
         });
     }
-    for (id, cores) in largest(run, CORES, "max(value)", &range).await? {
-        if let Some(of) = uses.get_mut(&id) {
-            of.cores = cores;
-        }
-    }
-    for of in uses.values_mut() {
-        let cores = of.cores;
-        of.hours.iter_mut().for_each(|h| h.cores *= cores);
-    }
-    read_memory(run, &range, &mut uses).await?;
-    read_sent(run, &range, &mut uses).await?;
-    for (id, restarts) in largest(run, RESTARTS, "increase(value, time, series_id)", &range).await? {
-        if let Some(of) = uses.get_mut(&id) {
-            of.was_short_of_memory = restarts > 0.0;
-        }
-    }
-    Ok(uses)
+    Ok(())
 }
 
 /// One number per resource of a metric that carries the label; none if it does not.

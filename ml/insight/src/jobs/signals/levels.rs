@@ -9,7 +9,7 @@ use grid_model::Timestamp;
 use super::calls::parameters;
 use super::{BUCKET, BUCKET_NS, Found, REFERENCE_NS, Run, Window};
 use crate::jobs::{JobError, think};
-use crate::read::{columns, literal, name, number, rows, text, time, whole, within};
+use crate::read::{columns, days, literal, name, number, rows, text, time, whole, within};
 
 /// Metrics of connections with the metrics of their limits, as known exporters name them.
 const CONNECTIONS: [(&str, &str); 4] = [
@@ -103,10 +103,10 @@ impl Level {
 async fn read(run: &Run<'_>, window: Window, of: &Level) -> Result<BTreeMap<String, Vec<f64>>, JobError> {
     let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     // Day by day: a rate holds the samples of all its buckets.
-    for day in window.days() {
+    for (start, end) in days(window.start, window.end) {
         let sql = format!(
             "SELECT name, CAST(bucket AS BIGINT) AS bucket, round(value, 6) AS value FROM (\n  {}\n) WHERE name IS NOT NULL ORDER BY 1, 2",
-            of.sql(day.start, day.end)
+            of.sql(start, end)
         );
         for row in rows(run.engine, run.tenant, &sql).await? {
             let name = text(&row, "name");
