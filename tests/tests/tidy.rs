@@ -116,7 +116,7 @@ const HEAVY: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 13] = [
+const PURE: [&str; 15] = [
     "store/model",
     "ingest/decode",
     "ingest/focus-rules",
