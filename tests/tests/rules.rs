@@ -181,7 +181,7 @@ async fn an_alert_waits_fires_and_ends_in_a_server() -> anyhow::Result<()> {
     let groups = api(&grid, "/prometheus/api/v1/rules?type=alert").await?;
     let rule = &groups["data"]["groups"][0]["rules"][0];
     assert_eq!((&rule["state"], &rule["health"], &rule["duration"]), (&json!("firing"), &json!("ok"), &json!(2)));
-    let native = api(&grid, "/api/v1/alerts?state=firing").await?;
+    let native = api(&grid, "/api/v1/rules/alerts?state=firing").await?;
     assert_eq!(
         (&native["items"][0]["name"], &native["items"][0]["query"]),
         (&json!("Down"), &json!("job:demo_up:sum == 0"))
@@ -225,13 +225,14 @@ async fn tenants_keep_rules_through_the_api() -> anyhow::Result<()> {
     assert_eq!(bad.1["mistakes"].as_array().map(Vec::len), Some(2), "{}", bad.1);
     let good = put("name: mine\ninterval: 1s\nrules:\n- alert: Many\n  sql: SELECT 'x' AS service, count(*) AS value FROM samples HAVING count(*) > 0\n").await?;
     assert_eq!((good.0, &good.1["version"], &good.1["namespace"]), (200, &json!(1), &json!("team")), "{}", good.1);
-    let found = until(&grid, "/api/v1/alerts", "the alert by SQL", |a| a["items"][0]["state"] == "firing").await?;
+    let found =
+        until(&grid, "/api/v1/rules/alerts", "the alert by SQL", |a| a["items"][0]["state"] == "firing").await?;
     assert_eq!(found["items"][0]["labels"], json!({"alertname": "Many", "service": "x"}));
     let listed = api(&grid, "/api/v1/rules").await?;
     assert_eq!((&listed["items"][0]["file"], &listed["items"][0]["firing"]), (&json!("team"), &json!(1)), "{listed}");
     assert_eq!(api(&grid, "/api/v1/rules/team/mine").await?["version"], 1);
     assert_eq!(grid.client.delete(&url).send().await?.status().as_u16(), 204);
-    assert_eq!(api(&grid, "/api/v1/alerts").await?["items"], json!([]));
+    assert_eq!(api(&grid, "/api/v1/rules/alerts").await?["items"], json!([]));
     assert_eq!(grid.client.delete(&url).send().await?.status().as_u16(), 404);
     Ok(())
 }

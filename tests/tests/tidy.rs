@@ -109,7 +109,7 @@ const HEAVY: [(&str, &[&str]); 15] = [
     ("tonic", &["grid-ingest"]),
     ("prost", &["grid-analytics", "grid-ingest", "grid-decode", "grid-api"]),
     ("opentelemetry-proto", &["grid-ingest", "grid-decode"]),
-    ("axum", &["grid-ingest", "grid-guard", "grid-api"]),
+    ("axum", &["grid-ingest", "grid-guard", "grid-api", "grid-notify"]),
     ("clap", &[]),
     ("toml", &["grid-decode", "grid-cost"]),
     ("utoipa", &["grid-api"]),

@@ -138,7 +138,7 @@ pub(crate) fn groups() -> [Group; 5] {
                 .get("/api/v1/rules/{namespace}/{group}", alert_rules::get)
                 .put("/api/v1/rules/{namespace}/{group}", alert_rules::put)
                 .delete("/api/v1/rules/{namespace}/{group}", alert_rules::delete)
-                .get("/api/v1/alerts", alert_rules::alerts)
+                .get("/api/v1/rules/alerts", alert_rules::alerts)
                 .get("/api/v1/alerts", alerts::list)
                 .get("/api/v1/receivers", alerts::receivers)
                 .get("/api/v1/silences", silences::list)

@@ -6,6 +6,21 @@ use grid_promql_syntax::{Features, parse, prettify, to_json};
 use grid_tests::{figure, shared_data, skip};
 use serde_json::Value;
 
+/// A tree whose matchers are in order: they are printed so, and mean the same in any.
+fn sorted(mut tree: Value) -> Value {
+    match &mut tree {
+        Value::Object(members) => {
+            if let Some(Value::Array(matchers)) = members.get_mut("matchers") {
+                matchers.sort_by_key(Value::to_string);
+            }
+            members.values_mut().for_each(|member| *member = sorted(member.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = sorted(item.take())),
+        _ => {}
+    }
+    tree
+}
+
 /// What is wrong with an expression, against the tree that Prometheus made of it.
 fn wrong(text: &str, tree: &Value) -> Option<String> {
     let read = |text: &str| parse(text, &Features::default()).map_err(|e| e.to_string());
@@ -14,8 +29,9 @@ fn wrong(text: &str, tree: &Value) -> Option<String> {
         if to_json(&expr) != *tree {
             return Err(format!("is {}, of Prometheus {tree}", to_json(&expr)));
         }
+        let wanted = sorted(tree.clone());
         for printed in [expr.to_string(), prettify(&expr)] {
-            if to_json(&read(&printed)?) != *tree {
+            if sorted(to_json(&read(&printed)?)) != wanted {
                 return Err(format!("printed as {printed}, it is another tree"));
             }
         }

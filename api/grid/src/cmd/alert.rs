@@ -77,7 +77,7 @@ pub(crate) enum WebhookCommand {
         /// The receiver's name
         name: String,
         /// Where it listens
-        url: String,
+        address: String,
         /// Which alerts [default: all]; may be repeated, all must match
         #[arg(long = "matcher", value_name = "MATCHER")]
         matchers: Vec<String>,
@@ -248,8 +248,8 @@ async fn silence(config: &Config, command: SilenceCommand) -> anyhow::Result<Exi
 async fn webhooks(config: &Config, command: WebhookCommand) -> anyhow::Result<ExitCode> {
     let path = |id: &str, verb: &str| format!("/api/v1/webhooks/{}{verb}", segment(id));
     match command {
-        WebhookCommand::Add { name, url, matchers, target } => {
-            let body = json!({ "name": name, "url": url, "matchers": matchers });
+        WebhookCommand::Add { name, address, matchers, target } => {
+            let body = json!({ "name": name, "url": address, "matchers": matchers });
             let made = call(&client(config, &target)?, Method::POST, "/api/v1/webhooks", Some(&body)).await?;
             out::say(&format!("webhook {}; its secret is shown only now:", made["id"].as_str().unwrap_or("?")));
             out::line(made["secret"].as_str().unwrap_or_default())?;

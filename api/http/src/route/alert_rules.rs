@@ -121,16 +121,16 @@ impl KeptRules {
 
 /// Alerts that are pending or firing.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AlertList {
+pub(crate) struct RuleAlertList {
     /// The alerts, by their labels.
-    items: Vec<AlertItem>,
+    items: Vec<RuleAlertItem>,
     /// The cursor of the next page, if there is one.
     next_cursor: Option<String>,
 }
 
 /// An alert, with what it is about.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AlertItem {
+pub(crate) struct RuleAlertItem {
     /// Group, rule and labels as one text.
     id: String,
     /// The name of its rule.
@@ -160,7 +160,7 @@ pub(crate) struct AlertItem {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct AlertParams {
+pub(crate) struct RuleAlertParams {
     /// Only those in this state: `pending` or `firing`.
     state: Option<String>,
     /// Most items in the answer, 1 to 1000; 100 if absent.
@@ -257,13 +257,13 @@ pub(crate) async fn delete(
 }
 
 /// Alerts that are pending or firing, with what their rules ask.
-#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerting", params(AlertParams),
-    responses((status = 200, description = "The alerts.", body = AlertList)))]
+#[utoipa::path(get, path = "/api/v1/rules/alerts", tag = "alerting", params(RuleAlertParams),
+    responses((status = 200, description = "The alerts.", body = RuleAlertList)))]
 pub(crate) async fn alerts(
     State(state): State<ApiState>,
     caller: Caller,
-    Params(params): Params<AlertParams>,
-) -> Result<Reply<AlertList>, ApiError> {
+    Params(params): Params<RuleAlertParams>,
+) -> Result<Reply<RuleAlertList>, ApiError> {
     let wanted = params.state.as_deref();
     if let Some(word) = wanted.filter(|w| !["pending", "firing"].contains(w)) {
         return Err(ApiError::Parameter(format!("state is {word:?}, it must be pending or firing")));
@@ -273,7 +273,7 @@ pub(crate) async fn alerts(
     for group in &groups {
         for rule in group.rules.iter().filter(|rule| matches!(rule.spec.action, Action::Alert { .. })) {
             for alert in rule.alerts.iter().filter(|alert| wanted.is_none_or(|w| w == alert.state.as_str())) {
-                items.push(AlertItem {
+                items.push(RuleAlertItem {
                     id: format!("{};{};{}", group.file, group.spec.name, alert.labels),
                     name: rule.spec.name().to_owned(),
                     state: alert.state.as_str(),
@@ -292,7 +292,7 @@ pub(crate) async fn alerts(
     items.sort_by(|a, b| a.id.cmp(&b.id));
     let page = PageParams { limit: params.limit, cursor: params.cursor };
     let (items, next_cursor) = cut(items, &page, |item| &item.id)?;
-    Ok(Reply(AlertList { items, next_cursor }))
+    Ok(Reply(RuleAlertList { items, next_cursor }))
 }
 
 fn key(caller: &Caller, namespace: &str, group: &str) -> Result<DocumentKey, ApiError> {

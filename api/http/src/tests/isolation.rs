@@ -38,6 +38,7 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
         | "GET /api/v1/costs/rules"
         | "DELETE /api/v1/costs/rules"
         | "GET /api/v1/rules"
+        | "GET /api/v1/rules/alerts"
         | "GET /api/v1/alerts"
         | "GET /api/v1/tokens" => at(route.split_once(' ').unwrap().1, Value::Null),
         "GET /assets/{file}" => at("/assets/app.js", Value::Null),

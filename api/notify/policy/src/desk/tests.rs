@@ -234,7 +234,7 @@ proptest! {
         let mut play = Play::new();
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut truth: BTreeMap<(usize, usize), bool> = BTreeMap::new();
-        let mut learn = |play: &mut Play, second: i64, known: &mut BTreeMap<String, BTreeSet<String>>| {
+        let learn = |play: &mut Play, second: i64, known: &mut BTreeMap<String, BTreeSet<String>>| {
             while let Some(next) = play.desk.next_due().filter(|next| next.0 <= second * SECOND_NS) {
                 let due = play.desk.due(&play.plan, "", next);
                 for out in &due.messages {

@@ -84,12 +84,12 @@ fn judge(lines: &[Line], hours: usize) -> Vec<(Counted, Told)> {
 
 /// A template as a pattern of LIKE.
 fn like(template: &str) -> String {
-    let escaped = template.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let mut pattern = escaped.replace(VARIABLE, "%").split_whitespace().collect::<Vec<_>>().join("%");
-    while pattern.contains("%%") {
-        pattern = pattern.replace("%%", "%");
-    }
-    pattern
+    let escaped = |word: &str| word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    // What stands for anything takes the gaps beside it too.
+    let parts: Vec<&str> = template.split(VARIABLE).map(str::trim).collect();
+    let words = parts.iter().map(|part| part.split_whitespace().map(escaped).collect::<Vec<_>>().join("%"));
+    let pattern = words.collect::<Vec<_>>().join("%");
+    if pattern.is_empty() { "%".to_owned() } else { pattern }
 }
 
 fn told(counted: &Counted, change: &Told, window: Window) -> Found {
