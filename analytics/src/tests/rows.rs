@@ -248,11 +248,15 @@ async fn one_session_knows_its_tables() {
             grid,public,charges,BASE TABLE
             grid,public,prices,BASE TABLE
             grid,public,allocations,BASE TABLE
+            grid,public,anomalies,BASE TABLE
+            grid,public,forecasts,BASE TABLE
+            grid,public,recommendations,BASE TABLE
             grid,public,effective_prices,VIEW
             grid,grid,conformance,VIEW
             grid,grid,files,VIEW
             grid,grid,generations,VIEW
             grid,grid,imports,VIEW
+            grid,grid,jobs,VIEW
             grid,grid,queries,VIEW
             grid,grid,rejects,VIEW
             grid,grid,retention,VIEW
@@ -311,6 +315,7 @@ async fn one_session_knows_its_tables() {
         grid,files
         grid,generations
         grid,imports
+        grid,jobs
         grid,queries
         grid,rejects
         grid,retention
