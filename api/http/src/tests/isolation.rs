@@ -143,9 +143,27 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
                 })
                 .collect()
         }
+        // Alerts, and what jobs found: lists of everything, and names that one could guess.
+        route if OF_INSIGHT.iter().any(|part| route.contains(part)) => {
+            let path = route.split_once(' ').unwrap().1.replace("{id}", "theirs");
+            at(&path, if route.starts_with("GET") { Value::Null } else { json!({ "reason": "mine" }) })
+        }
         other => panic!("{other} has no attempt here: add one"),
     }
 }
+
+const OF_INSIGHT: [&str; 10] = [
+    "/alertmanager/api/v2/alerts",
+    "/api/v1/receivers",
+    "/api/v1/silences",
+    "/api/v1/webhooks",
+    "/api/v1/deliveries",
+    "/api/v1/anomalies",
+    "/api/v1/incidents",
+    "/api/v1/forecasts",
+    "/api/v1/recommendations",
+    "/api/v1/jobs",
+];
 
 const STATEMENTS: &[&str] = &[
     "SELECT * FROM samples",
