@@ -37,8 +37,10 @@ pub fn victoria_metrics() -> Result<PathBuf, String> {
     found(folder().join("victoria/unpacked/usr/bin/victoria-metrics"))
 }
 
-/// A real Alertmanager.
+/// A real Alertmanager. Debian's looks for its templates where the package would be installed, and does not start without them.
 pub fn alertmanager() -> Result<PathBuf, String> {
+    found(PathBuf::from("/usr/share/prometheus/alertmanager/default.tmpl"))
+        .map_err(|_| "Debian's templates are missing (apt-get install prometheus-alertmanager)".to_owned())?;
     found(folder().join("alertmanager/unpacked/usr/bin/prometheus-alertmanager"))
 }
 

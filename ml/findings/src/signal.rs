@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn failing_calls() {
-        let quiet = |i: usize| if i % 40 == 0 { 1.0 } else { 0.0 };
+        let quiet = |i: usize| if i.is_multiple_of(40) { 1.0 } else { 0.0 };
         assert_eq!(shown(&errors(&calls(300, |i| (20.0, quiet(i), 50.0)))), []);
         let outage = calls(300, |i| (20.0, if (200..205).contains(&i) { 12.0 } else { quiet(i) }, 50.0));
         assert_eq!(shown(&errors(&outage)), [(200, Some(205))]);

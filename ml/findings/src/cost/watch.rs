@@ -177,7 +177,7 @@ impl<'a> Watch<'a> {
                     && rise / error >= DRIFT.1
                     && above + 1 >= days
                     && rise * level > floor;
-                let start = since + now.iter().position(|v| is_above(v))?;
+                let start = since + now.iter().position(is_above)?;
                 is_drift.then(|| (start, (rise / error / DRIFT.1).min(10.0), level * factor(day)))
             })
             .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
