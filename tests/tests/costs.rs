@@ -252,10 +252,11 @@ async fn budgets_hold_or_say_why_not() -> anyhow::Result<()> {
     std::fs::write(
         file.path(),
         format!(
-            "[[budget]]\nname = \"tiny\"\namount = \"0.01\"\ncurrency = \"USD\"\n{period}\n[[budget]]\nname = \"large\"\namount = \"1000000\"\ncurrency = \"USD\"\nfilter = \"tags['team'] = 'shop'\"\n{period}thresholds = [{{ percent = 50, of = \"actual\" }}]\n[[budget]]\nname = \"owned\"\namount = \"1000000\"\ncurrency = \"USD\"\nof = \"allocations\"\nfilter = \"team = 'shop' or kind = 'idle'\"\n{period}"
+            "[[budget]]\nname = \"tiny\"\namount = \"0.01\"\ncurrency = \"USD\"\n{period}\n[[budget]]\nname = \"large\"\namount = \"1000000\"\ncurrency = \"USD\"\nfilter = \"tags['team'] = 'shop'\"\n{period}thresholds = [{{ percent = 50, of = \"actual\" }}]\n[[budget]]\nname = \"owned\"\namount = \"1000000\"\ncurrency = \"USD\"\nof = \"allocations\"\nfilter = \"kind in ('allocated', 'idle', 'unallocated')\"\n{period}"
         ),
     )?;
     let path = file.path().to_str().context("UTF-8")?;
+    grid.post_ok("/api/v1/costs/allocation", "default", &[("content-type", "application/json")], "{}").await?;
     let (code, _, said) = run(&["cost", "budget", "set", "-f", path, "--prune"]).await?;
     ensure!(code == 0 && said.contains("budget tiny: version 1") && said.contains("reports is gone"), "{code} {said}");
     let (code, shown, said) = run(&["cost", "budget", "check", "-o", "json"]).await?;
