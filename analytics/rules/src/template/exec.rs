@@ -300,7 +300,7 @@ fn assign(scope: &mut Scope, name: &str, value: Value) {
 fn fields(mut value: Value, names: &[String]) -> Result<Value, String> {
     for name in names {
         value = match &value {
-            Value::Map(map) => map.get(name).cloned().unwrap_or(Value::Missing),
+            Value::Map(map) => map.get(name).cloned().unwrap_or_else(|| absent(map)),
             Value::Struct(map) => field(map, name).ok_or_else(|| {
                 let type_name = if map.contains_key("ExternalURL") { "struct" } else { value.type_name() };
                 format!("can't evaluate field {name} in type {type_name}")
@@ -332,4 +332,9 @@ fn say(arg: &Arg) -> String {
         Arg::Function(name) => name.clone(),
         Arg::Pipe(..) => "(...)".to_owned(),
     }
+}
+
+/// What a map answers for a name that it does not have. Prometheus expands templates with `missingkey=zero`: an absent label is empty.
+fn absent(map: &std::collections::BTreeMap<String, Value>) -> Value {
+    if map.values().all(|value| matches!(value, Value::Text(_))) { Value::text("") } else { Value::Missing }
 }

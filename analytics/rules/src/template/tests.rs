@@ -43,7 +43,7 @@ fn templates_expand_as_in_prometheus() {
         ("{{ .Labels.job }}{{ .Value }}{{ .ExternalLabels.region }}", "x1.5eu"),
         ("{{ $externalLabels.region }} {{ $externalURL }}", "eu http://grid.example:7080/path/prefix"),
         ("{{ externalURL }} {{ pathPrefix }}", "http://grid.example:7080/path/prefix /path/prefix"),
-        ("{{ $labels.none }}", "<no value>"),
+        ("{{ $labels.none }}", ""),
         ("{{ .Foo }}", "error: can't evaluate field Foo in type struct"),
         ("a {{- /* comment */ -}} b", "ab"),
         ("a  {{- 1 -}}  b", "a1b"),

@@ -92,10 +92,10 @@ tests:
                     got:[
                         0:
                           Labels:{alertname="Down", instance="a", severity="page"}
-                          Annotations:{summary="a of <no value> is down"}
+                          Annotations:{summary="a of  is down"}
                         ]
                     - {alertname="Down", instance="b", severity="page"} {}
-                    + {alertname="Down", instance="a", severity="page"} {summary="a of <no value> is down"}
+                    + {alertname="Down", instance="a", severity="page"} {summary="a of  is down"}
             FAILED
                 name: first,
                 expr: "up", time: 1m,
