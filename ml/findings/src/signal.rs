@@ -32,7 +32,7 @@ const FAILURES_MIN: (f64, f64) = (3.0, 0.05);
 /// A failure ratio that nobody needs to prove.
 const RATIO_FLOOR: f64 = 0.002;
 /// Standard errors at which the mean logarithm of durations has changed.
-const SLOW_Z: f64 = 5.5;
+const SLOW_Z: f64 = 7.0;
 /// Slower by so much matters.
 const SLOW_FACTOR: f64 = 1.4;
 /// Calls that a mean needs.
