@@ -97,7 +97,10 @@ fn templates_expand_as_in_prometheus() {
             "{{ \"1e6\" | humanize }} {{ \"x\" | humanize }}",
             "error: error calling humanize: strconv.ParseFloat: parsing \"x\": invalid syntax",
         ),
-        ("{{ $labels.none | humanize }}", "error: error calling humanize: can't convert <nil> to float"),
+        (
+            "{{ $labels.none | humanize }}",
+            "error: error calling humanize: strconv.ParseFloat: parsing \"\": invalid syntax",
+        ),
         ("{{ toTime 1435065584.128 }}", "2015-06-23 13:19:44.128 +0000 UTC"),
         ("{{ parseDuration \"1h30m\" }} {{ toDuration 90 }}", "5400 1m30s"),
         ("{{ printf \"%.2f %s %d\" $value $labels.job 3 }}", "1.50 x 3"),
