@@ -204,7 +204,10 @@ async fn check_evidence(grid: &Grid, table: &str, stated: &[&str]) -> anyhow::Re
             }
             let holds = evidence.as_object().into_iter().flatten().any(|(_, v)| {
                 let as_text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-                as_text(v) == as_text(&said) || as_text(v).parse::<f64>().ok() == as_text(&said).parse::<f64>().ok()
+                let number = |v: &Value| as_text(v).parse::<f64>().ok();
+                // Money is stated to the cent, and to the last digit in the evidence.
+                let near = number(v).zip(number(&said)).is_some_and(|(a, b)| (a - b).abs() <= 0.005);
+                as_text(v) == as_text(&said) || near
             });
             ensure!(holds, "{table}: {name} {said} is not in {evidence}");
         }
