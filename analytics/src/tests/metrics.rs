@@ -255,3 +255,38 @@ async fn few_of_many_series_are_found_everywhere() {
     )
     .await;
 }
+
+/// What one aggregate does not need must not be kept from another. It depends on which partition is first, so it is asked often.
+#[tokio::test(flavor = "multi_thread")]
+async fn extremes_of_one_statement_do_not_hide_rows_from_each_other() {
+    let bed = Bed::new().await;
+    // Fractions are stored as they are, with extremes by which row groups are left out.
+    let value = |ago: i64| ((ago + 3) as f64).sqrt();
+    let oldest = 11 * 86_400 + 99;
+    for day in 0..12_i64 {
+        for disk in 0..8 {
+            let free = series(&[("__name__", "free"), ("disk", &disk.to_string())]);
+            let rows: Vec<(i64, f64)> = (0..100).map(|i| day * 86_400 + i).map(|ago| (ago, value(ago))).collect();
+            bed.write(samples(&free, &rows)).await;
+        }
+        bed.store.flush().await.unwrap();
+    }
+    let at = |ago: i64| format!("TIMESTAMP '{}'", super::bed::at(ago));
+    for (aggregates, expected) in [
+        (
+            format!(
+                "min(value) FILTER (WHERE time > {}), max(value) FILTER (WHERE time < {})",
+                at(10),
+                at(11 * 86_400)
+            ),
+            format!("{},{}", value(0), value(oldest)),
+        ),
+        ("max(value), min(value)".to_owned(), format!("{},{}", value(oldest), value(0))),
+        ("min(value), min(-value)".to_owned(), format!("{},{}", value(0), -value(oldest))),
+    ] {
+        let sql = format!("SELECT {aggregates} FROM metrics.free WHERE disk = '7' AND time > {}", at(20 * 86_400));
+        for _ in 0..20 {
+            assert_eq!(bed.csv(&sql).await.lines().nth(1), Some(expected.as_str()), "{sql}");
+        }
+    }
+}
