@@ -1,7 +1,9 @@
 //! Unusual stretches of one signal, bucket by bucket: failing calls, slow calls, levels. Each bucket is judged from those before it alone.
 //!
 //! Calls are counted, so they are judged as counts: failures by the tail of a Poisson distribution, durations by the mean of their logarithms
-//! against its standard error, over windows of one to six buckets. Levels (CPU, connections) go through [`grid_ml::detect`], whose range of the
+//! against its standard error, over windows of one to six buckets. Calls of one bucket are alike (one request makes many of them), so that error is
+//! widened by how much more the buckets before differed than independent calls would (the dispersion of McCullagh and Nelder, Generalized Linear
+//! Models, 1989, section 4.5). Levels (CPU, connections) go through [`grid_ml::detect`], whose range of the
 //! time of day they must leave. Statistics decide whether something is unusual; whether it matters is decided by its size.
 
 use grid_ml::detect::{Detector, Tier};
@@ -13,7 +15,7 @@ use crate::robust::median;
 /// The name of the model.
 pub const MODEL: &str = "signal-windows";
 /// Its version: it changes whenever an answer may.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// Buckets that say what is usual: of ten minutes, two days.
 const REFERENCE: usize = 288;
@@ -35,6 +37,9 @@ const RATIO_FLOOR: f64 = 0.002;
 const SLOW_Z: f64 = 7.0;
 /// Slower by so much matters.
 const SLOW_FACTOR: f64 = 1.4;
+/// Standard errors by which calls must be seen to be no longer slow, over so many buckets at most.
+const OVER_Z: f64 = 2.0;
+const OVER_MAX: usize = 36;
 /// Calls that a mean needs.
 const CALLS_MIN: f64 = 6.0;
 /// Deviation of a logarithm of durations where all seem equal.
@@ -70,6 +75,16 @@ pub struct Stretch {
     pub score: f64,
 }
 
+/// What one bucket says.
+enum Verdict {
+    /// Unusual.
+    Sign(Sign),
+    /// As usual.
+    Usual,
+    /// Too little was seen to say that it is over.
+    Unclear,
+}
+
 /// A verdict on the end of a window.
 struct Sign {
     since: usize,
@@ -78,15 +93,30 @@ struct Sign {
     score: f64,
 }
 
-/// Turns signs of single buckets into stretches.
-fn stretches(buckets: usize, mut judge: impl FnMut(usize, &[bool]) -> Option<Sign>) -> Vec<Stretch> {
+impl From<Option<Sign>> for Verdict {
+    fn from(sign: Option<Sign>) -> Self {
+        sign.map_or(Self::Usual, Self::Sign)
+    }
+}
+
+/// What is known when a bucket is judged.
+struct Past<'a> {
+    /// Which buckets do not say what is usual.
+    unusual: &'a [bool],
+    /// The last sign of the stretch that lasts.
+    last_sign: Option<usize>,
+}
+
+/// Turns verdicts on single buckets into stretches.
+fn stretches(buckets: usize, mut judge: impl FnMut(usize, Past<'_>) -> Verdict) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
     let mut open: Option<(Stretch, usize)> = None;
     // Buckets of a stretch do not become what is usual, until they have lasted.
     let mut unusual = vec![false; buckets];
     for at in 0..buckets {
-        match (judge(at, &unusual), &mut open) {
-            (Some(sign), None) => {
+        let past = Past { unusual: &unusual, last_sign: open.map(|(_, last)| last) };
+        match (judge(at, past), &mut open) {
+            (Verdict::Sign(sign), None) => {
                 let stretch = Stretch {
                     start: sign.since,
                     end: None,
@@ -98,24 +128,27 @@ fn stretches(buckets: usize, mut judge: impl FnMut(usize, &[bool]) -> Option<Sig
                 unusual[sign.since..=at].fill(true);
                 open = Some((stretch, at));
             }
-            (Some(sign), Some((stretch, last))) => {
-                unusual[*last..=at].fill(true);
+            (Verdict::Sign(sign), Some((stretch, last))) => {
                 *last = at;
                 if sign.score > stretch.score {
                     let Sign { actual, expected, score, .. } = sign;
                     *stretch = Stretch { peak: at, actual, expected, score, ..*stretch };
                 }
-                if at - stretch.start >= ACCEPTED {
-                    unusual[stretch.start..=at].fill(false);
-                    found.push(Stretch { end: Some(at + 1), ..*stretch });
-                    open = None;
-                }
             }
-            (None, Some((stretch, last))) if at - *last >= QUIET => {
+            (Verdict::Usual, Some((stretch, last))) if at - *last >= QUIET => {
+                unusual[*last + 1..=at].fill(false);
                 found.push(Stretch { end: Some(*last + 1), ..*stretch });
                 open = None;
             }
             _ => {}
+        }
+        if let Some((stretch, _)) = open {
+            unusual[at] = true;
+            if at - stretch.start >= ACCEPTED {
+                unusual[stretch.start..=at].fill(false);
+                found.push(Stretch { end: Some(at + 1), ..stretch });
+                open = None;
+            }
         }
     }
     found.extend(open.map(|(stretch, _)| stretch));
@@ -140,13 +173,13 @@ fn sum<'a>(calls: impl Iterator<Item = &'a Calls>) -> Calls {
 /// Stretches in which calls fail more often than they used to; `actual` and `expected` are parts of the calls.
 pub fn errors(calls: &[Calls]) -> Vec<Stretch> {
     let calls = &calls[..calls.len().min(BUCKETS_MAX)];
-    stretches(calls.len(), |at, unusual| {
+    stretches(calls.len(), |at, past| {
         if at < REFERENCE_MIN || calls[at].failed == 0.0 {
-            return None;
+            return Verdict::Usual;
         }
-        let before = sum(usual(calls, unusual, at.saturating_sub(1)));
+        let before = sum(usual(calls, past.unusual, at.saturating_sub(1)));
         let expected = ((before.failed + 0.5) / (before.count + 100.0)).max(RATIO_FLOOR);
-        (1..=2)
+        let worst = (1..=2)
             .filter_map(|window| {
                 let since = at + 1 - window;
                 let now = sum(calls[since..=at].iter());
@@ -156,7 +189,8 @@ pub fn errors(calls: &[Calls]) -> Vec<Stretch> {
                 let score = (chance.max(1e-300).ln() / CHANCE.ln()).min(40.0);
                 (matters && chance < CHANCE).then_some(Sign { since: first_bad(calls, since), actual, expected, score })
             })
-            .max_by(|a, b| a.score.total_cmp(&b.score))
+            .max_by(|a, b| a.score.total_cmp(&b.score));
+        worst.into()
     })
 }
 
@@ -165,34 +199,56 @@ fn first_bad(calls: &[Calls], since: usize) -> usize {
     (since..calls.len()).find(|i| calls[*i].failed > 0.0).unwrap_or(since)
 }
 
-/// Stretches in which calls take longer than they used to; `actual` and `expected` are geometric means in milliseconds.
+/// How much more the means of buckets differ than those of as many independent calls would; 1 where they do not.
+fn dispersion<'a>(buckets: impl Iterator<Item = &'a Calls>, mean: f64, variance: f64) -> f64 {
+    let (mut squares, mut buckets_seen) = (0.0, 0.0);
+    for bucket in buckets {
+        squares += bucket.count * (bucket.log_sum / bucket.count - mean).powi(2);
+        buckets_seen += 1.0;
+    }
+    if buckets_seen < 2.0 || variance <= 0.0 { 1.0 } else { (squares / (buckets_seen - 1.0) / variance).max(1.0) }
+}
+
+/// Stretches in which calls take longer than they used to; `actual` and `expected` are geometric means in milliseconds. A stretch is over when as
+/// many calls were seen since as show that they are no longer slow: a quiet night ends nothing.
 pub fn latency(calls: &[Calls]) -> Vec<Stretch> {
     let calls = &calls[..calls.len().min(BUCKETS_MAX)];
-    stretches(calls.len(), |at, unusual| {
+    stretches(calls.len(), |at, past| {
         if at < REFERENCE_MIN || calls[at].count == 0.0 {
-            return None;
+            return Verdict::Unclear;
         }
-        let before = sum(usual(calls, unusual, at.saturating_sub(WINDOW_MAX)));
+        let reference = at.saturating_sub(WINDOW_MAX);
+        let before = sum(usual(calls, past.unusual, reference));
         if before.count < 10.0 * CALLS_MIN {
-            return None;
+            return Verdict::Unclear;
         }
         let mean = before.log_sum / before.count;
         let variance = (before.log_square_sum / before.count - mean * mean).max(0.0);
-        let deviation = variance.sqrt().max(LOG_DEVIATION_MIN);
-        (1..=WINDOW_MAX.min(at + 1))
+        let dispersion = dispersion(usual(calls, past.unusual, reference), mean, variance);
+        let deviation = variance.sqrt().max(LOG_DEVIATION_MIN) * dispersion.sqrt();
+        // By how much the calls since a bucket are slower, and the standard error of that.
+        let rise = |since: usize| {
+            let now = sum(calls[since..=at].iter());
+            let error = deviation * (1.0 / now.count + 1.0 / before.count).sqrt();
+            (now.count >= CALLS_MIN).then(|| (now.log_sum / now.count - mean, error))
+        };
+        let worst = (1..=WINDOW_MAX.min(at + 1))
             .filter_map(|window| {
                 let since = at + 1 - window;
-                let now = sum(calls[since..=at].iter());
-                if now.count < CALLS_MIN {
-                    return None;
-                }
-                let rise = now.log_sum / now.count - mean;
-                let error = deviation * (1.0 / now.count + 1.0 / before.count).sqrt();
+                let (rise, error) = rise(since)?;
                 let slow = rise / error >= SLOW_Z && rise >= SLOW_FACTOR.ln();
                 let (actual, expected) = ((mean + rise).exp(), mean.exp());
                 slow.then_some(Sign { since, actual, expected, score: (rise / error / SLOW_Z).min(40.0) })
             })
-            .max_by(|a, b| a.score.total_cmp(&b.score))
+            .max_by(|a, b| a.score.total_cmp(&b.score));
+        match (worst, past.last_sign) {
+            (Some(sign), _) => Verdict::Sign(sign),
+            (None, None) => Verdict::Usual,
+            (None, Some(last)) => match rise((last + 1).max(at.saturating_sub(OVER_MAX))) {
+                Some((rise, error)) if rise + OVER_Z * error < SLOW_FACTOR.ln() => Verdict::Usual,
+                _ => Verdict::Unclear,
+            },
+        }
     })
 }
 
@@ -230,13 +286,13 @@ pub fn level(points: &[f64], start: Timestamp, step_ns: i64, matters: Matters) -
         value > upper && value >= matters.at_least && value - expected >= matters.rise
     };
     stretches(points.len(), |at, _| {
-        let since = (at + 1).checked_sub(matters.buckets.max(1))?;
-        if !(since..=at).all(high) {
-            return None;
-        }
-        let (actual, expected, upper) = judged[at];
-        let range = (upper - expected).max(1e-9);
-        Some(Sign { since, actual, expected, score: ((actual - expected) / range).min(40.0) })
+        let since = (at + 1).checked_sub(matters.buckets.max(1)).filter(|since| (*since..=at).all(high));
+        let sign = since.map(|since| {
+            let (actual, expected, upper) = judged[at];
+            let range = (upper - expected).max(1e-9);
+            Sign { since, actual, expected, score: ((actual - expected) / range).min(40.0) }
+        });
+        sign.into()
     })
 }
 
@@ -308,6 +364,10 @@ mod tests {
         let found = latency(&calls(300, |i| (4.0, 0.0, if i >= 200 { 110.0 } else { 50.0 })));
         assert_eq!(shown(&found), [(200, None)]);
         assert!((found[0].actual / found[0].expected - 2.2).abs() < 0.1, "{found:?}");
+        // A night with few calls ends nothing; a morning of fast ones does.
+        let quiet = |i: usize| if (220..280).contains(&i) { 0.2 } else { 6.0 };
+        let found = latency(&calls(400, |i| (quiet(i), 0.0, if (200..320).contains(&i) { 110.0 } else { 50.0 })));
+        assert_eq!(shown(&found), [(200, Some(322))]);
     }
 
     #[test]
