@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use grid_finance::calendar::Day;
-use grid_finance::exact::rounded_text;
 use grid_findings::cost::{Cube, DIMENSIONS, Event, MODEL, Pattern, Row, VERSION, detect};
 use grid_findings::limits::COST_DAYS_MAX;
 use grid_findings::{feedback, stable_id};
@@ -96,12 +95,16 @@ fn evidence_sql(account: &Account, event: &Event, last: Day) -> String {
     let list = |days: &[Day]| days.iter().map(|d| literal(&d.to_string())).collect::<Vec<_>>().join(", ");
     let day = "substr(CAST(charge_period_start AS VARCHAR), 1, 10)";
     let (start, end) = (event.start, last);
+    let (days, reference) = (event.days.max(1), event.reference.len().max(1));
+    // What a finding states is rounded here, so that it is found in the answer as it is stated.
     format!(
-        "SELECT sum(effective_cost) FILTER (WHERE {day} >= '{start}' AND {day} < '{end}') AS actual_cost,
+        "SELECT *, round(actual_cost, 2) AS actual, round(reference_cost * {days} / {reference}, 2) AS expected,
+  round(actual_cost / {days}, 2) AS actual_a_day, round(reference_cost / {reference}, 2) AS expected_a_day
+FROM (SELECT sum(effective_cost) FILTER (WHERE {day} >= '{start}' AND {day} < '{end}') AS actual_cost,
   count(DISTINCT {day}) FILTER (WHERE {day} >= '{start}' AND {day} < '{end}') AS days,
   coalesce(sum(effective_cost) FILTER (WHERE {day} IN ({})), 0) AS reference_cost
 FROM charges
-WHERE {USAGE} AND {ACCOUNT} = {} AND billing_currency = {}{}",
+WHERE {USAGE} AND {ACCOUNT} = {} AND billing_currency = {}{})",
         list(&event.reference),
         literal(&account.0),
         literal(&account.1),
@@ -120,9 +123,7 @@ async fn anomaly(run: &Run<'_>, account: &Account, event: &Event) -> Result<Anom
             .collect();
         if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
     };
-    let (actual, expected) = (event.actual, event.expected());
-    let per_day = |a: Amount| grid_model::wide::mul_div(a.0, 1, i128::from(event.days.max(1))).unwrap_or(a.0);
-    let money = |a: Amount| rounded_text(Amount(per_day(a)), 2);
+    let money = |name: &str| text(&evidence.row, name);
     let what = match event.kind {
         grid_findings::cost::Kind::Moved => "moved here",
         grid_findings::cost::Kind::New => "is new",
@@ -133,9 +134,9 @@ async fn anomaly(run: &Run<'_>, account: &Account, event: &Event) -> Result<Anom
         "cost of {} in account {} {what}: {} {} a day instead of {}",
         named(best),
         account.0,
-        money(actual),
+        money("actual_a_day"),
         account.1,
-        money(expected),
+        money("expected_a_day"),
     );
     let subject = account.0.clone();
     let start = event.start.start();
@@ -146,7 +147,6 @@ async fn anomaly(run: &Run<'_>, account: &Account, event: &Event) -> Result<Anom
         json!({ "dimensions": pattern, "explains": round(c.score), "before_a_day": round(c.before), "after_a_day": round(c.after) })
     });
     let causes: Vec<serde_json::Value> = causes.collect();
-    let float = |a: Amount| grid_finance::exact::rounded_text(a, 2).parse().unwrap_or(0.0);
     let mut labels: BTreeMap<String, String> = best.parts().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     labels.insert("account".to_owned(), account.0.clone());
     Ok(AnomalyRow {
@@ -158,8 +158,8 @@ async fn anomaly(run: &Run<'_>, account: &Account, event: &Event) -> Result<Anom
         start_time: start,
         end_time: event.end.map(Day::start),
         score: (event.score * 1000.0).round() / 1000.0,
-        actual: float(actual),
-        expected: float(expected),
+        actual: evidence.number("actual"),
+        expected: evidence.number("expected"),
         unit: account.1.clone(),
         impact: Some(event.impact()),
         currency: Some(account.1.clone()),

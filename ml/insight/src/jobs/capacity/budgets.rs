@@ -94,7 +94,7 @@ async fn told(run: &Run<'_>, budget: &Budget) -> Result<Option<ForecastRow>, Job
         run.engine,
         run.tenant,
         format!(
-            "SELECT coalesce(sum({column}), 0) AS spent, count(DISTINCT date_trunc('day', charge_period_start)) AS days\nFROM charges\nWHERE {}\n  AND {}",
+            "SELECT coalesce(sum({column}), 0) AS spent, round(coalesce(sum({column}), 0), 2) AS spent_rounded, count(DISTINCT date_trunc('day', charge_period_start)) AS days\nFROM charges\nWHERE {}\n  AND {}",
             condition(budget),
             read::within("charge_period_start", period.start.start(), known.min(period.end).start())
         ),
@@ -105,6 +105,7 @@ async fn told(run: &Run<'_>, budget: &Budget) -> Result<Option<ForecastRow>, Job
 
 fn row(run: &Run<'_>, budget: &Budget, period: Period, forecast: &Forecast, evidence: &Evidence) -> ForecastRow {
     let spent = amount(&evidence.row, "spent");
+    let spent_rounded = read::text(&evidence.row, "spent_rounded");
     let days = || forecast.days.iter().filter(|d| d.day >= period.start && d.day < period.end);
     let by = |of: &dyn Fn(&grid_finance::forecast::DayForecast) -> Amount| {
         let at = spent_on(spent, days().map(of), budget.amount)?;
@@ -118,7 +119,7 @@ fn row(run: &Run<'_>, budget: &Budget, period: Period, forecast: &Forecast, evid
     let when = |t: Option<Timestamp>| t.map_or_else(|| "later".to_owned(), |t| t.to_string()[..10].to_owned());
     let money = |a: Amount| grid_finance::exact::rounded_text(a, 2);
     let title = if spent >= budget.amount {
-        format!("budget {} is spent: {} of {} {}", budget.name, money(spent), money(budget.amount), budget.currency)
+        format!("budget {} is spent: {} of {} {}", budget.name, spent_rounded, money(budget.amount), budget.currency)
     } else if expected.is_some() || earliest.is_some() {
         format!(
             "budget {} is spent on {} ({} to {}): {} of {} {} so far",
@@ -126,12 +127,18 @@ fn row(run: &Run<'_>, budget: &Budget, period: Period, forecast: &Forecast, evid
             when(expected),
             when(earliest),
             when(latest),
-            money(spent),
+            spent_rounded,
             money(budget.amount),
             budget.currency
         )
     } else {
-        format!("budget {} holds: {} of {} {} so far", budget.name, money(spent), money(budget.amount), budget.currency)
+        format!(
+            "budget {} holds: {} of {} {} so far",
+            budget.name,
+            spent_rounded,
+            money(budget.amount),
+            budget.currency
+        )
     };
     let mut sum = spent;
     let points: Vec<serde_json::Value> = days()
@@ -148,7 +155,7 @@ fn row(run: &Run<'_>, budget: &Budget, period: Period, forecast: &Forecast, evid
         subject: budget.name.clone(),
         labels: Default::default(),
         title,
-        current: float(spent),
+        current: evidence.number("spent_rounded"),
         limit: float(budget.amount),
         unit: budget.currency.clone(),
         amount: Some(budget.amount),
