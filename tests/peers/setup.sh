@@ -39,5 +39,10 @@ program() { # folder, Debian's package
 }
 program prometheus prometheus
 program victoria victoria-metrics
-program alertmanager prometheus-alertmanager
+# Debian's Alertmanager starts only where it is installed, so Go's comes first.
+alertmanager() {
+    bash "$here/go.sh" "$dir/alertmanager-go" github.com/prometheus/alertmanager v0.33.1 cmd/alertmanager \
+        >"$dir/alertmanager-go.path" 2>"$dir/alertmanager-go.log"
+}
+alertmanager || { rm -f "$dir/alertmanager-go.path"; program alertmanager prometheus-alertmanager; }
 exit 0

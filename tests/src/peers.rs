@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -37,10 +38,15 @@ pub fn victoria_metrics() -> Result<PathBuf, String> {
     found(folder().join("victoria/unpacked/usr/bin/victoria-metrics"))
 }
 
-/// A real Alertmanager. Debian's looks for its templates where the package would be installed, and does not start without them.
+/// A real Alertmanager: one that was built from its module, or Debian's, which looks for its templates where the package would be installed
+/// and does not start without them.
 pub fn alertmanager() -> Result<PathBuf, String> {
-    found(PathBuf::from("/usr/share/prometheus/alertmanager/default.tmpl"))
-        .map_err(|_| "Debian's templates are missing (apt-get install prometheus-alertmanager)".to_owned())?;
+    if let Ok(built) = std::fs::read_to_string(folder().join("alertmanager-go.path")) {
+        return found(PathBuf::from(built.trim()));
+    }
+    found(PathBuf::from("/usr/share/prometheus/alertmanager/default.tmpl")).map_err(|_| {
+        "neither Go to build it nor Debian's package (apt-get install prometheus-alertmanager)".to_owned()
+    })?;
     found(folder().join("alertmanager/unpacked/usr/bin/prometheus-alertmanager"))
 }
 
@@ -97,10 +103,13 @@ impl Peer {
     }
 }
 
-/// A port of the loopback interface that was free a moment ago.
+/// A port of the loopback interface that was free a moment ago, and that no other test of this process was given.
 pub fn free_port() -> anyhow::Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     // Below the ephemeral range, so that no outgoing connection takes it between now and its use.
-    (20_000 + u16::try_from(std::process::id() % 8_000)?..32_000)
+    let first = 20_000 + u16::try_from(std::process::id() % 8_000)?;
+    std::iter::repeat_with(|| first.saturating_add(NEXT.fetch_add(1, Ordering::Relaxed)))
+        .take_while(|port| *port < 32_000)
         .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .context("find a free port")
 }

@@ -273,14 +273,15 @@ impl Desk {
         for way in &receiver.integrations {
             let key = LogKey { group: id.clone(), target: way.target.clone() };
             let last = self.log.get(&key);
-            if !LogEntry::needs_update(last, &entry, way.send_resolved, route.pace.repeat_ns) {
+            let Some(reason) = LogEntry::reason(last, &entry, way.send_resolved, route.pace.repeat_ns) else {
                 continue;
-            }
+            };
             let told: Vec<&Held> =
                 alerts.iter().copied().filter(|a| way.send_resolved || !a.resolved_at(now)).collect();
             if !told.is_empty() {
                 let max = if let Channel::Webhook(w) = &way.channel { w.max_alerts } else { 0 };
                 let message = Message::new(&receiver.name, &route.key, &id.labels, &told, external_url, max, now);
+                let message = Message { reason, ..message };
                 due.messages.push(Outgoing { target: way.target.clone(), group: message.group_key.clone(), message });
             }
             due.log.push((key, entry.clone()));

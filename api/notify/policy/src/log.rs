@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use grid_model::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::alert::{Fingerprint, LabelSet};
 use crate::limits::RETENTION_NS;
@@ -37,19 +38,46 @@ pub struct LogEntry {
     pub at: Timestamp,
 }
 
+/// Why a receiver is told, in Alertmanager's words (since its 0.33).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Reason {
+    /// Nobody knows of the group yet, or it was over.
+    #[serde(rename = "first notification")]
+    First,
+    /// More alerts fire.
+    #[serde(rename = "new alerts added")]
+    Added,
+    /// Some are over, others fire.
+    #[serde(rename = "some alerts resolved")]
+    SomeResolved,
+    /// All are over.
+    #[serde(rename = "all alerts resolved")]
+    AllResolved,
+    /// Nothing changed for long.
+    #[serde(rename = "repeat interval elapsed")]
+    Repeat,
+    /// A test, or a message of before reasons were kept.
+    #[default]
+    #[serde(rename = "unknown")]
+    Unknown,
+}
+
 impl LogEntry {
-    /// Whether there is something to tell after this (`DedupStage.needsUpdate`): something fires that did not, all is over, something
-    /// more is over for somebody who wants to know, or it was long ago.
-    pub fn needs_update(last: Option<&Self>, now: &Self, send_resolved: bool, repeat_ns: i64) -> bool {
-        let Some(last) = last else { return !now.firing.is_empty() };
+    /// Why there is something to tell after this (`DedupStage.needsUpdate`); `None` if there is nothing.
+    pub fn reason(last: Option<&Self>, now: &Self, send_resolved: bool, repeat_ns: i64) -> Option<Reason> {
+        let Some(last) = last else { return (!now.firing.is_empty()).then_some(Reason::First) };
         if !now.firing.is_subset(&last.firing) {
-            return true;
+            // After an end it begins anew.
+            return Some(if last.firing.is_empty() { Reason::First } else { Reason::Added });
         }
         if now.firing.is_empty() {
             // If all that is new is over already, nobody ever knew of it.
-            return !last.firing.is_empty();
+            return (!last.firing.is_empty()).then_some(Reason::AllResolved);
         }
-        (send_resolved && !now.resolved.is_subset(&last.resolved)) || last.at.saturating_add(repeat_ns) < now.at
+        if send_resolved && !now.resolved.is_subset(&last.resolved) {
+            return Some(Reason::SomeResolved);
+        }
+        (last.at.saturating_add(repeat_ns) < now.at).then_some(Reason::Repeat)
     }
 
     /// Whether it may be forgotten: nothing of it fires, or its route is long gone.
@@ -70,21 +98,21 @@ mod tests {
             at: Timestamp(at),
         };
         for (last, now, send_resolved, expected) in [
-            (None, entry(&[], &[1], 0), true, false),
-            (None, entry(&[1], &[], 0), true, true),
-            (Some(entry(&[1], &[], 0)), entry(&[1], &[], 10), true, false),
-            (Some(entry(&[1], &[], 0)), entry(&[1], &[], 100), true, false),
-            (Some(entry(&[1], &[], 0)), entry(&[1], &[], 101), true, true),
-            (Some(entry(&[1], &[], 0)), entry(&[1, 2], &[], 10), true, true),
-            (Some(entry(&[1, 2], &[], 0)), entry(&[1], &[2], 10), true, true),
-            (Some(entry(&[1, 2], &[], 0)), entry(&[1], &[2], 10), false, false),
-            (Some(entry(&[1, 2], &[], 0)), entry(&[1], &[], 10), true, false),
-            (Some(entry(&[1], &[], 0)), entry(&[], &[1], 10), false, true),
-            (Some(entry(&[], &[1], 0)), entry(&[], &[1], 101), true, false),
-            (Some(entry(&[], &[1], 0)), entry(&[], &[1, 2], 10), true, false),
-            (Some(entry(&[], &[1], 0)), entry(&[1], &[], 10), true, true),
+            (None, entry(&[], &[1], 0), true, None),
+            (None, entry(&[1], &[], 0), true, Some(Reason::First)),
+            (Some(entry(&[1], &[], 0)), entry(&[1], &[], 10), true, None),
+            (Some(entry(&[1], &[], 0)), entry(&[1], &[], 100), true, None),
+            (Some(entry(&[1], &[], 0)), entry(&[1], &[], 101), true, Some(Reason::Repeat)),
+            (Some(entry(&[1], &[], 0)), entry(&[1, 2], &[], 10), true, Some(Reason::Added)),
+            (Some(entry(&[1, 2], &[], 0)), entry(&[1], &[2], 10), true, Some(Reason::SomeResolved)),
+            (Some(entry(&[1, 2], &[], 0)), entry(&[1], &[2], 10), false, None),
+            (Some(entry(&[1, 2], &[], 0)), entry(&[1], &[], 10), true, None),
+            (Some(entry(&[1], &[], 0)), entry(&[], &[1], 10), false, Some(Reason::AllResolved)),
+            (Some(entry(&[], &[1], 0)), entry(&[], &[1], 101), true, None),
+            (Some(entry(&[], &[1], 0)), entry(&[], &[1, 2], 10), true, None),
+            (Some(entry(&[], &[1], 0)), entry(&[1], &[], 10), true, Some(Reason::First)),
         ] {
-            let found = LogEntry::needs_update(last.as_ref(), &now, send_resolved, 100);
+            let found = LogEntry::reason(last.as_ref(), &now, send_resolved, 100);
             assert_eq!(found, expected, "{last:?} {now:?} {send_resolved}");
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{Held, LabelSet};
 use crate::limits::ALERTS_PER_MESSAGE_MAX;
+use crate::log::Reason;
 use crate::route::group_key;
 
 /// The end of an alert that fires, as Go writes its zero time.
@@ -40,6 +41,9 @@ pub struct Message {
     pub status: Status,
     /// The alerts.
     pub alerts: Vec<MessageAlert>,
+    /// Why it is told.
+    #[serde(rename = "notification_reason", default)]
+    pub reason: Reason,
     /// Labels by which they are grouped.
     pub group_labels: LabelSet,
     /// Labels that all have.
@@ -120,6 +124,7 @@ impl Message {
             receiver: receiver.to_owned(),
             status: if firing { Status::Firing } else { Status::Resolved },
             alerts: kept.iter().map(|a| MessageAlert::of(a, now)).collect(),
+            reason: Reason::Unknown,
             group_labels: group_labels.clone(),
             // Of those that are in the message, as Alertmanager does.
             common_labels: common(kept.iter().map(|a| &a.labels)),

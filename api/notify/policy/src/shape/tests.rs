@@ -65,6 +65,7 @@ fn webhook_is_alertmanagers_version_4() {
         "receiver",
         "status",
         "alerts",
+        "notification_reason",
         "groupLabels",
         "commonLabels",
         "commonAnnotations",

@@ -40,8 +40,8 @@ struct Question {
     bare: String,
     /// DuckDB on views of the raw files.
     duck: String,
-    /// How far numbers may lie apart, as a share: estimates of percentiles differ by engine.
-    tolerance: f64,
+    /// Of an estimate, which differs by engine: DataFusion is asked exactly, for its key and two columns between which it must lie.
+    bounds: Option<&'static str>,
 }
 
 /// What is in the data set.
@@ -61,7 +61,7 @@ fn questions(facts: &Facts) -> Vec<Question> {
         grid: grid.to_owned(),
         bare: bare.to_owned(),
         duck: duck.to_owned(),
-        tolerance: 1e-9,
+        bounds: None,
     };
     let same = |name, sql: &str| ask(name, sql, sql, sql);
     // What Grid's view of a metric does: its samples, joined with the labels of its series.
@@ -137,7 +137,11 @@ fn questions(facts: &Facts) -> Vec<Question> {
             &traced("epoch_ns(start_time)", &trace),
         ),
         Question {
-            tolerance: 0.05,
+            // Half a percent of the ranks to either side.
+            bounds: Some(
+                "SELECT service, percentile_cont(0.985) WITHIN GROUP (ORDER BY CAST(duration_ns AS DOUBLE)) AS low, \
+                 percentile_cont(0.995) WITHIN GROUP (ORDER BY CAST(duration_ns AS DOUBLE)) AS high FROM spans GROUP BY service",
+            ),
             ..ask(
                 "spans: p99 of services",
                 "SELECT service, approx_percentile_cont(duration_ns, 0.99) AS p99 FROM spans GROUP BY service",
@@ -266,9 +270,20 @@ async fn ask(
         if turn == 0 {
             let rows = answer::rows(&answer::read_stream(&body)?)?;
             ensure!(!rows.is_empty(), "no rows");
-            same(&rows, &answer::rows(&batches)?, question.tolerance).context("Grid and bare DataFusion differ")?;
-            if let Some((_, found)) = &ducks {
-                same(&rows, found, question.tolerance).context("Grid and DuckDB differ")?;
+            let theirs = answer::rows(&batches)?;
+            let others = [("bare DataFusion", Some(&theirs)), ("DuckDB", ducks.as_ref().map(|(_, found)| found))];
+            let bounds = match question.bounds {
+                Some(sql) => Some(answer::rows(&bare.ask(sql).await.with_context(|| sql.to_owned())?.1)?),
+                None => None,
+            };
+            for (engine, found) in others.into_iter().filter_map(|(engine, found)| Some((engine, found?))) {
+                match &bounds {
+                    Some(bounds) => within(bounds, found).with_context(|| format!("{engine}'s estimate"))?,
+                    None => same(&rows, found).with_context(|| format!("Grid and {engine} differ"))?,
+                }
+            }
+            if let Some(bounds) = &bounds {
+                within(bounds, &rows).context("Grid's estimate")?;
             }
         }
         if turn >= WARM {
@@ -297,28 +312,51 @@ async fn files(grid: &Grid) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
     Ok(files)
 }
 
-/// Whether two answers say the same: texts and integers exactly, floats within a tolerance.
-fn same(ours: &[Row], theirs: &[Row], tolerance: f64) -> anyhow::Result<()> {
+/// How far floats may lie apart, as a share: engines add in another order.
+const NEAR: f64 = 1e-9;
+
+/// Whether two answers say the same: texts and integers exactly, floats nearly.
+fn same(ours: &[Row], theirs: &[Row]) -> anyhow::Result<()> {
     ensure!(ours.len() == theirs.len(), "{} rows and {} rows", ours.len(), theirs.len());
-    let keyed = |rows: &[Row]| {
-        let mut keyed: Vec<(String, Vec<f64>)> = rows.iter().map(|row| key(row, tolerance)).collect();
-        keyed.sort_by(|a, b| a.0.cmp(&b.0));
-        keyed
-    };
     for ((ours, our_numbers), (theirs, their_numbers)) in keyed(ours).into_iter().zip(keyed(theirs)) {
-        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * a.abs().max(b.abs());
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= NEAR * a.abs().max(b.abs());
         let equal = ours == theirs && our_numbers.iter().zip(&their_numbers).all(near);
         ensure!(equal, "{ours} {our_numbers:?} and {theirs} {their_numbers:?}");
     }
     Ok(())
 }
 
-/// What of a row must be equal, and the numbers that must be near. With a wide tolerance integers are near, too.
-fn key(row: &Row, tolerance: f64) -> (String, Vec<f64>) {
+/// Whether every estimate lies between the bounds of its key: a text, and one number beside it.
+fn within(bounds: &[Row], estimates: &[Row]) -> anyhow::Result<()> {
+    let parts = |row: &Row| {
+        let (texts, numbers): (Vec<&Value>, Vec<&Value>) = row.values().partition(|v| v.is_string());
+        (
+            texts.into_iter().cloned().collect::<Vec<_>>(),
+            numbers.into_iter().filter_map(Value::as_f64).collect::<Vec<_>>(),
+        )
+    };
+    ensure!(bounds.len() == estimates.len(), "{} rows and {} rows", bounds.len(), estimates.len());
+    for (key, numbers) in estimates.iter().map(parts) {
+        let of_key = bounds.iter().map(parts).find(|(k, _)| *k == key).with_context(|| format!("no {key:?}"))?.1;
+        let range = of_key.iter().copied().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+        let holds = !numbers.is_empty() && numbers.iter().all(|n| (range.0..=range.1).contains(n));
+        ensure!(holds, "{key:?}: {numbers:?} does not lie in {range:?}");
+    }
+    Ok(())
+}
+
+/// Rows in an order of their own: what must be equal, and the numbers that must be near.
+fn keyed(rows: &[Row]) -> Vec<(String, Vec<f64>)> {
+    let mut keyed: Vec<(String, Vec<f64>)> = rows.iter().map(key).collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    keyed
+}
+
+fn key(row: &Row) -> (String, Vec<f64>) {
     let (mut exact, mut near) = (String::new(), Vec::new());
     for (name, value) in row {
         match value {
-            Value::Number(n) if n.is_f64() || tolerance > 1e-6 => near.push(n.as_f64().unwrap_or(f64::NAN)),
+            Value::Number(n) if n.is_f64() => near.push(n.as_f64().unwrap_or(f64::NAN)),
             other => exact.push_str(&format!("{name}={other} ")),
         }
     }
