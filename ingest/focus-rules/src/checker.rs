@@ -1,15 +1,17 @@
 //! Runs the rules of a version over the rows of a file, one pass, bounded memory.
 //!
-//! What a row costs: each cell of a FOCUS column is read once ([`crate::cell`]); each distinct condition of the table is asked once
-//! and kept as a bit; each rule then is a mask and one look at a cell.
+//! What a row costs: each cell of a FOCUS column that is not as in the row before is read once ([`crate::cell`]); each distinct condition of the
+//! table is asked once and kept as a bit; each rule then is a mask and one look at a cell, where its verdict does not stand ([`standing`]).
 
 mod composite;
 mod header;
 mod merge;
+mod standing;
 
 use std::borrow::Cow;
 
 use self::header::HeaderRead;
+use self::standing::{Before, Columns};
 use crate::across::{OnePer, Sums, Verdict};
 use crate::cell::{ANY_CELLS, Cell, CellReader, bit};
 use crate::column::{Column, Kind, Level};
@@ -30,27 +32,43 @@ pub struct Checker {
     /// The files so far, the current one last.
     files: Vec<String>,
     /// The FOCUS columns of the file: which, where, and how to read their cells.
-    sources: Vec<(Column, usize, CellReader)>,
+    sources: Vec<Source>,
     /// Cells of each column that were not null.
     values: [u64; Column::ALL.len()],
     results: Vec<RuleResult>,
     /// Of each result, what its rule and those above it need, as bits.
     needs: Vec<u32>,
-    conditions: Vec<When>,
+    conditions: Vec<(When, Columns)>,
+    /// Which of them held in the row before, as bits.
+    holding: u128,
     row_rules: Vec<RowRule>,
+    /// Those that the row before broke.
+    broken: Vec<usize>,
     cell_rules: Vec<(usize, Cells)>,
     one_per: Vec<(usize, u128, OnePer)>,
     sums: Sums,
     sum_rules: Vec<(usize, Sum)>,
 }
 
+/// A FOCUS column of the file, where it is, and how to read its cells.
+struct Source {
+    column: Column,
+    at: usize,
+    reader: CellReader,
+    before: Before,
+}
+
 struct RowRule {
     result: usize,
     check: &'static Check,
+    asks: Columns,
     listed: Listed,
     /// Conditions that all must hold, as bits.
     when: u128,
     permits: bool,
+    /// The first row of those, one after the other, that had something to keep it with; those before are counted.
+    checked_since: Option<u64>,
+    breaks: bool,
 }
 
 impl Checker {
@@ -63,12 +81,18 @@ impl Checker {
             applicability,
             rows: 0,
             files: vec![String::new()],
-            sources: read.columns.iter().map(|(c, at)| (*c, *at, CellReader::new(*c))).collect(),
+            sources: read
+                .columns
+                .iter()
+                .map(|(c, at)| Source { column: *c, at: *at, reader: CellReader::new(*c), before: Before::default() })
+                .collect(),
             values: [0; Column::ALL.len()],
             results: Vec::new(),
             needs: Vec::new(),
             conditions: Vec::new(),
+            holding: 0,
             row_rules: Vec::new(),
+            broken: Vec::new(),
             cell_rules: Vec::new(),
             one_per: Vec::new(),
             sums: Sums::default(),
@@ -135,9 +159,12 @@ impl Checker {
                 self.row_rules.push(RowRule {
                     result,
                     check: &rule.check,
+                    asks: Columns::of_check(&rule.check),
                     listed: Listed::of(&rule.check),
                     when,
                     permits,
+                    checked_since: None,
+                    breaks: false,
                 });
             }
         }
@@ -145,9 +172,9 @@ impl Checker {
 
     fn mask(&mut self, conditions: &[When]) -> u128 {
         conditions.iter().fold(0, |mask, when| {
-            let known = self.conditions.iter().position(|w| w == when);
+            let known = self.conditions.iter().position(|(w, _)| w == when);
             let at = known.unwrap_or_else(|| {
-                self.conditions.push(*when);
+                self.conditions.push((*when, Columns::of_condition(when)));
                 self.conditions.len() - 1
             });
             assert!(at < 128, "the table has more distinct conditions than a mask has bits");
@@ -178,26 +205,32 @@ impl Checker {
         let file = self.files.len() - 1;
         let mut row = Row([Cell::default(); Column::ALL.len()]);
         let mut faults = 0;
-        for (column, at, reader) in &mut self.sources {
-            let read = reader.read(cell(*at).unwrap_or(""));
+        let mut changed = if self.rows == 1 { Columns::ALL } else { Columns::default() };
+        for Source { column, at, reader, before } in &mut self.sources {
+            let (read, differs) = before.cell(*column, cell(*at).unwrap_or(""), |raw| reader.read(raw));
             faults |= read.faults;
+            (changed.text, changed.form) = (changed.text | differs.text, changed.form | differs.form);
             self.values[*column as usize] += u64::from(read.text.is_some());
             row.0[*column as usize] = read;
         }
         if faults & ANY_CELLS != 0 {
             self.cells(number, &row, faults);
         }
-        let holding =
-            self.conditions.iter().enumerate().fold(0u128, |bits, (i, when)| bits | u128::from(row.is(when)) << i);
-        for rule in self.row_rules.iter().filter(|r| r.when & holding == r.when) {
-            let Some(keeps) = rule.listed.keeps(&row).unwrap_or_else(|| row.keeps(rule.check)) else { continue };
-            let out = &mut self.results[rule.result];
-            out.checked += 1;
-            if !keeps && !rule.permits {
-                let columns = rule.check.columns();
-                let place = (self.files[file].as_str(), number);
-                violate(out, place, columns.first().map_or("", |c| c.name()), || row.shown(rule.check));
-            }
+        let mut holding = self.holding;
+        for (i, (when, asks)) in self.conditions.iter().enumerate().filter(|(_, (_, asks))| asks.meet(changed)) {
+            debug_assert_ne!(*asks, Columns::default());
+            holding = holding & !(1 << i) | u128::from(row.is(when)) << i;
+        }
+        let turned = if self.rows == 1 { u128::MAX } else { holding ^ self.holding };
+        self.holding = holding;
+        self.judge(&row, changed, turned);
+        for at in &self.broken {
+            let rule = &self.row_rules[*at];
+            let columns = rule.check.columns();
+            let place = (self.files[file].as_str(), number);
+            violate(&mut self.results[rule.result], place, columns.first().map_or("", |c| c.name()), || {
+                row.shown(rule.check)
+            });
         }
         for (result, _, pairs) in self.one_per.iter_mut().filter(|(_, when, _)| when & holding == *when) {
             let out = &mut self.results[*result];
@@ -216,10 +249,40 @@ impl Checker {
         }
     }
 
+    /// Asks the rules on rows whose verdict does not stand: of `turned` conditions, or of columns that changed.
+    fn judge(&mut self, row: &Row<'_>, changed: Columns, turned: u128) {
+        let is_first = self.rows == 1;
+        for (at, rule) in self.row_rules.iter_mut().enumerate() {
+            if !(is_first || rule.when & turned != 0 || rule.asks.meet(changed)) {
+                continue;
+            }
+            let concerns = rule.when & self.holding == rule.when;
+            let keeps = if concerns { rule.listed.keeps(row).unwrap_or_else(|| row.keeps(rule.check)) } else { None };
+            let since = match (rule.checked_since, keeps) {
+                (since @ Some(_), Some(_)) => since,
+                (None, Some(_)) => Some(self.rows),
+                (since, None) => {
+                    self.results[rule.result].checked += since.map_or(0, |since| self.rows - since);
+                    None
+                }
+            };
+            rule.checked_since = since;
+            let breaks = keeps == Some(false) && !rule.permits;
+            if breaks != rule.breaks {
+                rule.breaks = breaks;
+                if breaks {
+                    self.broken.push(at);
+                } else {
+                    self.broken.retain(|broken| *broken != at);
+                }
+            }
+        }
+    }
+
     /// Rules over all cells: rare, since a sound row has no faults.
     fn cells(&mut self, number: u64, row: &Row<'_>, faults: u64) {
         for (result, detail) in self.cell_rules.iter().filter(|(_, d)| faults & bit(*d) != 0) {
-            for (column, ..) in &self.sources {
+            for Source { column, .. } in &self.sources {
                 let cell = row.cell(*column);
                 if cell.faults & bit(*detail) != 0 {
                     let place = (self.files.last().map_or("", String::as_str), number);
@@ -231,9 +294,12 @@ impl Checker {
 
     /// The report. Rules across rows and rules made of others get their verdict here.
     pub fn finish(mut self) -> Report {
+        for rule in &self.row_rules {
+            self.results[rule.result].checked += rule.checked_since.map_or(0, |since| self.rows + 1 - since);
+        }
         for (result, detail) in &self.cell_rules {
-            let counted = self.sources.iter().filter(|(c, ..)| concerns(*detail, *c));
-            self.results[*result].checked = counted.map(|(c, ..)| self.values[*c as usize]).sum();
+            let counted = self.sources.iter().map(|s| s.column).filter(|c| concerns(*detail, *c));
+            self.results[*result].checked = counted.map(|c| self.values[c as usize]).sum();
         }
         for (result, _, pairs) in &self.one_per {
             beyond(&mut self.results[*result], pairs.beyond);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use grid_model::time::MINUTE_NS;
+use grid_model::time::{HOUR_NS, MINUTE_NS};
 use grid_model::{Table, TenantId, Timestamp};
 
 use crate::catalog::{Commit, FileEntry};
@@ -24,10 +24,12 @@ use crate::window::Window;
 
 /// Sets of files that may lie in a window while rows still arrive; one more and some are merged.
 const OPEN_SETS_MAX: usize = 7;
-/// The same for a window that is closed, for late rows.
+/// The same for a window that is closed, for late rows, and for an hour of an open one that is over.
 const CLOSED_SETS_MAX: usize = 4;
-/// How long after its end a window counts as closed.
+/// How long after its end a window, or an hour, counts as closed.
 const CLOSED_AFTER_NS: i64 = 15 * MINUTE_NS;
+/// Hours of an open window that are looked at.
+const HOURS_MAX: usize = 48;
 /// A closed window is merged as a whole once all but its largest set have this share of that set's bytes.
 const WHOLE_SHARE: u64 = 8;
 /// An older set is merged with the younger ones if it is at most so many times their size.
@@ -73,6 +75,13 @@ impl Set {
         self.bytes >= COMPACT_BYTES_MAX / 2 || self.files.len() > COMPACT_FILES_MAX / 2
     }
 
+    /// The first and the last hour of its rows, since 1970.
+    fn hours(&self) -> (i64, i64) {
+        let min = self.files.iter().map(|f| f.min_time.0).min().unwrap_or(i64::MAX);
+        let max = self.files.iter().map(|f| f.max_time.0).max().unwrap_or(i64::MIN);
+        (min.div_euclid(HOUR_NS), max.div_euclid(HOUR_NS))
+    }
+
     /// Whether it never went through a compaction, which gives the lasting encoding and the text index.
     fn is_raw(&self, table: Table) -> bool {
         self.files.iter().any(|f| f.level == 0 || table == Table::Logs && f.text_index.is_none())
@@ -87,7 +96,7 @@ pub fn pick(table: Table, files: &[Arc<FileEntry>], now: Timestamp) -> Vec<Job> 
         Table::Charges => Vec::new(),
         // Parts are replaced as they are.
         derived if derived.is_derived() => Vec::new(),
-        Table::Series => jobs(&sets(files.iter()), table, false),
+        Table::Series => jobs(&sets(files.iter()), table, Age::Open { now: Timestamp(i64::MIN) }),
         _ => {
             let mut picked = Vec::new();
             // Files wider than a window are split first: as long as one overlaps a window, its order there is not settled.
@@ -103,7 +112,11 @@ pub fn pick(table: Table, files: &[Arc<FileEntry>], now: Timestamp) -> Vec<Job> 
                     continue;
                 }
                 let closed = window.end.saturating_add(CLOSED_AFTER_NS) <= now.0;
-                picked.extend(jobs(&sets(list.into_iter()), table, closed));
+                picked.extend(jobs(
+                    &sets(list.into_iter()),
+                    table,
+                    if closed { Age::Closed } else { Age::Open { now } },
+                ));
             }
             picked
         }
@@ -126,26 +139,54 @@ fn sets<'a>(files: impl Iterator<Item = &'a Arc<FileEntry>>) -> Vec<Set> {
     sets.into_values().collect()
 }
 
-/// What to merge among the sets of one window. A set that fills half a compaction rests; those before and after it are seen apart.
-fn jobs(sets: &[Set], table: Table, closed: bool) -> Vec<Job> {
-    let (full, free): (Vec<&Set>, Vec<&[Set]>) =
-        (sets.iter().filter(|s| s.is_full()).collect(), sets.split(Set::is_full).collect());
-    let settle = full.into_iter().filter(|s| closed && s.is_raw(table));
-    let settle = settle.map(|s| Job { files: s.files.clone(), splits: false });
-    settle.chain(free.into_iter().flat_map(|part| jobs_of_part(part, table, closed))).collect()
+/// Whether rows of a window still arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Open { now: Timestamp },
+    Closed,
 }
 
-fn jobs_of_part(sets: &[Set], table: Table, closed: bool) -> Vec<Job> {
+impl Age {
+    /// Whether there are too many sets.
+    fn exceeded(self, sets: &[Set]) -> bool {
+        match self {
+            Self::Closed => sets.len() > CLOSED_SETS_MAX,
+            Self::Open { now } => sets.len() > OPEN_SETS_MAX || sets.len() > CLOSED_SETS_MAX && crowded_hour(sets, now),
+        }
+    }
+}
+
+/// Whether an hour that is over lies in more sets than a closed window may have.
+fn crowded_hour(sets: &[Set], now: Timestamp) -> bool {
+    let over = now.0.saturating_sub(CLOSED_AFTER_NS).div_euclid(HOUR_NS);
+    let mut hours: BTreeMap<i64, usize> = BTreeMap::new();
+    for set in sets {
+        // A window that is open has few hours.
+        let (min, max) = set.hours();
+        (min..=max).filter(|hour| *hour < over).take(HOURS_MAX).for_each(|hour| *hours.entry(hour).or_default() += 1);
+    }
+    hours.values().any(|sets| *sets > CLOSED_SETS_MAX)
+}
+
+/// What to merge among the sets of one window. A set that fills half a compaction rests; those before and after it are seen apart.
+fn jobs(sets: &[Set], table: Table, age: Age) -> Vec<Job> {
+    let (full, free): (Vec<&Set>, Vec<&[Set]>) =
+        (sets.iter().filter(|s| s.is_full()).collect(), sets.split(Set::is_full).collect());
+    let settle = full.into_iter().filter(|s| age == Age::Closed && s.is_raw(table));
+    let settle = settle.map(|s| Job { files: s.files.clone(), splits: false });
+    settle.chain(free.into_iter().flat_map(|part| jobs_of_part(part, table, age))).collect()
+}
+
+fn jobs_of_part(sets: &[Set], table: Table, age: Age) -> Vec<Job> {
     let Some(largest) = sets.iter().max_by_key(|s| s.bytes) else { return Vec::new() };
     let others = sets.iter().map(|s| s.bytes).sum::<u64>() - largest.bytes;
     // What is raw is written again anyway, and takes the others along.
     let worth_it = sets.len() > 1 && others.saturating_mul(WHOLE_SHARE) >= largest.bytes;
-    let whole = closed && (largest.is_raw(table) || worth_it);
+    let whole = age == Age::Closed && (largest.is_raw(table) || worth_it);
     if whole {
         return bounded(sets, table);
     }
-    let most = if closed { CLOSED_SETS_MAX } else { OPEN_SETS_MAX };
-    if sets.len() > most { bounded(tier(sets), table) } else { Vec::new() }
+    if age.exceeded(sets) { bounded(tier(sets), table) } else { Vec::new() }
 }
 
 /// Of too many sets those to merge: the youngest, with the older ones before them as long as these are not much larger. If the
@@ -349,7 +390,7 @@ mod tests {
     use crate::limits::MERGE_WRITE_BYTES;
     use crate::store::StoreOptions;
     use grid_model::table::logs::{LogOrigin, LogRow, LogsBuilder};
-    use grid_model::time::{DAY_NS, HOUR_NS};
+    use grid_model::time::{DAY_NS, SECOND_NS};
     use grid_model::{AttrValue, Write};
 
     const NOW: Timestamp = Timestamp(1_764_547_200_000_000_000);
@@ -392,6 +433,13 @@ mod tests {
         check(&[file(1, 1, 0, 1, 10), file(2, 2, 0, 1, 10)], &[]);
         let many: Vec<_> = (0..8).map(|i| file(i, i as u64, 0, 1, 10)).collect();
         check(&many, &[&[0, 1, 2, 3, 4, 5, 6, 7]]);
+        // An hour that is over has few, though its window goes on: from 16 to 18 o'clock, at 17:20.
+        let five = |now: i64| {
+            let files: Vec<_> =
+                (0..5).map(|i| file(i, i as u64, i * 600 * SECOND_NS, (i * 600 + 300) * SECOND_NS, 10)).collect();
+            pick(Table::Samples, &files, Timestamp(NOW.0 + now * MINUTE_NS)).len()
+        };
+        assert_eq!((five(70), five(80)), (0, 1));
         // One alone gets its lasting encoding, once.
         check(&[closed(1, 10)], &[&[1]]);
         check(&[level(1, closed(1, 10))], &[]);
@@ -481,6 +529,14 @@ mod tests {
             let mut windows: BTreeMap<Window, usize> = BTreeMap::new();
             for f in &files {
                 *windows.entry(Window::of(f.min_time, now)).or_default() += 1;
+            }
+            for hour in (NOW.0..now.0 - HOUR_NS - CLOSED_AFTER_NS - STEP)
+                .step_by(HOUR_NS as usize)
+                .map(|t| t / HOUR_NS * HOUR_NS)
+            {
+                let holds = |f: &&Arc<FileEntry>| f.min_time.0 < hour + HOUR_NS && f.max_time.0 >= hour;
+                let count = files.iter().filter(holds).count();
+                assert!(count <= CLOSED_SETS_MAX + 1, "{count} in the hour {hour} at {now}");
             }
             for (window, count) in windows {
                 let closed = window.end + CLOSED_AFTER_NS <= now.0;

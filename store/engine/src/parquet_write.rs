@@ -20,8 +20,10 @@ use crate::decimals::{self, Mantissas};
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Rows of a page: what a point lookup decodes at least.
 const PAGE_ROWS: usize = 8 * 1024;
-/// Encoded bytes of a page of compacted samples.
+/// Encoded bytes of a page of compacted samples, of a file with at least so many rows: small pages compress worse, and of a small file all is
+/// unpacked in a millisecond anyway.
 const PAGE_BYTES: usize = 16 * 1024;
+const PAGED_FROM: usize = 4 * ROW_GROUP_ROWS;
 
 /// Encoded bytes of a row group: one of very long rows ends early, because the writer holds a row group in memory.
 const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -226,7 +228,7 @@ fn properties(
                 // A page of a sorted column with few values is tiny; its header is not. So pages of all rows, but of columns that
                 // take room: who wants one series must not unpack a hundred.
                 b = b.set_data_page_row_count_limit(ROW_GROUP_ROWS);
-                for name in [samples::VALUE, samples::MANTISSA] {
+                for name in [samples::VALUE, samples::MANTISSA].into_iter().filter(|_| rows >= PAGED_FROM) {
                     b = b.set_column_data_page_size_limit(column(name), PAGE_BYTES);
                 }
             }

@@ -151,3 +151,52 @@ fn memory_is_bounded_and_says_so() {
     let values = report.of("ServiceCategory-C-003-M").unwrap();
     assert_eq!((values.violations, values.examples.len()), (KEYS_MAX as u64 + 5, EXAMPLES_MAX));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    /// What stands from the row before is what the row alone says: rules on rows count over a file as over its rows one by one.
+    #[test]
+    fn rows_are_judged_alike_alone_and_in_a_row(
+        rows in proptest::collection::vec(proptest::collection::vec(0_usize..6, 12), 1..12),
+    ) {
+        use proptest::prelude::*;
+        const HEADER: [&str; 12] = [
+            "ChargeCategory", "ChargeClass", "ListUnitPrice", "PricingQuantity", "ListCost", "PricingUnit", "BillingCurrency",
+            "ChargePeriodStart", "ChargePeriodEnd", "CommitmentDiscountId", "CommitmentDiscountStatus", "Tags",
+        ];
+        const WORDS: [[&str; 6]; 12] = [
+            ["Usage", "Tax", "Purchase", "usage", "", "Credit"],
+            ["", "Correction", "Other", "", "", "NULL"],
+            ["1", "2", "-1", "x", "", "2.0"],
+            ["3", "0", "", "3.0", "1E1", "y"],
+            ["6", "3", "0", "", "-3", "z"],
+            ["Hours", "hours", "", "GB", "Hours", "Hours"],
+            ["USD", "EUR", "usd", "XXQ", "", "USD"],
+            ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "", "soon", "2026-01-01", "2026-01-01T00:00:00Z"],
+            ["2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-01T23:59:59Z", "", "later", "2026-01-02T00:00:00Z"],
+            ["", "c", "d", "", "n/a", "c"],
+            ["Used", "Unused", "", "used", "Used", ""],
+            ["{}", "{\"a\": 1}", "{\"a\": [1]}", "", "{", "{}"],
+        ];
+        let cells = |row: &[usize]| -> Vec<Option<&'static str>> {
+            row.iter().zip(WORDS).map(|(at, words)| Some(words[*at]).filter(|w| !w.is_empty())).collect()
+        };
+        let new = || Checker::new(&HEADER, Version::V1_2, Applicability::all());
+        let mut whole = new();
+        let mut alone = std::collections::BTreeMap::<&str, (u64, u64)>::new();
+        let on_rows: std::collections::BTreeSet<&str> =
+            whole.row_rules.iter().map(|r| whole.results[r.result].rule.id).collect();
+        for (number, row) in (1..).zip(&rows) {
+            whole.row(number, &cells(row));
+            let mut one = new();
+            one.row(number, &cells(row));
+            for result in one.finish().rules.iter().filter(|r| on_rows.contains(r.rule.id)) {
+                let sum = alone.entry(result.rule.id).or_default();
+                *sum = (sum.0 + result.checked, sum.1 + result.violations);
+            }
+        }
+        for result in whole.finish().rules.iter().filter(|r| on_rows.contains(r.rule.id)) {
+            prop_assert_eq!((result.checked, result.violations), alone[result.rule.id], "{}", result.rule.id);
+        }
+    }
+}
