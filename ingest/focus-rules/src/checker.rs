@@ -42,6 +42,8 @@ pub struct Checker {
     /// Which of them held in the row before, as bits.
     holding: u128,
     row_rules: Vec<RowRule>,
+    /// Of each of them.
+    asks: Vec<Asks>,
     /// Those that the row before broke.
     broken: Vec<usize>,
     cell_rules: Vec<(usize, Cells)>,
@@ -58,13 +60,17 @@ struct Source {
     before: Before,
 }
 
+/// When a rule on rows is asked anew; apart from the rules, because all of them are looked at for every row.
+struct Asks {
+    columns: Columns,
+    /// Conditions that all must hold, as bits.
+    when: u128,
+}
+
 struct RowRule {
     result: usize,
     check: &'static Check,
-    asks: Columns,
     listed: Listed,
-    /// Conditions that all must hold, as bits.
-    when: u128,
     permits: bool,
     /// The first row of those, one after the other, that had something to keep it with; those before are counted.
     checked_since: Option<u64>,
@@ -92,6 +98,7 @@ impl Checker {
             conditions: Vec::new(),
             holding: 0,
             row_rules: Vec::new(),
+            asks: Vec::new(),
             broken: Vec::new(),
             cell_rules: Vec::new(),
             one_per: Vec::new(),
@@ -112,6 +119,11 @@ impl Checker {
             });
             checker.needs.push(mask(rule.needs) | mask(&above.needs));
             checker.plan(result, rule, above, &read);
+        }
+        let asked = checker.asks.iter().map(|a| a.columns).chain(checker.conditions.iter().map(|(_, asks)| *asks));
+        let asked = asked.fold(Columns::default(), Columns::and);
+        for Source { column, before, .. } in &mut checker.sources {
+            before.keeps_text = asked.ask_text_of(*column) || matches!(column.kind(), Kind::Number | Kind::Time);
         }
         checker
     }
@@ -156,12 +168,11 @@ impl Checker {
             _ => {
                 let when = self.mask(&conditions);
                 let permits = rule.keyword == Keyword::May;
+                self.asks.push(Asks { columns: Columns::of_check(&rule.check), when });
                 self.row_rules.push(RowRule {
                     result,
                     check: &rule.check,
-                    asks: Columns::of_check(&rule.check),
                     listed: Listed::of(&rule.check),
-                    when,
                     permits,
                     checked_since: None,
                     breaks: false,
@@ -252,11 +263,12 @@ impl Checker {
     /// Asks the rules on rows whose verdict does not stand: of `turned` conditions, or of columns that changed.
     fn judge(&mut self, row: &Row<'_>, changed: Columns, turned: u128) {
         let is_first = self.rows == 1;
-        for (at, rule) in self.row_rules.iter_mut().enumerate() {
-            if !(is_first || rule.when & turned != 0 || rule.asks.meet(changed)) {
+        for (at, asks) in self.asks.iter().enumerate() {
+            if !(is_first || asks.when & turned != 0 || asks.columns.meet(changed)) {
                 continue;
             }
-            let concerns = rule.when & self.holding == rule.when;
+            let rule = &mut self.row_rules[at];
+            let concerns = asks.when & self.holding == asks.when;
             let keeps = if concerns { rule.listed.keeps(row).unwrap_or_else(|| row.keeps(rule.check)) } else { None };
             let since = match (rule.checked_since, keeps) {
                 (since @ Some(_), Some(_)) => since,

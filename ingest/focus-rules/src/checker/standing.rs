@@ -76,6 +76,16 @@ impl Columns {
         }
     }
 
+    /// These and others.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { text: self.text | other.text, form: self.form | other.form }
+    }
+
+    /// Whether a column's text is asked for.
+    pub(super) fn ask_text_of(self, column: Column) -> bool {
+        self.text & bits(&[column]) != 0
+    }
+
     /// Whether one of these is among those that changed.
     pub(super) fn meet(self, changed: Self) -> bool {
         (self.text & changed.text) | (self.form & changed.form) != 0
@@ -85,6 +95,8 @@ impl Columns {
 /// A cell of the row before.
 #[derive(Default)]
 pub(super) struct Before {
+    /// Whether the text is worth keeping: somebody asks for it, or it is costly to read.
+    pub(super) keeps_text: bool,
     raw: String,
     /// Whether `raw` is the cell; a long one is not kept.
     known: bool,
@@ -111,7 +123,7 @@ impl Before {
         let bit = bits(&[column]);
         let is_null = cell.text.is_none();
         let same_form = self.is_null == is_null && self.faults == cell.faults;
-        self.known = raw.len() <= TEXT_BYTES_MAX;
+        self.known = self.keeps_text && raw.len() <= TEXT_BYTES_MAX;
         if self.known {
             self.raw.clear();
             self.raw.push_str(raw);

@@ -314,7 +314,9 @@ impl<'a> ChargeRow<'a> {
 
     /// The first required column that is null.
     pub fn missing(&self) -> Option<Column> {
-        Column::ALL.iter().copied().find(|c| c.is_required() && self.cells[*c as usize] == Cell::Null)
+        static REQUIRED: LazyLock<Vec<Column>> =
+            LazyLock::new(|| Column::ALL.iter().copied().filter(|c| c.is_required()).collect());
+        REQUIRED.iter().copied().find(|c| self.cells[*c as usize] == Cell::Null)
     }
 }
 
@@ -362,11 +364,27 @@ impl Values {
         }
     }
 
+    /// The column; there is room for as much again, since the next batch of a bill is like this one.
     fn finish(&mut self) -> ArrayRef {
         match self {
-            Self::Text(b) => Arc::new(b.finish()),
-            Self::Amount(b) => Arc::new(b.finish()),
-            Self::Time(b) => Arc::new(b.finish()),
+            Self::Text(b) => {
+                let (rows, bytes) = (b.len(), b.values_slice().len());
+                let column = b.finish();
+                *b = StringBuilder::with_capacity(rows, bytes + bytes / 8);
+                Arc::new(column)
+            }
+            Self::Amount(b) => {
+                let rows = b.len();
+                let column = b.finish();
+                *b = Decimal128Builder::with_capacity(rows).with_data_type(decimal_type());
+                Arc::new(column)
+            }
+            Self::Time(b) => {
+                let rows = b.len();
+                let column = b.finish();
+                *b = TimestampNanosecondBuilder::with_capacity(rows).with_timezone(UTC);
+                Arc::new(column)
+            }
         }
     }
 }
