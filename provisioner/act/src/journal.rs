@@ -176,8 +176,11 @@ fn whole_lines(file: &File) -> io::Result<u64> {
 impl Journal for FileJournal {
     async fn append(&self, entry: Entry) -> Result<(), JournalError> {
         let io = |what| move |source| JournalError::Io { what, path: self.path.clone(), source };
-        let mut line = serde_json::to_vec(&Line::of(&entry))
-            .map_err(|e| JournalError::Io { what: "encode entry of", path: self.path.clone(), source: e.into() })?;
+        let mut line = serde_json::to_vec(&Line::of(&entry)).map_err(|e| JournalError::Io {
+            what: "encode entry of",
+            path: self.path.clone(),
+            source: e.into(),
+        })?;
         line.push(b'\n');
         if line.len() > ENTRY_BYTES_MAX {
             return Err(JournalError::TooLong(line.len()));

@@ -15,11 +15,16 @@
 
 pub mod limits;
 pub mod mode;
+pub mod policy;
 pub mod journal;
 pub mod executor;
 pub mod retry;
 pub mod run;
 pub mod simulated;
+pub mod acting;
+pub mod healing;
+#[cfg(test)]
+mod loop_tests;
 
 pub use executor::Executor;
 pub use journal::Journal;

@@ -123,8 +123,7 @@ impl Runner<'_> {
         safe_point: &(dyn Fn(usize) -> Go + Sync),
     ) -> Result<Report, RunError> {
         let failed = |source| RunError::Journal { plan: plan.id, source };
-        let mut report =
-            Report { plan: plan.id, serial: plan.serial, outcomes: Vec::new(), changes: BTreeMap::new() };
+        let mut report = Report { plan: plan.id, serial: plan.serial, outcomes: Vec::new(), changes: BTreeMap::new() };
         if *mode == Mode::DryRun {
             for step in &plan.steps {
                 let outcome = match self.executor.diff(step).await {
@@ -208,7 +207,8 @@ impl Runner<'_> {
     ) -> Result<Option<Observed>, Stop> {
         let (plan, address) = (doing.plan, &doing.step.address);
         let token = Token::of(plan, address, action);
-        let entry = |what| Entry { plan, address: address.clone(), action, token: token.clone(), at: self.time.now(), what };
+        let entry =
+            |what| Entry { plan, address: address.clone(), action, token: token.clone(), at: self.time.now(), what };
         let was = before.map(|b| b.id.as_str());
         match doing.words.get(&token) {
             None => {}
@@ -345,3 +345,5 @@ fn plan_seed(token: &Token) -> u64 {
     token.text().bytes().fold(0, |seed, b| mixed(seed ^ u64::from(b)))
 }
 
+#[cfg(test)]
+mod tests;

@@ -46,9 +46,7 @@ impl Address {
 
 fn is_word(text: &str) -> bool {
     let starts = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    starts
-        && text.len() <= NAME_BYTES_MAX
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    starts && text.len() <= NAME_BYTES_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 impl fmt::Display for Address {

@@ -58,7 +58,8 @@ pub fn adopt(blueprint: &str, environment: &str, found: &[Found], kinds: &Kinds)
 
 /// An address that nobody has yet, made of a title.
 fn free(kind: &str, title: &str, taken: &BTreeMap<Address, Resource>) -> Option<Address> {
-    let word: String = title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let word: String =
+        title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     let word = word.trim_matches('_');
     let starts_well = word.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
     let word: String = match (word.is_empty(), starts_well) {

@@ -56,8 +56,7 @@ pub enum Cost {
 
 impl Cost {
     /// Nothing, and that is certain.
-    pub const ZERO: Self =
-        Self::Known(Range { low: Amount::ZERO, likely: Amount::ZERO, high: Amount::ZERO });
+    pub const ZERO: Self = Self::Known(Range { low: Amount::ZERO, likely: Amount::ZERO, high: Amount::ZERO });
 
     /// The range, if it is known.
     pub fn known(&self) -> Option<Range> {

@@ -54,9 +54,8 @@ pub fn diff(wanted: &Wanted, resolved: &Resolved, observed: Option<&Observed>, k
         is_sensitive: kind.is_sensitive(path),
         by: wanted.source(path).cloned(),
     };
-    let is_left_alone = |path: &Path| {
-        kind.is_computed(path) || (observed.is_some() && wanted.left_alone.keys().any(|p| p.holds(path)))
-    };
+    let is_left_alone =
+        |path: &Path| kind.is_computed(path) || (observed.is_some() && wanted.left_alone.keys().any(|p| p.holds(path)));
     let mut changes = Vec::new();
     for (path, value) in resolved.known.iter().filter(|(path, _)| !is_left_alone(path)) {
         let before = observed.and_then(|o| o.fields.get(path));

@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod promote;
 pub mod clone;
+pub mod life;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -284,11 +285,8 @@ pub fn effective(
     }
     let mut all = Effective::default();
     for (address, resource) in &blueprint.resources {
-        let mut wanted = Wanted {
-            fields: resource.fields.clone(),
-            is_protected: resource.is_protected,
-            ..Wanted::default()
-        };
+        let mut wanted =
+            Wanted { fields: resource.fields.clone(), is_protected: resource.is_protected, ..Wanted::default() };
         let mut overrides = by_target.remove(address).unwrap_or_default();
         if overrides.iter().any(|o| o.path.is_root() && o.to.is_none()) {
             continue;
@@ -355,9 +353,10 @@ pub(crate) mod tests {
 
     /// A blueprint of `KIND.NAME` -> fields.
     pub(crate) fn blueprint(revision: &str, resources: Value) -> Blueprint {
-        let resources = resources.as_object().unwrap().iter().map(|(name, fields)| {
-            (address(name), Resource { fields: Fields::of_json(fields), ..Resource::default() })
-        });
+        let resources =
+            resources.as_object().unwrap().iter().map(|(name, fields)| {
+                (address(name), Resource { fields: Fields::of_json(fields), ..Resource::default() })
+            });
         Blueprint { name: "shop".to_owned(), revision: revision.to_owned(), resources: resources.collect() }
     }
 

@@ -371,7 +371,11 @@ mod tests {
         check("size.max", json!(8), json!({"size": {"min": 1, "max": 8}, "tags": {}, "zones": ["a", "b"]}));
         check("size", json!(3), json!({"size": 3, "tags": {}, "zones": ["a", "b"]}));
         check("zones.first", json!(1), json!({"size": {"min": 1, "max": 4}, "tags": {}, "zones": {"first": 1}}));
-        check("tags", json!({"a": {"b": 1}}), json!({"size": {"min": 1, "max": 4}, "tags": {"a": {"b": 1}}, "zones": ["a", "b"]}));
+        check(
+            "tags",
+            json!({"a": {"b": 1}}),
+            json!({"size": {"min": 1, "max": 4}, "tags": {"a": {"b": 1}}, "zones": ["a", "b"]}),
+        );
         check("", json!(1), json!({"size": {"min": 1, "max": 4}, "tags": {}, "zones": ["a", "b"]}));
     }
 
@@ -389,7 +393,7 @@ mod tests {
         check("${postgresql.main.out.host}", "<postgresql.main host>");
         check("a ${vm.a.id} b ${vm.b}", "[a ]<vm.a id>[ b ]<vm.b >");
         check("$${vm.a}", "[${][vm.a}]");
-        check("${nothing} ${vm.a", "[${][nothing} ][${][vm.a]");
+        check("${nothing} ${vm.a", "[${][nothing} ${][vm.a]");
         check("x$${y} ${vm.a}", "[x][${][y} ]<vm.a >");
     }
 

@@ -18,7 +18,7 @@ pub const NAME_TRIES_MAX: usize = 1_000;
 pub const RELEASES_MAX: usize = 2_000;
 /// Past durations that an estimate of the queue remembers.
 pub const PAST_DURATIONS_MAX: usize = 500;
-/// Minutes that a search for the next time of a schedule looks at: eight years, because 29 February may be so far away.
+/// Days that a search for the next time of a schedule looks at: eight years, because 29 February may be so far away.
 pub const SCHEDULE_DAYS_MAX: i64 = 366 * 8 + 2;
 /// Findings of one security report that are read.
 pub const SARIF_RESULTS_MAX: usize = 100_000;

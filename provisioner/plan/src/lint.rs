@@ -73,7 +73,8 @@ pub fn lint(plan: &Plan, kinds: &Kinds, bounds: &Bounds) -> Vec<Finding> {
     for step in &plan.steps {
         destruction(step, kinds, bounds, &mut found);
         fields(step, kinds, &mut found);
-        let mut say = |severity, code, text| found.push(Finding { severity, code, address: Some(step.address.clone()), text });
+        let mut say =
+            |severity, code, text| found.push(Finding { severity, code, address: Some(step.address.clone()), text });
         if step.blast.count > bounds.blast && step.action != Action::Create {
             let text = format!("{} resources depend on it", step.blast.count);
             say(Severity::Warning, "wide-blast", text);
@@ -105,7 +106,9 @@ fn destruction(step: &Step, kinds: &Kinds, bounds: &Bounds, found: &mut Vec<Find
         (true, Action::Replace) if role == Role::Database => {
             say(Severity::Error, "replaces-database", "a database would be deleted and made anew, empty");
         }
-        (true, Action::Replace) => say(Severity::Error, "replaces-data", "it holds data, and would be made anew, empty"),
+        (true, Action::Replace) => {
+            say(Severity::Error, "replaces-data", "it holds data, and would be made anew, empty")
+        }
         (false, Action::Replace) => say(Severity::Warning, "replaces", "it is not there while it is made anew"),
         _ => {}
     }
@@ -160,7 +163,8 @@ fn whole(plan: &Plan, bounds: &Bounds, found: &mut Vec<Finding>) {
     if let Some(budget) = bounds.budget {
         let Total { known, is_certain } = Total::of(plan);
         if known > budget {
-            let text = format!("the environment would cost {known} {currency} a month, more than its budget of {budget}");
+            let text =
+                format!("the environment would cost {known} {currency} a month, more than its budget of {budget}");
             say(Severity::Error, "over-budget", text);
         } else if !is_certain {
             let text = "whether it stays in its budget is not known: not everything has a price".to_owned();
@@ -239,7 +243,9 @@ mod tests {
         let found = lint(&setting.plan().unwrap(), &setting.kinds, &Bounds { budget, ..Bounds::default() });
         let shown: Vec<String> = found
             .into_iter()
-            .map(|f| format!("{} {} {}", f.severity.name(), f.code, f.address.map_or("-".to_owned(), |a| a.to_string())))
+            .map(|f| {
+                format!("{} {} {}", f.severity.name(), f.code, f.address.map_or("-".to_owned(), |a| a.to_string()))
+            })
             .collect();
         assert_eq!(shown, expected);
     }
@@ -277,7 +283,11 @@ mod tests {
         check(
             json!({"postgresql.a": {"encrypted": true, "deletion_protection": true, "backup_retention": 7}}),
             json!({"postgresql.a": {"encrypted": false, "deletion_protection": false, "backup_retention": 1}}),
-            &["error encryption-off postgresql.a", "warning protection-off postgresql.a", "warning shorter-retention postgresql.a"],
+            &[
+                "error encryption-off postgresql.a",
+                "warning protection-off postgresql.a",
+                "warning shorter-retention postgresql.a",
+            ],
         );
         check(
             json!({"vm.a": {}, "vm.b": {}, "vm.c": {"count": 8}}),

@@ -28,9 +28,9 @@ use crate::plan_id::PlanId;
 use crate::state::Observed;
 
 pub use build::plan;
+pub use inputs::{Current, Goal, Input, Inputs, Stale};
 pub(crate) use resolve::escaped;
 pub use resolve::looked_up;
-pub use inputs::{Current, Goal, Input, Inputs, Stale};
 
 /// What is to be done, as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,6 +198,17 @@ pub enum PlanError {
     /// A scope names what is neither wanted nor there.
     #[error("the scope names {0}, which is neither wanted nor there")]
     NotInScope(Address),
+    /// A protected environment is not destroyed.
+    #[error("environment {0} is protected: take the protection away first")]
+    Protected(String),
+    /// Destroying was not confirmed.
+    #[error("to destroy environment {wanted}, type its name; {typed:?} was typed")]
+    Unconfirmed {
+        /// Its name.
+        wanted: String,
+        /// What was typed, cut.
+        typed: String,
+    },
     /// Too many resources.
     #[error("{0} resources are more than {RESOURCES_MAX}")]
     TooMany(usize),

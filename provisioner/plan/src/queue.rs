@@ -381,13 +381,22 @@ impl Queue {
     /// ones that stand in an emergency's way are asked to yield.
     pub fn ready(&mut self, now: Timestamp) -> Vec<ReleaseId> {
         let mut started = Vec::new();
-        for at in order::order(self, now) {
-            if self.holds_of(at, now).is_empty() {
-                let entry = &mut self.open[at];
-                entry.stage = Stage::Running { asked: Asked::Nothing };
-                entry.started.get_or_insert(now);
-                entry.since = Some(now);
-                started.push(entry.id);
+        let order = order::order(self, now);
+        loop {
+            let before = started.len();
+            for at in order.iter().copied() {
+                let is_waiting = matches!(self.open[at].stage, Stage::Waiting | Stage::Yielded);
+                if is_waiting && self.holds_of(at, &order, now).is_empty() {
+                    let entry = &mut self.open[at];
+                    entry.stage = Stage::Running { asked: Asked::Nothing };
+                    entry.started.get_or_insert(now);
+                    entry.since = Some(now);
+                    started.push(entry.id);
+                }
+            }
+            // What has just started may give another one the time to slip past.
+            if started.len() == before {
+                break;
             }
         }
         self.ask_to_yield();
@@ -396,7 +405,8 @@ impl Queue {
 
     /// Why a release does not start; empty if it may, or has.
     pub fn holds(&self, id: ReleaseId, now: Timestamp) -> Vec<Hold> {
-        self.open.iter().position(|e| e.id == id).map_or_else(Vec::new, |at| self.holds_of(at, now))
+        let at = self.open.iter().position(|e| e.id == id);
+        at.map_or_else(Vec::new, |at| self.holds_of(at, &order::order(self, now), now))
     }
 
     /// How many come before a waiting one, counted in the order in which they would start now.
@@ -505,7 +515,7 @@ impl Queue {
         self.open.iter_mut().find(|e| e.id == id).ok_or(QueueError::Unknown(id))
     }
 
-    fn holds_of(&self, at: usize, now: Timestamp) -> Vec<Hold> {
+    fn holds_of(&self, at: usize, order: &[usize], now: Timestamp) -> Vec<Hold> {
         let entry = &self.open[at];
         let mut holds = Vec::new();
         if !matches!(entry.stage, Stage::Waiting | Stage::Yielded) {
@@ -526,8 +536,8 @@ impl Queue {
         for other in self.open.iter().filter(|o| o.id != entry.id) {
             running += usize::from(other.is_at_work());
             // What has yielded holds its place against all but emergencies.
-            let is_in_the_way = other.is_at_work()
-                || (other.stage == Stage::Yielded && !is_emergency && entry.stage != Stage::Yielded);
+            let is_in_the_way =
+                other.is_at_work() || (other.stage == Stage::Yielded && !is_emergency && entry.stage != Stage::Yielded);
             if is_in_the_way && let Some(on) = other.release.footprint.conflict(&entry.release.footprint) {
                 holds.push(Hold::Conflict { with: other.id, on });
             }
@@ -535,7 +545,7 @@ impl Queue {
         if running >= self.settings.slots && !is_emergency {
             holds.push(Hold::Full { slots: self.settings.slots });
         }
-        if let Some((with, on)) = order::behind(self, at, now) {
+        if let Some((with, on)) = order::behind(self, at, order, now) {
             holds.push(Hold::Behind { with, on });
         }
         holds
@@ -545,7 +555,9 @@ impl Queue {
         let urgent: Vec<Footprint> = self
             .open
             .iter()
-            .filter(|e| e.stage == Stage::Waiting && e.release.priority == Priority::Emergency && e.gate_holds().is_empty())
+            .filter(|e| {
+                e.stage == Stage::Waiting && e.release.priority == Priority::Emergency && e.gate_holds().is_empty()
+            })
             .map(|e| e.release.footprint.clone())
             .collect();
         for entry in &mut self.open {

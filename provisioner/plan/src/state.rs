@@ -112,11 +112,9 @@ impl State {
 
     fn held_by(&self, by: &str) -> Result<(), StateError> {
         match &self.lock {
-            Some(lock) if lock.by != by => Err(StateError::Held {
-                environment: self.environment.clone(),
-                by: lock.by.clone(),
-                since: lock.since,
-            }),
+            Some(lock) if lock.by != by => {
+                Err(StateError::Held { environment: self.environment.clone(), by: lock.by.clone(), since: lock.since })
+            }
             _ => Ok(()),
         }
     }

@@ -46,7 +46,9 @@ pub enum CloneError {
     #[error("there is an environment {0} already")]
     Exists(String),
     /// No good name for an environment.
-    #[error("{0:?} is no name of an environment: lower-case letters, digits and `-`, at most 32, beginning with a letter")]
+    #[error(
+        "{0:?} is no name of an environment: lower-case letters, digits and `-`, at most 32, beginning with a letter"
+    )]
     BadName(String),
     /// The original has no effective spec.
     #[error("resolve the original")]
@@ -87,7 +89,12 @@ pub fn clone(
     let original = effective(blueprint, from, &[], kinds).map_err(CloneError::Original)?;
     let mut new = Environment {
         name: wish.name.clone(),
-        overrides: from.overrides.iter().filter(|o| wish.with_tuning || o.by.writer == Writer::People).cloned().collect(),
+        overrides: from
+            .overrides
+            .iter()
+            .filter(|o| wish.with_tuning || o.by.writer == Writer::People)
+            .cloned()
+            .collect(),
         owned: if wish.with_tuning { from.owned.clone() } else { Default::default() },
         budget: wish.budget,
         expires: wish.expires,
@@ -205,7 +212,11 @@ mod tests {
         let wish = |name: &str| Wish { name: name.to_owned(), ..Wish::default() };
         check(
             wish("qa"),
-            Ok(&["object_store.a acme-dev-images acme-qa-images", "object_store.b logs qa-logs-2", "object_store.c developer qa-developer"]),
+            Ok(&[
+                "object_store.a acme-dev-images acme-qa-images",
+                "object_store.b logs qa-logs-2",
+                "object_store.c developer qa-developer",
+            ]),
         );
         check(
             wish("a-very-long-name"),
@@ -216,7 +227,12 @@ mod tests {
             ]),
         );
         check(wish("prod"), Err("there is an environment prod already"));
-        check(wish("Prod"), Err("\"Prod\" is no name of an environment: lower-case letters, digits and `-`, at most 32, beginning with a letter"));
+        check(
+            wish("Prod"),
+            Err(
+                "\"Prod\" is no name of an environment: lower-case letters, digits and `-`, at most 32, beginning with a letter",
+            ),
+        );
         let asked = |name: &str| set("object_store.b", "name", json!(name), Writer::People);
         check(
             Wish { overrides: vec![asked("qa-logs")], ..wish("qa") },

@@ -66,7 +66,8 @@ pub fn is_inside(window: &Window, now: Timestamp) -> Result<bool, String> {
             let local = DateTime::from_timestamp_nanos(now.0).with_timezone(&zone).naive_local();
             let is_over_midnight = until <= from;
             let yesterday = local.date() - TimeDelta::days(1);
-            let today = days.contains(&local.weekday()) && local.time() >= *from && (is_over_midnight || local.time() < *until);
+            let today =
+                days.contains(&local.weekday()) && local.time() >= *from && (is_over_midnight || local.time() < *until);
             let still = is_over_midnight && days.contains(&yesterday.weekday()) && local.time() < *until;
             Ok(today || still)
         }

@@ -93,7 +93,9 @@ fn one(smoke: &Smoke, expected: &Expected) -> Verdict {
         Some(limit) if !smoke.took_ms.is_finite() || !limit.is_finite() => {
             Verdict::Hold("how long it took is not known".to_owned())
         }
-        Some(limit) if smoke.took_ms > limit => Verdict::Fail(format!("it took {} ms, more than {limit}", smoke.took_ms)),
+        Some(limit) if smoke.took_ms > limit => {
+            Verdict::Fail(format!("it took {} ms, more than {limit}", smoke.took_ms))
+        }
         _ => Verdict::Pass(format!("status {}", smoke.status)),
     }
 }

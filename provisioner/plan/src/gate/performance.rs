@@ -54,8 +54,12 @@ pub fn performance(baseline: &Answer<Vec<f64>>, after: &Answer<Vec<f64>>, bounds
     let shown = |x: f64| if bounds.more_is_worse { x } else { -x };
     let medians = format!("median {} after {}", shown(a), shown(b));
     match () {
-        () if a > b + margin && is_worse < bounds.alpha => Verdict::Fail(format!("worse: {medians}, p = {is_worse:.4}")),
-        () if a <= b + margin && is_not_worse < bounds.alpha => Verdict::Pass(format!("{medians}, p = {is_not_worse:.4}")),
+        () if a > b + margin && is_worse < bounds.alpha => {
+            Verdict::Fail(format!("worse: {medians}, p = {is_worse:.4}"))
+        }
+        () if a <= b + margin && is_not_worse < bounds.alpha => {
+            Verdict::Pass(format!("{medians}, p = {is_not_worse:.4}"))
+        }
         () if margin == 0.0 && a <= b && before == after => Verdict::Pass(format!("{medians}, all samples are equal")),
         () => Verdict::Hold(format!("inconclusive: {medians}, p = {:.4}", is_worse.min(is_not_worse))),
     }
@@ -70,7 +74,8 @@ fn median(all: &[f64]) -> f64 {
 
 /// The probability to see as much if the first were not above the second: one-sided, normal approximation.
 fn above(first: &[f64], second: &[f64]) -> f64 {
-    let mut all: Vec<(f64, bool)> = first.iter().map(|v| (*v, true)).chain(second.iter().map(|v| (*v, false))).collect();
+    let mut all: Vec<(f64, bool)> =
+        first.iter().map(|v| (*v, true)).chain(second.iter().map(|v| (*v, false))).collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (n, m, total) = (first.len() as f64, second.len() as f64, all.len() as f64);
     let (mut ranks, mut ties, mut at) = (0.0, 0.0, 0);
@@ -94,8 +99,8 @@ fn above(first: &[f64], second: &[f64]) -> f64 {
 fn upper_tail(z: f64) -> f64 {
     let x = z.abs() / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let poly = t
-        * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let poly =
+        t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
     let tail = 0.5 * poly * (-x * x).exp();
     if z >= 0.0 { tail } else { 1.0 - tail }
 }

@@ -44,8 +44,7 @@ pub fn security(report: &Answer<String>, borne: &Borne) -> Verdict {
     let of = |severity| counts.get(&severity).copied().unwrap_or(0);
     let (critical, high, medium) = (of(Severity::Critical), of(Severity::High), of(Severity::Medium));
     let text = format!("{critical} critical, {high} high, {medium} medium, {} low", of(Severity::Low));
-    let is_over =
-        critical > borne.critical || high > borne.high || borne.medium.is_some_and(|borne| medium > borne);
+    let is_over = critical > borne.critical || high > borne.high || borne.medium.is_some_and(|borne| medium > borne);
     if is_over { Verdict::Fail(text) } else { Verdict::Pass(text) }
 }
 

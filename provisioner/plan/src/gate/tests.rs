@@ -45,7 +45,10 @@ fn health_and_smoke() {
     check(smoke(&[answer(200, 1.0, "no")], &expected), "fail: the body");
     check(smoke(&[answer(200, 101.0, "ok")], &expected), "fail: it took 101 ms");
     check(smoke(&[answer(200, f64::NAN, "ok")], &expected), "hold: how long");
-    check(smoke(&[answer(500, 1.0, "ok"), Answer::Missing("refused".to_owned())], &expected), "hold: no answer: refused");
+    check(
+        smoke(&[answer(500, 1.0, "ok"), Answer::Missing("refused".to_owned())], &expected),
+        "hold: no answer: refused",
+    );
 }
 
 #[test]
@@ -119,7 +122,10 @@ fn freezes_follow_the_clock_of_people() {
     }
     // 3 July 2026 is a Friday.
     assert!(says(&friday, at(7, 3, 13)) && !says(&friday, at(7, 3, 14)));
-    check(freeze(&[weekly(&[], 1, 2, "Mars/Olympus")], Priority::Low, at(1, 1, 1)), "hold: the freeze \"weekend\" cannot");
+    check(
+        freeze(&[weekly(&[], 1, 2, "Mars/Olympus")], Priority::Low, at(1, 1, 1)),
+        "hold: the freeze \"weekend\" cannot",
+    );
     let once = |from, until, holds_emergencies| Freeze {
         why: "sale".to_owned(),
         window: Window::Once { from, until },
@@ -177,7 +183,8 @@ fn budgets_and_webhooks() {
         check(hook(200, body), "hold");
     }
     check(webhook(&Answer::Missing("refused".to_owned())), "hold: no answer: refused");
-    let (pass, hold, fail) = (Verdict::Pass("a".to_owned()), Verdict::Hold("b".to_owned()), Verdict::Fail("c".to_owned()));
+    let (pass, hold, fail) =
+        (Verdict::Pass("a".to_owned()), Verdict::Hold("b".to_owned()), Verdict::Fail("c".to_owned()));
     check(together([("x", Some(&pass)), ("y", Some(&hold)), ("z", Some(&fail))]), "fail: z: c");
     check(together([("x", Some(&pass)), ("y", Some(&hold)), ("z", None)]), "hold: y: b");
     check(together([("x", None)]), "hold: x: it has not been asked");
@@ -222,6 +229,7 @@ proptest! {
         prop_assert!(!webhook(&Answer::Here((status, text.clone()))).is_pass());
         prop_assert!(!webhook(&Answer::Missing(text.clone())).is_pass());
         let smokes = [Answer::Missing(text.clone()), Answer::Here(Smoke { status: 200, took_ms: bad, body: text })];
-        prop_assert!(!smoke(&smokes, &Expected { within_ms: Some(1e9), ..Expected::default() }).is_pass());
+        let slow = Expected { within_ms: Some(1e9), ..Expected::default() };
+        prop_assert!(!smoke(&smokes, &slow).is_pass());
     }
 }

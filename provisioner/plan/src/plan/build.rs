@@ -26,12 +26,19 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
             None,
             effective(blueprint, environment, decisions, inputs.kinds).map_err(PlanError::Effective)?,
         ),
-        Goal::Undo(plan) => (
-            plan.environment.clone(),
-            plan.blueprint.clone(),
-            Some(plan.id),
-            undo::before(plan, state, inputs.kinds),
-        ),
+        Goal::Undo(plan) => {
+            (plan.environment.clone(), plan.blueprint.clone(), Some(plan.id), undo::before(plan, state, inputs.kinds))
+        }
+        Goal::Destroy { environment, confirmed } => {
+            let name = environment.name.clone();
+            if environment.is_protected {
+                return Err(PlanError::Protected(name));
+            }
+            if confirmed != name {
+                return Err(PlanError::Unconfirmed { wanted: name, typed: confirmed.chars().take(100).collect() });
+            }
+            (name, "nothing".to_owned(), None, Effective::default())
+        }
     };
     if state.environment != environment {
         return Err(PlanError::OtherEnvironment { of: state.environment.clone(), wanted: environment });
@@ -45,7 +52,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     // A plan that takes another back concerns what that one has touched, and nothing else.
     let touched = match inputs.goal {
         Goal::Undo(plan) => Some(plan.touched()),
-        Goal::Blueprint { .. } => None,
+        Goal::Blueprint { .. } | Goal::Destroy { .. } => None,
     };
     let scope = match inputs.scope.or(touched.as_ref()) {
         Some(scope) => Some(closed(scope, &wanted, state, parent.is_some())?),
@@ -108,7 +115,9 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     }
     let unheard: BTreeSet<&str> =
         steps.iter().map(|s| s.address.kind()).filter(|k| inputs.kinds.get(k).is_none()).collect();
-    notes.extend(unheard.into_iter().map(|k| format!("nothing is known of kind {k}: no change of it counts as replacement")));
+    notes.extend(
+        unheard.into_iter().map(|k| format!("nothing is known of kind {k}: no change of it counts as replacement")),
+    );
     Ok(Plan {
         id: digests.id(),
         parent,
@@ -256,7 +265,7 @@ impl Why<'_> {
         let left_out = self.left_out(address);
         let is_protected = match self.inputs.goal {
             Goal::Blueprint { blueprint, .. } => blueprint.resources.get(address).is_some_and(|r| r.is_protected),
-            Goal::Undo(_) => false,
+            Goal::Undo(_) | Goal::Destroy { .. } => false,
         };
         Step {
             address: address.clone(),
@@ -285,6 +294,7 @@ impl Why<'_> {
     fn left_out(&self, address: &Address) -> String {
         match self.inputs.goal {
             Goal::Undo(plan) => format!("plan {} made it, and is taken back", plan.id),
+            Goal::Destroy { environment, .. } => format!("environment {} is destroyed", environment.name),
             Goal::Blueprint { environment, decisions, .. } => environment
                 .overrides
                 .iter()
@@ -322,7 +332,9 @@ impl Why<'_> {
             _ => Vec::new(),
         };
         let is_told = |cause: &str| action == Action::Create && cause.ends_with("says so");
-        reasons.extend(causes.into_iter().filter(|(c, _)| !is_told(c)).map(|(c, paths)| format!("{}: {c}", paths.join(", "))));
+        reasons.extend(
+            causes.into_iter().filter(|(c, _)| !is_told(c)).map(|(c, paths)| format!("{}: {c}", paths.join(", "))),
+        );
         let forcing: Vec<String> = changes.iter().filter(|c| c.replaces).map(|c| c.path.to_string()).collect();
         if action == Action::Replace {
             let kind = address.kind();
@@ -365,7 +377,10 @@ fn put_in_order(
         Ok(waves) => waves,
         Err(_) if !wishes.is_empty() => {
             graph = firm;
-            notes.push("something is made anew before all that hung on it is deleted: the order allows no other way".to_owned());
+            notes.push(
+                "something is made anew before all that hung on it is deleted: the order allows no other way"
+                    .to_owned(),
+            );
             graph.waves().map_err(PlanError::Cycle)?
         }
         Err(cycle) => return Err(PlanError::Cycle(cycle)),
@@ -397,11 +412,8 @@ impl<'a> Touching<'a> {
         let addresses: Vec<&Address> = all.into_iter().collect();
         let mut needed_by = vec![Vec::new(); addresses.len()];
         let find = |a: &Address| addresses.binary_search(&a).ok();
-        let edges = wanted
-            .0
-            .iter()
-            .map(|(a, w)| (a, &w.needs))
-            .chain(state.resources.iter().map(|(a, o)| (a, &o.needs)));
+        let edges =
+            wanted.0.iter().map(|(a, w)| (a, &w.needs)).chain(state.resources.iter().map(|(a, o)| (a, &o.needs)));
         for (from, needs) in edges {
             for to in needs {
                 if let (Some(from), Some(to)) = (find(from), find(to)) {

@@ -46,6 +46,13 @@ pub enum Goal<'a> {
     },
     /// What was there before another plan was applied, as far as it has been.
     Undo(&'a Plan),
+    /// Nothing: the environment is destroyed.
+    Destroy {
+        /// The environment; a protected one is not destroyed.
+        environment: &'a Environment,
+        /// Its name, typed by who wants that.
+        confirmed: &'a str,
+    },
 }
 
 /// One of the inputs, to say which has changed.
@@ -121,8 +128,12 @@ impl Plan {
     /// Checks that the inputs are what they were when it was made. The caller holds the state's lock from here until it has applied the plan.
     pub fn current(&self, inputs: &Inputs<'_>) -> Result<Current<'_>, Stale> {
         let now = Digests::of(inputs);
-        let changed: Vec<Input> =
-            Input::ALL.into_iter().enumerate().filter(|(n, _)| now.0[*n] != self.inputs.0[*n]).map(|(_, i)| i).collect();
+        let changed: Vec<Input> = Input::ALL
+            .into_iter()
+            .enumerate()
+            .filter(|(n, _)| now.0[*n] != self.inputs.0[*n])
+            .map(|(_, i)| i)
+            .collect();
         if changed.is_empty() && now.id() == self.id {
             Ok(Current(self))
         } else {
@@ -146,14 +157,17 @@ impl Digests {
                 Input::Blueprint => match &inputs.goal {
                     Goal::Blueprint { blueprint, .. } => hash.blueprint(blueprint),
                     Goal::Undo(plan) => hash.text("undo").text(&plan.id.to_string()),
+                    Goal::Destroy { .. } => hash.text("destroy"),
                 },
                 Input::Overrides => match &inputs.goal {
-                    Goal::Blueprint { environment, .. } => hash.environment(environment),
+                    Goal::Blueprint { environment, .. } | Goal::Destroy { environment, .. } => {
+                        hash.environment(environment)
+                    }
                     Goal::Undo(plan) => hash.text(&plan.environment),
                 },
                 Input::Decisions => match &inputs.goal {
                     Goal::Blueprint { decisions, .. } => hash.overrides(decisions),
-                    Goal::Undo(_) => &mut hash,
+                    Goal::Undo(_) | Goal::Destroy { .. } => &mut hash,
                 },
                 Input::State => hash.state(inputs.state),
                 Input::Prices => hash.text(&inputs.prices.book()).text(&inputs.prices.currency().0),

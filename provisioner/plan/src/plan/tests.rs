@@ -200,10 +200,8 @@ fn changes_replacements_and_deletions() {
 #[test]
 fn a_scope_brings_what_it_needs_and_leaves_the_rest() {
     let mut setting = Setting::new("prod");
-    setting.blueprint = blueprint(
-        "1",
-        json!({"vm.a": {"cpu": 1, "net": "${network.n.id}"}, "network.n": {}, "vm.b": {"cpu": 5}}),
-    );
+    setting.blueprint =
+        blueprint("1", json!({"vm.a": {"cpu": 1, "net": "${network.n.id}"}, "network.n": {}, "vm.b": {"cpu": 5}}));
     setting.scope = Some([address("vm.a")].into());
     let plan = setting.plan().unwrap();
     let names: Vec<String> = plan.steps.iter().map(|s| s.address.to_string()).collect();
@@ -229,6 +227,22 @@ fn what_cannot_be_planned_says_why() {
     let mut setting = Setting::new("prod");
     setting.state.environment = "dev".to_owned();
     assert!(matches!(setting.plan(), Err(PlanError::OtherEnvironment { .. })));
+}
+
+#[test]
+fn destroying_is_confirmed_and_protection_holds() {
+    let mut setting = Setting::new("prod");
+    setting.state = state("prod", json!({"vm.a": {"net": "${network.n.id}"}, "network.n": {}}));
+    let destroy = |setting: &Setting, confirmed: &str| {
+        let goal = Goal::Destroy { environment: &setting.environment, confirmed };
+        plan(&Inputs { goal, ..setting.inputs() })
+    };
+    let steps = destroy(&setting, "prod").unwrap().steps;
+    let shown: Vec<String> = steps.iter().map(|s| format!("{} {}", s.action, s.address)).collect();
+    assert_eq!(shown, ["delete vm.a", "delete network.n"]);
+    assert!(matches!(destroy(&setting, "Prod"), Err(PlanError::Unconfirmed { .. })));
+    setting.environment.is_protected = true;
+    assert_eq!(destroy(&setting, "prod"), Err(PlanError::Protected("prod".to_owned())));
 }
 
 #[test]

@@ -48,13 +48,21 @@ fn rank(queue: &Queue, entry: &Entry, now: Timestamp) -> Rank {
 }
 
 /// A release that waits too, conflicts with this one, and comes first; unless this one will probably be done before the other could start.
-pub(super) fn behind(queue: &Queue, at: usize, now: Timestamp) -> Option<(ReleaseId, Option<Address>)> {
+pub(super) fn behind(
+    queue: &Queue,
+    at: usize,
+    order: &[usize],
+    now: Timestamp,
+) -> Option<(ReleaseId, Option<Address>)> {
     let entry = &queue.open[at];
-    for other in order(queue, now) {
+    for other in order.iter().copied() {
         if other == at {
             return None;
         }
         let first = &queue.open[other];
+        if !matches!(first.stage, Stage::Waiting | Stage::Yielded) {
+            continue;
+        }
         // Who waits for a gate, or for the end of a pause, stands in nobody's way.
         if first.release.kind == Kind::PlanOnly || !first.gate_holds().is_empty() {
             continue;
@@ -80,7 +88,7 @@ fn slips_past(queue: &Queue, entry: &Entry, first: &Entry, now: Timestamp) -> bo
     };
     let blockers = queue.open.iter().filter(|o| o.is_at_work() && conflicts(&o.release.footprint, first));
     let free_in = blockers.map(left).fold(0.0, f64::max);
-    queue.past.quantile(&entry.release.class, 0, 0.75) <= free_in
+    queue.past.quantile(&entry.release.class, 0, 0.75) < free_in
 }
 
 fn conflicts(footprint: &Footprint, other: &Entry) -> bool {

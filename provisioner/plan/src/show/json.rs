@@ -86,9 +86,7 @@ fn finding(finding: &Finding) -> Value {
 
 /// A range and what is missing in it. Where something is missing the range bounds nothing, so it is named as what is known.
 fn total(total: &Total) -> Value {
-    let range = |r: crate::cost::Range| {
-        value!({ "low": r.low.to_string(), "likely": r.likely.to_string(), "high": r.high.to_string() })
-    };
+    let range = |r: crate::cost::Range| value!({ "low": r.low.to_string(), "likely": r.likely.to_string(), "high": r.high.to_string() });
     value!({
         "range": total.certain().map(range),
         "known": range(total.known),
