@@ -6,7 +6,7 @@ pub struct Seed(pub u64);
 
 impl Seed {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -16,12 +16,12 @@ impl Seed {
 
     /// Evenly in `0 < x < 1`.
     pub fn unit(&mut self) -> f64 {
-        ((self.next() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+        ((self.draw() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
     }
 
     /// Evenly below a bound; 0 if the bound is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        (u128::from(self.next()) * bound as u128 >> 64) as usize
+        (u128::from(self.draw()) * bound as u128 >> 64) as usize
     }
 
     /// Normal with mean 0 and deviation 1 (Box and Muller, 1958).

@@ -12,11 +12,11 @@ pub use table::table;
 
 use crate::cost::{Cost, Range};
 
-/// A range as text: `+12.5 .. +20 EUR`, or that nobody knows.
+/// A cost as text: `+12.5 .. +20 EUR a month`, or that nobody knows.
 fn money(cost: &Cost, currency: &str) -> String {
     match cost {
-        Cost::Known(range) => range_text(*range, currency),
-        Cost::Unknown(_) => "unknown".to_owned(),
+        Cost::Known(range) => format!("{} a month", range_text(*range, currency)),
+        Cost::Unknown(_) => "cost unknown".to_owned(),
     }
 }
 

@@ -53,15 +53,14 @@ pub fn performance(baseline: &Answer<Vec<f64>>, after: &Answer<Vec<f64>>, bounds
     let (is_worse, is_not_worse) = (above(&after, &shifted), above(&shifted, &after));
     let shown = |x: f64| if bounds.more_is_worse { x } else { -x };
     let medians = format!("median {} after {}", shown(a), shown(b));
-    match () {
-        () if a > b + margin && is_worse < bounds.alpha => {
-            Verdict::Fail(format!("worse: {medians}, p = {is_worse:.4}"))
-        }
-        () if a <= b + margin && is_not_worse < bounds.alpha => {
-            Verdict::Pass(format!("{medians}, p = {is_not_worse:.4}"))
-        }
-        () if margin == 0.0 && a <= b && before == after => Verdict::Pass(format!("{medians}, all samples are equal")),
-        () => Verdict::Hold(format!("inconclusive: {medians}, p = {:.4}", is_worse.min(is_not_worse))),
+    if a > b + margin && is_worse < bounds.alpha {
+        Verdict::Fail(format!("worse: {medians}, p = {is_worse:.4}"))
+    } else if a <= b + margin && is_not_worse < bounds.alpha {
+        Verdict::Pass(format!("{medians}, p = {is_not_worse:.4}"))
+    } else if margin == 0.0 && before == after {
+        Verdict::Pass(format!("{medians}, all samples are equal"))
+    } else {
+        Verdict::Hold(format!("inconclusive: {medians}, p = {:.4}", is_worse.min(is_not_worse)))
     }
 }
 

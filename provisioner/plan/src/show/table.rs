@@ -57,7 +57,7 @@ fn write_step(out: &mut String, step: &Step, currency: &str) -> std::fmt::Result
         Action::Replace => "-/+",
         Action::Delete => "-",
     };
-    writeln!(out, "{sign} {}  ({} a month, wave {})", step.address, money(&step.cost, currency), step.wave)?;
+    writeln!(out, "{sign} {}  ({}, wave {})", step.address, money(&step.cost, currency), step.wave)?;
     for change in &step.changes {
         let must = if change.replaces { "  # makes it anew" } else { "" };
         writeln!(out, "    {}: {}{must}", change.path, values(change))?;

@@ -18,7 +18,7 @@ fn setting() -> Setting {
     setting.state = state(
         "prod",
         value!({"vm.web": {"cpu": 2, "db": "ip of postgresql.main", "tags": {"team": "shop"}},
-                "postgresql.main": {"cpu": 4, "zone": "a", "password": "old"}, "vm.old": {"unpriced": true}, "vm.same": {"cpu": 1}}),
+                "postgresql.main": {"cpu": 4, "zone": "a", "password": "hush-1"}, "vm.old": {"unpriced": true}, "vm.same": {"cpu": 1}}),
     );
     if let Some(web) = setting.state.resources.get_mut(&address("vm.web")) {
         web.needs.insert(address("postgresql.main"));
@@ -26,7 +26,7 @@ fn setting() -> Setting {
     setting.blueprint = blueprint(
         "4",
         value!({"vm.web": {"cpu": 2, "db": "${postgresql.main.out.ip}"}, "vm.same": {"cpu": 1},
-                "postgresql.main": {"cpu": 4, "zone": "b", "password": "new"}, "network.n": {"range": "10.0.0.0/8"}}),
+                "postgresql.main": {"cpu": 4, "zone": "b", "password": "hush-2"}, "network.n": {"range": "10.0.0.0/8"}}),
     );
     let mut advice = set("vm.web", "cpu", value!(1), Writer::Recommendation("r-7".to_owned()));
     advice.by = Provenance {
@@ -50,7 +50,7 @@ fn a_plan_in_all_its_outputs() {
     expect_file!["golden/plan.txt"].assert_eq(&table(&plan, &found));
     expect_file!["golden/plan.dot"].assert_eq(&dot(&plan));
     let shown = json + &table(&plan, &found);
-    assert!(!shown.contains("\"old\"") && !shown.contains("\"new\""), "secrets are not shown");
+    assert!(!shown.contains("hush"), "secrets are not shown");
 }
 
 #[test]
