@@ -26,7 +26,7 @@ impl Backoff {
         }
         let most = WAIT_NS_MIN.saturating_mul(1 << self.tries.min(30)).min(WAIT_NS_MAX);
         self.seed = mixed(self.seed);
-        let drawn = (u128::from(self.seed) * most as u128 >> 64) as i64;
+        let drawn = ((u128::from(self.seed) * most as u128) >> 64) as i64;
         Some(asked_ns.unwrap_or(0).clamp(0, WAIT_NS_MAX).max(drawn))
     }
 }

@@ -21,7 +21,7 @@ impl Seed {
 
     /// Evenly below a bound; 0 if the bound is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        (u128::from(self.draw()) * bound as u128 >> 64) as usize
+        ((u128::from(self.draw()) * bound as u128) >> 64) as usize
     }
 
     /// Normal with mean 0 and deviation 1 (Box and Muller, 1958).
