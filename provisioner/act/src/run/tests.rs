@@ -109,7 +109,8 @@ impl World {
             drawn = mixed(drawn);
             drawn % below
         };
-        let address = |n: u64| Address::new(if n.is_multiple_of(2) { "network" } else { "vm" }, &format!("r{n}")).unwrap();
+        let address =
+            |n: u64| Address::new(if n.is_multiple_of(2) { "network" } else { "vm" }, &format!("r{n}")).unwrap();
         for n in 0..9 {
             let (is_there, is_wanted) = (draw(3) > 0, draw(4) > 0);
             let mut fields = json!({"a": draw(2), "b": draw(3)});

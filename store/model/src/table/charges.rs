@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use arrow_array::builder::{Decimal128Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder};
+use arrow_array::builder::{
+    ArrayBuilder as _, Decimal128Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder,
+};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
