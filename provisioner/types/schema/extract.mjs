@@ -71,16 +71,20 @@ for (const key of [...wanted].sort()) {
   const name = key.replace("data.", "").replace(`${provider}_`, "");
   const path = join(folder, "lib", `${data ? `data-${provider}-` : ""}${name.replaceAll("_", "-")}`);
   if (!existsSync(join(path, "index.js"))) { unknown.push(key); continue; }
-  const source = readFileSync(join(path, "index.js"), "utf8");
-  const types = readFileSync(join(path, "index.d.ts"), "utf8");
+  // Large resources keep their blocks in files of their own.
+  const parts = existsSync(join(path, "index-structs")) ? readdirSync(join(path, "index-structs")).sort() : [];
+  const all = (end) => ["index" + end, ...parts.filter((f) => f.startsWith("structs") && f.endsWith(end)).map((f) => `index-structs/${f}`)]
+    .map((f) => readFileSync(join(path, f), "utf8")).join("\n");
+  const source = all(".js"), types = all(".d.ts");
   const start = source.indexOf("    synthesizeHclAttributes() {");
   const root = source.slice(start);
   const config = types.match(/export interface (\w+Config) extends cdktf.TerraformMetaArguments/)?.[1];
   const made = block(source, types, entries(root, 12), members(types, config));
   // What the class can read beside its arguments is only computed.
-  const klass = source.slice(source.lastIndexOf("extends cdktf.Terraform", start));
+  const main = readFileSync(join(path, "index.js"), "utf8");
+  const klass = main.slice(main.lastIndexOf("extends cdktf.Terraform", main.indexOf("    synthesizeHclAttributes() {")));
   made.a ??= {};
-  for (const [, getter, attribute] of klass.matchAll(/return this\.get(\w+)Attribute\('(\w+)'\)/g)) {
+  for (const [, getter, attribute] of klass.matchAll(/this\.get(\w+)Attribute\('(\w+)'\)/g)) {
     made.a[attribute] ??= "c" + ({ String: "s", Number: "n", Boolean: "b", List: "l" }[getter] ?? (/Map/.test(getter) ? "m" : "a"));
   }
   for (const [, attribute] of klass.matchAll(/= new \w+\(this, ["'](\w+)["']/g)) {

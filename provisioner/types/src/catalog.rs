@@ -211,7 +211,8 @@ impl Form {
             Self::SshKey => {
                 let mut parts = text.split(' ');
                 let kind = parts.next().unwrap_or_default();
-                ["ssh-", "ecdsa-", "sk-"].iter().any(|p| kind.starts_with(p)) && parts.next().is_some_and(|p| !p.is_empty())
+                ["ssh-", "ecdsa-", "sk-"].iter().any(|p| kind.starts_with(p))
+                    && parts.next().is_some_and(|p| !p.is_empty())
             }
             Self::Word => {
                 text.starts_with(|c: char| c.is_ascii_alphabetic())

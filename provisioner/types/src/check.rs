@@ -16,7 +16,12 @@ pub(crate) type Known = BTreeMap<Address, &'static Type>;
 
 /// Checks what stands under `fields`, and adds the defaults.
 pub(crate) fn fields(
-    kind: &'static Type, of: &Address, node: Option<&Node>, place: Place, known: &Known, problems: &mut Problems,
+    kind: &'static Type,
+    of: &Address,
+    node: Option<&Node>,
+    place: Place,
+    known: &Known,
+    problems: &mut Problems,
 ) -> Vec<(&'static str, Value)> {
     let path = format!("{of}.fields");
     let found = object(&kind.fields, node, place, &path, &mut Context { known, problems });
@@ -29,7 +34,12 @@ pub(crate) fn fields(
             && a > b
         {
             let place = node.map_or(place, |n| place_of(n, low).or(place_of(n, high)).unwrap_or(n.place));
-            problems.push(place, format!("{path}.{low}"), format!("`{low}` is {a}, above `{high}`, {b}"), format!("at most {b}"));
+            problems.push(
+                place,
+                format!("{path}.{low}"),
+                format!("`{low}` is {a}, above `{high}`, {b}"),
+                format!("at most {b}"),
+            );
         }
     }
     found
@@ -49,7 +59,11 @@ struct Context<'a> {
 }
 
 fn object(
-    of: &'static [Field], node: Option<&Node>, place: Place, path: &str, context: &mut Context<'_>,
+    of: &'static [Field],
+    node: Option<&Node>,
+    place: Place,
+    path: &str,
+    context: &mut Context<'_>,
 ) -> Vec<(&'static str, Value)> {
     let names: Vec<&str> = of.iter().map(|f| f.name.as_str()).collect();
     let found = match node.map(|n| (&n.value, n)) {
@@ -193,7 +207,11 @@ fn list(field: &'static Field, items: &[Node], place: Place, path: &str, context
 }
 
 fn map(
-    field: &'static Field, pairs: &[(Node, Node)], place: Place, path: &str, context: &mut Context<'_>,
+    field: &'static Field,
+    pairs: &[(Node, Node)],
+    place: Place,
+    path: &str,
+    context: &mut Context<'_>,
 ) -> Option<Value> {
     if pairs.len() > ELEMENTS_MAX {
         context.problems.push(place, path, format!("there are more than {ELEMENTS_MAX} elements"), "");
@@ -288,10 +306,16 @@ fn text(field: &Field, given: &str, place: Place, path: &str, context: &mut Cont
     }
     // What a reference stands for is not known yet, so only plain texts can be held to a form.
     if let Some(form) = field.form.filter(|_| plain && field.kind != Kind::Machines) {
-        let whole: String = parts.iter().map(|p| if let Part::Literal(text) = p { text.as_str() } else { "" }).collect();
+        let whole: String =
+            parts.iter().map(|p| if let Part::Literal(text) = p { text.as_str() } else { "" }).collect();
         if !form.holds(&whole) {
             let hint = format!("write it like `{}`", form.example());
-            context.problems.push(place, path, format!("{} does not have the form that it needs", quoted(&whole)), hint);
+            context.problems.push(
+                place,
+                path,
+                format!("{} does not have the form that it needs", quoted(&whole)),
+                hint,
+            );
             return None;
         }
     }

@@ -1,7 +1,9 @@
 //! HCL as people write it, in the form that `terraform fmt` leaves alone: two blanks a level, `=` aligned in a run of attributes that
 //! each take one line, a blank line around blocks and around attributes of several lines.
 
-use hcl::expr::{BinaryOp, BinaryOperator, Expression, ObjectKey, Operation, TemplateExpr, TraversalOperator, UnaryOperator};
+use hcl::expr::{
+    BinaryOp, BinaryOperator, Expression, ForExpr, ObjectKey, Operation, TemplateExpr, TraversalOperator, UnaryOperator,
+};
 use hcl::template::{Element, Template};
 use hcl::{Block, BlockLabel, Body, Structure};
 
@@ -69,8 +71,23 @@ pub fn expression(expr: &Expression, level: usize) -> String {
             }
             Operation::Binary(op) => binary(op, level),
         },
-        // Only loops are left, in one line.
+        Expression::ForExpr(of) => loops(of, level),
         other => hcl::format::to_string(other).unwrap_or_default().trim_end().to_owned(),
+    }
+}
+
+/// In one line, however long: what a loop makes is read as one thing.
+fn loops(of: &ForExpr, level: usize) -> String {
+    let key = of.key_var.as_ref().map(|key| format!("{}, ", key.as_str())).unwrap_or_default();
+    let [collection, value] = [&of.collection_expr, &of.value_expr].map(|e| expression(e, level));
+    let cond = of.cond_expr.as_ref().map(|cond| format!(" if {}", expression(cond, level))).unwrap_or_default();
+    let head = format!("for {key}{} in {collection} :", of.value_var.as_str());
+    match &of.key_expr {
+        None => format!("[{head} {value}{cond}]"),
+        Some(name) => {
+            let dots = if of.grouping { "..." } else { "" };
+            format!("{{ {head} {} => {value}{dots}{cond} }}", expression(name, level))
+        }
     }
 }
 
@@ -261,15 +278,20 @@ mod tests {
     #[test]
     fn runs_are_aligned_and_the_rest_stands_apart() {
         let source = r#"
-            resource "a" "b" { count = 2
+            resource "a" "b" {
+              count = 2
               name = "x${var.a}$${y}" 
               longer_name = [1, "q\"\\", aws_x.y[*].id]
               tags = merge(local.tags, {"a:b" = 1})
               policy = jsonencode({Version = "1", Statement = [{Effect = "Allow", Action = ["x"]}]})
               n = a.b == 2 && !c.d ? -1 : (3 + 4) * 2
+              loop = {for k, v in x : k => v... if v != null}
               empty {}
-              inner { x = {} 
-                y = { a = 1, long = 2 } } }"#;
+              inner {
+                x = {} 
+                y = { a = 1, long = 2 }
+              }
+            }"#;
         let body = hcl::parse(source).expect("it is HCL");
         expect![[r#"
             resource "a" "b" {
@@ -289,7 +311,8 @@ mod tests {
                 ]
               })
 
-              n = a.b == 2 && !c.d ? -1 : (3 + 4) * 2
+              n    = a.b == 2 && !c.d ? -1 : (3 + 4) * 2
+              loop = { for k, v in x : k => v... if v != null }
 
               empty {}
 

@@ -18,7 +18,8 @@ pub fn of(kind: &Type) -> Value {
         "description": kind.doc,
     });
     if let (Some(schema), Value::Object(head)) = (schema.as_object_mut(), head) {
-        let outputs = kind.outputs.iter().map(|o| (o.name.clone(), json!({"description": o.doc}))).collect::<Map<_, _>>();
+        let outputs =
+            kind.outputs.iter().map(|o| (o.name.clone(), json!({"description": o.doc}))).collect::<Map<_, _>>();
         schema.extend(head);
         schema.insert("x-grid-outputs".to_owned(), Value::Object(outputs));
     }
@@ -67,9 +68,7 @@ fn field(field: &Field) -> Value {
         let to = field.to.join("|");
         json!({"type": "string", "pattern": format!(r"^\$\{{({to})\.[a-z][a-z0-9-]*\}}$")})
     };
-    let list = |items: Value| {
-        json!({"type": "array", "items": items, "minItems": field.min.unwrap_or(0), "maxItems": field.max.unwrap_or(ELEMENTS_MAX as i64)})
-    };
+    let list = |items: Value| json!({"type": "array", "items": items, "minItems": field.min.unwrap_or(0), "maxItems": field.max.unwrap_or(ELEMENTS_MAX as i64)});
     let mut schema = match field.kind {
         Kind::Text => match field.form {
             // A reference may stand where a form is asked for.
@@ -85,7 +84,8 @@ fn field(field: &Field) -> Value {
         Kind::Texts => list(json!({"type": "string"})),
         Kind::Map => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Kind::Machines => {
-            let clouds: Map<_, _> = Cloud::ALL.iter().map(|c| (c.name().to_owned(), json!({"type": "string"}))).collect();
+            let clouds: Map<_, _> =
+                Cloud::ALL.iter().map(|c| (c.name().to_owned(), json!({"type": "string"}))).collect();
             json!({"type": "object", "properties": clouds, "additionalProperties": false})
         }
         Kind::Objects => list(object(&field.fields)),

@@ -126,17 +126,31 @@ fn read_toml(text: &str) -> Result<Node, Problems> {
     table(root.get_ref(), lines.place(0..0), &lines, DEPTH_MAX, &mut left)
 }
 
-fn table(table: &DeTable<'_>, place: Place, lines: &Lines<'_>, depth: usize, left: &mut usize) -> Result<Node, Problems> {
+fn table(
+    table: &DeTable<'_>,
+    place: Place,
+    lines: &Lines<'_>,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Node, Problems> {
     let mut pairs: Vec<_> = table.iter().collect();
     pairs.sort_by_key(|(key, _)| key.span().start);
     let of = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| -> Result<(Node, Node), Problems> {
         let at = lines.place(key.span());
-        Ok((Node { place: at, value: Tree::Text(key.get_ref().clone().into_owned()) }, toml_value(value, lines, depth, left)?))
+        Ok((
+            Node { place: at, value: Tree::Text(key.get_ref().clone().into_owned()) },
+            toml_value(value, lines, depth, left)?,
+        ))
     };
     Ok(Node { place, value: Tree::Map(pairs.into_iter().map(of).collect::<Result<_, _>>()?) })
 }
 
-fn toml_value(value: &Spanned<DeValue<'_>>, lines: &Lines<'_>, depth: usize, left: &mut usize) -> Result<Node, Problems> {
+fn toml_value(
+    value: &Spanned<DeValue<'_>>,
+    lines: &Lines<'_>,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Node, Problems> {
     let place = lines.place(value.span());
     bound(place, depth, left)?;
     let tree = match value.get_ref() {
@@ -158,9 +172,14 @@ fn toml_value(value: &Spanned<DeValue<'_>>, lines: &Lines<'_>, depth: usize, lef
 
 fn bound(place: Place, depth: usize, left: &mut usize) -> Result<(), Problems> {
     if depth == 0 {
-        return Err(one(place, format!("this nests deeper than {DEPTH_MAX}"), "specs are flat: name a resource instead"));
+        return Err(one(
+            place,
+            format!("this nests deeper than {DEPTH_MAX}"),
+            "specs are flat: name a resource instead",
+        ));
     }
-    *left = left.checked_sub(1).ok_or_else(|| one(place, format!("there are more than {NODES_MAX} values"), "split it"))?;
+    *left =
+        left.checked_sub(1).ok_or_else(|| one(place, format!("there are more than {NODES_MAX} values"), "split it"))?;
     Ok(())
 }
 
@@ -172,7 +191,8 @@ fn read_yaml(text: &str) -> Result<Node, Problems> {
             one(place, format!("this is neither YAML nor JSON: {}", e.kind()), "")
         })?;
         let line = span.start.line().max(1);
-        let width = if span.end.line() == span.start.line() { span.end.col().saturating_sub(span.start.col()) } else { 1 };
+        let width =
+            if span.end.line() == span.start.line() { span.end.col().saturating_sub(span.start.col()) } else { 1 };
         let place = Place { line, column: span.start.col() + 1, width: width.max(1) };
         match event {
             Event::DocumentEnd => break,
@@ -205,8 +225,7 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Problems> {
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let value =
-                    if style == ScalarStyle::Plain { plain(&text) } else { Tree::Text(text.into_owned()) };
+                let value = if style == ScalarStyle::Plain { plain(&text) } else { Tree::Text(text.into_owned()) };
                 self.add(Node { place, value }, anchor, 1, 0)
             }
             Event::SequenceStart(_, anchor, _) => self.open(place, anchor, false),
@@ -238,7 +257,8 @@ impl Builder {
             return bound(node.place, 0, &mut self.left);
         }
         let spent = self.left.checked_sub(size);
-        self.left = spent.ok_or_else(|| one(node.place, format!("there are more than {NODES_MAX} values"), "split it"))?;
+        self.left =
+            spent.ok_or_else(|| one(node.place, format!("there are more than {NODES_MAX} values"), "split it"))?;
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), size, depth));
         }

@@ -6,11 +6,19 @@ use crate::tier::{Tier, count, tier};
 
 /// The generated part of the page: the table of types and clouds, then every type with its fields and outputs.
 pub fn page() -> String {
-    let mut text = String::from("| # | type | for | AWS | Azure | Google | Kubernetes |\n|---|---|---|---|---|---|---|\n");
+    let mut text =
+        String::from("| # | type | for | AWS | Azure | Google | Kubernetes |\n|---|---|---|---|---|---|---|\n");
     for (n, kind) in types().iter().enumerate() {
         let cells = Cloud::ALL.map(|cloud| tier(&kind.name, cloud).map_or("-", Tier::name));
         let star = if kind.lever { " \\*" } else { "" };
-        text.push_str(&format!("| {} | [{}](#{}){star} | {} | {} |\n", n + 1, kind.name, kind.name, kind.doc, cells.join(" | ")));
+        text.push_str(&format!(
+            "| {} | [{}](#{}){star} | {} | {} |\n",
+            n + 1,
+            kind.name,
+            kind.name,
+            kind.doc,
+            cells.join(" | ")
+        ));
     }
     text.push_str("\n| cells | AWS | Azure | Google | Kubernetes | all |\n|---|---|---|---|---|---|\n");
     for tier in Tier::ALL {
@@ -30,7 +38,8 @@ fn one(kind: &Type) -> String {
         text.push_str("\n| field | kind | default | meaning |\n|---|---|---|---|\n");
         kind.fields.iter().for_each(|f| row(f, "", &mut text));
     }
-    let outputs: Vec<_> = kind.outputs.iter().map(|o| format!("`{}` ({})", o.name, o.doc.trim_end_matches('.'))).collect();
+    let outputs: Vec<_> =
+        kind.outputs.iter().map(|o| format!("`{}` ({})", o.name, o.doc.trim_end_matches('.'))).collect();
     text + &format!("\nOutputs: {}.\n", outputs.join(", "))
 }
 

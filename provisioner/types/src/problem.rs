@@ -65,7 +65,9 @@ impl Problems {
             let margin = " ".repeat(number.len());
             let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
             shown.push_str(&format!("error: {path}{}\n", problem.what));
-            shown.push_str(&format!("{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {part}\n{margin} | {caret}\n"));
+            shown.push_str(&format!(
+                "{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {part}\n{margin} | {caret}\n"
+            ));
             if !problem.hint.is_empty() {
                 shown.push_str(&format!("{margin} = {}\n", problem.hint));
             }

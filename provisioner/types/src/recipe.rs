@@ -22,7 +22,7 @@ pub(crate) struct Made {
 
 /// The recipe of a type on a cloud; `None` where there is none.
 pub fn recipe(kind: &str, cloud: Cloud) -> Option<&'static Body> {
-    RECIPES.get(&(cloud.provider()?.name, kind))
+    RECIPES.get(cloud.provider()?.name)?.get(kind)
 }
 
 /// What every configuration on a cloud begins with.
@@ -72,17 +72,21 @@ macro_rules! recipes {
     };
 }
 
-static RECIPES: LazyLock<BTreeMap<(&str, &str), Body>> = LazyLock::new(|| {
+/// Provider -> type -> recipe.
+static RECIPES: LazyLock<BTreeMap<&str, BTreeMap<&str, Body>>> = LazyLock::new(|| {
     let all = recipes!(
         "_prelude" "vm" "autoscaling_group" "spot_pool" "block_disk" "network" "nat" "firewall" "l7_load_balancer"
         "l4_load_balancer" "cdn" "dns_zone" "tls_certificate" "waf" "object_store" "file_store" "kubernetes_cluster"
         "node_pool" "postgresql" "mysql" "nosql" "redis" "queue" "topic" "kafka" "function" "container_service"
         "registry" "secret" "workload_identity" "backup_plan"
     );
-    // An empty file is a cell without a recipe.
-    let parse = |((cloud, kind), text): ((&'static str, &'static str), &str)| {
+    let mut recipes: BTreeMap<&str, BTreeMap<&str, Body>> = BTreeMap::new();
+    for ((cloud, kind), text) in all {
         let body = hcl::parse(text).unwrap_or_else(|e| panic!("recipes/{cloud}/{kind}.hcl: {e}"));
-        body.iter().next().is_some().then_some(((cloud, kind), body))
-    };
-    all.into_iter().filter_map(parse).collect()
+        // An empty file is a cell without a recipe.
+        if body.iter().next().is_some() {
+            recipes.entry(cloud).or_default().insert(kind, body);
+        }
+    }
+    recipes
 });

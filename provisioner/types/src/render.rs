@@ -62,7 +62,9 @@ pub enum RenderError {
         block: String,
     },
     /// No part of a name is left for the cloud: names of systems and environments are lower-case words.
-    #[error("{0:?} is no name of a system or environment: lower-case letters, digits and `-`, first a letter, at most 16")]
+    #[error(
+        "{0:?} is no name of a system or environment: lower-case letters, digits and `-`, first a letter, at most 16"
+    )]
     Name(String),
 }
 
@@ -105,7 +107,9 @@ pub fn render(spec: &Spec, target: &Target) -> Result<Rendered, RenderError> {
     let mut made: BTreeMap<Address, Made> = BTreeMap::new();
     for (address, recipe, mut scope) in found {
         let mut of = users.remove(address).unwrap_or_default();
-        let all = types().iter().map(|t| (t.name.as_str(), Expression::Array(of.remove(t.name.as_str()).unwrap_or_default())));
+        let all = types()
+            .iter()
+            .map(|t| (t.name.as_str(), Expression::Array(of.remove(t.name.as_str()).unwrap_or_default())));
         scope.values.insert("users".to_owned(), object(all));
         made.insert(address.clone(), make(recipe, &scope).map_err(|e| fails(address, e))?);
     }
@@ -113,7 +117,10 @@ pub fn render(spec: &Spec, target: &Target) -> Result<Rendered, RenderError> {
 }
 
 fn files(
-    spec: &Spec, target: &Target, out: &BTreeMap<Address, Expression>, mut made: BTreeMap<Address, Made>,
+    spec: &Spec,
+    target: &Target,
+    out: &BTreeMap<Address, Expression>,
+    mut made: BTreeMap<Address, Made>,
 ) -> Result<Rendered, RenderError> {
     let mut shared: BTreeMap<String, Block> = BTreeMap::new();
     let mut shared_order = Vec::new();
@@ -166,11 +173,9 @@ fn files(
         }
     }
     let blocks = shared_order.iter().filter_map(|name| shared.remove(name)).map(Structure::Block);
-    for (file, blocks) in [
-        ("shared.tf", blocks.collect::<Vec<_>>()),
-        ("variables.tf", variables),
-        ("outputs.tf", shown),
-    ] {
+    for (file, blocks) in
+        [("shared.tf", blocks.collect::<Vec<_>>()), ("variables.tf", variables), ("outputs.tf", shown)]
+    {
         if !blocks.is_empty() {
             append(&mut files, file, &printer::print(&blocks.into_iter().collect()));
         }
@@ -218,8 +223,11 @@ fn head(target: &Target) -> Result<Vec<Structure>, RenderError> {
     let mut values = base(target);
     values.insert("full".to_owned(), Expression::String(full.clone()));
     let scope = Scope { cloud, label: "main".to_owned(), full, values };
-    let recipe: Body =
-        recipe.iter().filter(|s| !matches!(s, Structure::Block(b) if b.identifier.as_str() == "out")).cloned().collect();
+    let recipe: Body = recipe
+        .iter()
+        .filter(|s| !matches!(s, Structure::Block(b) if b.identifier.as_str() == "out"))
+        .cloned()
+        .collect();
     let body = scope.body(&recipe).map_err(|source| RenderError::Recipe { address, cloud, source })?;
     Ok(body.into_iter().collect())
 }
@@ -283,7 +291,9 @@ fn code(value: &Value, out: &BTreeMap<Address, Expression>) -> Result<Expression
                 Part::Resource(address) => of(address),
                 Part::Output(address, name) => {
                     let Expression::Object(pairs) = of(address)? else { return Err(BadRecipe(address.to_string())) };
-                    named(&pairs, name).cloned().ok_or_else(|| BadRecipe(format!("the recipe of {address} does not give `{name}`")))
+                    named(&pairs, name)
+                        .cloned()
+                        .ok_or_else(|| BadRecipe(format!("the recipe of {address} does not give `{name}`")))
                 }
             };
             joined(parts.iter().map(part).collect::<Result<_, _>>()?)

@@ -150,7 +150,12 @@ fn heads<'n>(root: &'n Node, problems: &mut Problems) -> Vec<Head<'n>> {
         return Vec::new();
     };
     if items.len() > RESOURCES_MAX {
-        problems.push(list.place, "resources", format!("there are more than {RESOURCES_MAX} resources"), "split the spec");
+        problems.push(
+            list.place,
+            "resources",
+            format!("there are more than {RESOURCES_MAX} resources"),
+            "split the spec",
+        );
         return Vec::new();
     }
     let mut seen = BTreeSet::new();
@@ -211,7 +216,11 @@ fn head<'n>(item: &'n Node, n: usize, seen: &mut BTreeSet<Address>, problems: &m
 
 /// The values of a map by name; tells of names twice and names unknown.
 pub(crate) fn named<'n>(
-    pairs: &'n [(Node, Node)], path: &str, known: &[&str], what: &str, problems: &mut Problems,
+    pairs: &'n [(Node, Node)],
+    path: &str,
+    known: &[&str],
+    what: &str,
+    problems: &mut Problems,
 ) -> BTreeMap<&'n str, (Place, &'n Node)> {
     let mut found = BTreeMap::new();
     for (key, value) in pairs {
@@ -224,7 +233,12 @@ pub(crate) fn named<'n>(
         } else if known.contains(&name.as_str()) {
             found.insert(name.as_str(), (key.place, value));
         } else {
-            problems.push(key.place, path, format!("there is no {} here", quoted(name)), suggest(name, known.iter().copied(), what));
+            problems.push(
+                key.place,
+                path,
+                format!("there is no {} here", quoted(name)),
+                suggest(name, known.iter().copied(), what),
+            );
         }
     }
     found

@@ -14,7 +14,7 @@ fn a_shop_on_three_clouds() {
     let spec = Spec::read(&text, Format::Toml).unwrap_or_else(|e| panic!("{}", e.show("shop.toml", &text)));
     for cloud in Cloud::HCL {
         let rendered = render(&spec, &Target::example(cloud)).unwrap();
-        assert_eq!(Schema::of(cloud).check(&rendered), Vec::<String>::new(), "{}", cloud.name());
+        assert_eq!(Schema::of(cloud).check(&rendered).wrong, Vec::<String>::new(), "{}", cloud.name());
         for (name, text) in &rendered.files {
             golden(&format!("tests/golden/{}/{name}", cloud.name()), text);
         }
@@ -26,8 +26,8 @@ fn adding_a_resource_changes_no_line_of_the_others() {
     let text = std::fs::read_to_string(file("tests/golden/shop.toml")).unwrap();
     let more = format!("{text}\n[[resources]]\nkind = \"topic\"\nname = \"app\"\n");
     for cloud in Cloud::HCL {
-        let [before, after] = [&text, &more]
-            .map(|t| render(&Spec::read(t, Format::Toml).unwrap(), &Target::example(cloud)).unwrap());
+        let [before, after] =
+            [&text, &more].map(|t| render(&Spec::read(t, Format::Toml).unwrap(), &Target::example(cloud)).unwrap());
         for (name, text) in &before.files {
             assert!(text.lines().all(|line| after.files[name].contains(line)), "{} {name}", cloud.name());
         }

@@ -33,8 +33,8 @@ resource "aws_ecs_task_definition" "this" {
   family                   = full
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
-  cpu                      = max(field.cpu_milli, field.memory_mib / 8) <= 256 ? 256 : (max(field.cpu_milli, field.memory_mib / 8) <= 512 ? 512 : (max(field.cpu_milli, field.memory_mib / 8) <= 1024 ? 1024 : (max(field.cpu_milli, field.memory_mib / 8) <= 2048 ? 2048 : 4096)))
-  memory                   = max(field.memory_mib / 1024 * 1024, max(field.cpu_milli, field.memory_mib / 8) <= 256 ? 512 : (max(field.cpu_milli, field.memory_mib / 8) <= 512 ? 1024 : (max(field.cpu_milli, field.memory_mib / 8) <= 1024 ? 2048 : (max(field.cpu_milli, field.memory_mib / 8) <= 2048 ? 4096 : 8192))))
+  cpu                      = tostring(max(field.cpu_milli, field.memory_mib / 8) <= 256 ? 256 : (max(field.cpu_milli, field.memory_mib / 8) <= 512 ? 512 : (max(field.cpu_milli, field.memory_mib / 8) <= 1024 ? 1024 : (max(field.cpu_milli, field.memory_mib / 8) <= 2048 ? 2048 : 4096))))
+  memory                   = tostring(max(field.memory_mib / 1024 * 1024, max(field.cpu_milli, field.memory_mib / 8) <= 256 ? 512 : (max(field.cpu_milli, field.memory_mib / 8) <= 512 ? 1024 : (max(field.cpu_milli, field.memory_mib / 8) <= 1024 ? 2048 : (max(field.cpu_milli, field.memory_mib / 8) <= 2048 ? 4096 : 8192)))))
   execution_role_arn       = aws_iam_role.this_execution.arn
   task_role_arn            = field.identity.role_arn
   tags                     = tags

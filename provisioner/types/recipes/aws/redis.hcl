@@ -28,7 +28,7 @@ resource "aws_elasticache_replication_group" "this" {
   num_cache_clusters         = field.high_availability ? 2 : 1
   automatic_failover_enabled = field.high_availability
   multi_az_enabled           = field.high_availability
-  at_rest_encryption_enabled = true
+  at_rest_encryption_enabled = "true"
   transit_encryption_enabled = true
   subnet_group_name          = aws_elasticache_subnet_group.this.name
   security_group_ids         = [aws_security_group.this_redis.id]

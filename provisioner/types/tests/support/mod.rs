@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its own data has failed")]
 
-pub mod schema;
+pub(crate) mod schema;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use grid_types::{Cloud, Field, Format, Kind, Spec, Type, find};
 use serde_json::{Map, Value, json};
 
 /// A file of this crate.
-pub fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// Compares with a file, or writes it when told to.
-pub fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let path = file(name);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -32,14 +32,14 @@ pub fn golden(name: &str, text: &str) {
 }
 
 /// A spec under test: what varies, and its text.
-pub struct Case {
-    pub kind: &'static Type,
-    pub what: String,
-    pub spec: Spec,
+pub(crate) struct Case {
+    pub(crate) kind: &'static Type,
+    pub(crate) what: String,
+    pub(crate) spec: Spec,
 }
 
 /// Every variant of a type's example: only what is required, everything, and everything with one field otherwise.
-pub fn cases(kind: &'static Type) -> Vec<Case> {
+pub(crate) fn cases(kind: &'static Type) -> Vec<Case> {
     let minimal: Fields = kind.fields.iter().filter(|f| f.required).map(|f| (f, value(f, 0))).collect();
     let full: Fields = kind.fields.iter().map(|f| (f, value(f, 0))).collect();
     let mut cases = vec![case(kind, "required", &minimal), case(kind, "all", &full)];
@@ -76,7 +76,7 @@ pub fn cases(kind: &'static Type) -> Vec<Case> {
 }
 
 /// All types at once, with all their fields, all called `main`.
-pub fn everything() -> Spec {
+pub(crate) fn everything() -> Spec {
     let mut resources = BTreeMap::new();
     for kind in grid_types::types() {
         let full: Fields = kind.fields.iter().map(|f| (f, value(f, 0))).collect();
@@ -136,6 +136,6 @@ fn value(field: &Field, n: usize) -> Value {
 }
 
 /// The folder of a cloud's recipes, and the name of its schema.
-pub fn provider(cloud: Cloud) -> &'static str {
+pub(crate) fn provider(cloud: Cloud) -> &'static str {
     cloud.provider().expect("it has HCL").name
 }

@@ -11,21 +11,22 @@ use serde_json::Value;
 use super::{file, provider};
 
 /// The extract of one provider; see `schema/extract.mjs`.
-pub struct Schema {
-    pub version: String,
+pub(crate) struct Schema {
+    pub(crate) version: String,
     types: Value,
 }
 
 impl Schema {
-    pub fn of(cloud: Cloud) -> Self {
+    pub(crate) fn of(cloud: Cloud) -> Self {
         let text = std::fs::read_to_string(file(&format!("schema/{}.json", provider(cloud)))).unwrap();
         let mut value: Value = serde_json::from_str(&text).unwrap();
         Self { version: value["version"].as_str().unwrap().to_owned(), types: value["types"].take() }
     }
 
     /// All that is wrong with a configuration. It is read from its text, as Terraform would.
-    pub fn check(&self, rendered: &Rendered) -> Vec<String> {
-        let mut wrong = Wrong { schema: self, told: Vec::new(), blocks: BTreeMap::new(), names: BTreeSet::new() };
+    pub(crate) fn check(&self, rendered: &Rendered) -> Found {
+        let mut wrong =
+            Wrong { schema: self, told: Vec::new(), open: Vec::new(), blocks: BTreeMap::new(), names: BTreeSet::new() };
         let mut bodies = Vec::new();
         for (name, text) in &rendered.files {
             match hcl::parse(text) {
@@ -35,13 +36,22 @@ impl Schema {
         }
         bodies.iter().for_each(|body| wrong.names(body));
         bodies.iter().for_each(|body| wrong.blocks(body));
-        wrong.told
+        Found { wrong: wrong.told, open: wrong.open }
     }
+}
+
+/// What a check finds.
+pub(crate) struct Found {
+    /// What the schema refuses.
+    pub(crate) wrong: Vec<String>,
+    /// What the bindings say nothing about, so that it is not checked.
+    pub(crate) open: Vec<String>,
 }
 
 struct Wrong<'s> {
     schema: &'s Schema,
     told: Vec<String>,
+    open: Vec<String>,
     /// `aws_vpc.main` -> its key in the schema.
     blocks: BTreeMap<String, String>,
     /// `var.region`, `local.tags`.
@@ -129,6 +139,9 @@ impl Wrong<'_> {
                     *seen.entry(name).or_default() += 1;
                     match schema["b"].get(name) {
                         Some(schema) => self.block(&inner.body, schema, &format!("{at}.{name}"), false),
+                        None if schema["a"][name].as_str().is_some_and(|letters| letters.ends_with('a')) => {
+                            self.open.push(format!("{at}.{name}"));
+                        }
                         None if schema["a"].get(name).is_some() => self.told.push(format!("{at}.{name} is no block")),
                         None => self.told.push(format!("{at} has no block {name}")),
                     }
@@ -175,7 +188,9 @@ impl Wrong<'_> {
                 // `ignore_changes` and types of variables are names of another kind.
                 Structure::Attribute(a) if ["ignore_changes", "type"].contains(&a.key.as_str()) => {}
                 Structure::Attribute(a) => self.references(&a.expr, &format!("{at}.{}", a.key.as_str())),
-                Structure::Block(Block { identifier, body, .. }) => self.expressions(body, &format!("{at}.{identifier}")),
+                Structure::Block(Block { identifier, body, .. }) => {
+                    self.expressions(body, &format!("{at}.{identifier}"))
+                }
             }
         }
     }
@@ -223,7 +238,7 @@ impl Wrong<'_> {
             // Names of loops stand for anything; what they loop over does not.
             Expression::ForExpr(f) => self.references(&f.collection_expr, at),
             // A name by itself is what a recipe forgot to fill in.
-            Expression::Variable(name) => self.told.push(format!("{at} has the name {name} left in it")),
+            Expression::Variable(name) => self.told.push(format!("{at} has the name {} left in it", name.as_str())),
             _ => {}
         }
     }
