@@ -213,7 +213,11 @@ fn written(expr: &Expression, level: usize) -> String {
         },
         _ => None,
     };
-    match lines.filter(|t| t.ends_with('\n') && !t.contains('\r') && !t.lines().any(|l| l.trim() == "EOT")) {
+    match lines.filter(|t| {
+        t.ends_with('\n')
+            && !t.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
+            && !t.lines().any(|l| l.trim() == "EOT")
+    }) {
         Some(text) => format!("<<EOT\n{text}EOT"),
         None => expression(expr, level),
     }

@@ -486,6 +486,48 @@ fn word() -> impl Strategy<Value = String> {
     ]
 }
 
+/// The literal text of an attribute; nothing if code got into it.
+fn literal(expr: &hcl::Expression) -> Option<String> {
+    let template: hcl::template::Template = match expr {
+        hcl::Expression::String(text) => return Some(text.clone()),
+        hcl::Expression::TemplateExpr(template) => hcl::template::Template::from_expr(template).ok()?,
+        _ => return None,
+    };
+    let part = |e: &hcl::template::Element| match e {
+        hcl::template::Element::Literal(text) => Some(text.clone()),
+        _ => None,
+    };
+    template.elements().iter().map(part).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn texts_stay_texts(words in prop::collection::vec(word(), 0..6), line in any::<bool>()) {
+        let mut wanted = words.concat();
+        if line {
+            wanted.push('\n');
+        }
+        // All that a spec reads as a reference is escaped; `$` before `${` would need more than one sign.
+        prop_assume!(!wanted.contains("$${") && !wanted.contains("%%{") && wanted.len() < 2000);
+        let spec = serde_json::json!({"resources": [
+            {"kind": "network", "name": "n"},
+            {"kind": "vm", "name": "a", "fields": {
+                "network": "${network.n}", "ssh_public_key": "ssh-ed25519 AAAA", "user_data": wanted.replace("${", "$${"),
+            }},
+        ]});
+        // The text goes in as TOML, whose strings hold every letter.
+        let text = toml::to_string(&spec).unwrap();
+        let spec = Spec::read(&text, Format::Toml).map_err(|e| TestCaseError::fail(e.show("x", &text)))?;
+        let rendered = render(&spec, &Target::example(Cloud::Aws)).unwrap();
+        let body = hcl::parse(&rendered.files["main.tf"]).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let machine = body.blocks().find(|b| b.labels[0].as_str() == "aws_instance").unwrap();
+        let given = machine.body.attributes().find(|a| a.key.as_str() == "user_data").unwrap();
+        prop_assert_eq!(literal(&given.expr), Some(wanted));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
