@@ -18,7 +18,7 @@ POWERCUT_SEEDS ?= 1000
 # Suites that note figures; the others of `make test` only hold rules.
 SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs \
     scrape corpus differential expressions promql_http grafana bounds allocation allocation_cluster bill_bucket \
-    bill_formats commitments costs estimates focus focus_bill rules webhooks alertmanager insight cost_faults
+    bill_formats commitments costs estimates focus focus_bill rules webhooks alertmanager insight cost_faults cells
 
 .PHONY: help demo build test peers bench bench-ml fuzz scorecard fmt lint licences rust
 

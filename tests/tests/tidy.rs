@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 29] = [
+const LAYERS: [(&str, &[&str]); 30] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, &[&str]); 29] = [
     ("grid-ml", &["grid-model"]),
     ("grid-findings", &["grid-model", "grid-ml", "grid-finance"]),
     ("grid-plan", &["grid-model"]),
+    ("grid-types", &["grid-plan"]),
     ("grid-estimate", &["grid-model"]),
     ("grid-decode", &["grid-model"]),
     ("grid-focus-rules", &[]),
@@ -111,12 +112,12 @@ const HEAVY: [(&str, &[&str]); 15] = [
     ("opentelemetry-proto", &["grid-ingest", "grid-decode"]),
     ("axum", &["grid-ingest", "grid-guard", "grid-api", "grid-notify"]),
     ("clap", &[]),
-    ("toml", &["grid-decode", "grid-cost"]),
+    ("toml", &["grid-decode", "grid-cost", "grid-types"]),
     ("utoipa", &["grid-api"]),
 ];
 
 /// Crates that decide and never act: the folder of each, and what their sources may not say.
-const PURE: [&str; 15] = [
+const PURE: [&str; 16] = [
     "store/model",
     "ingest/decode",
     "ingest/focus-rules",
@@ -131,6 +132,7 @@ const PURE: [&str; 15] = [
     "ml/models",
     "ml/findings",
     "provisioner/plan",
+    "provisioner/types",
     "provisioner/estimate",
 ];
 const IMPURE_WORDS: [&str; 8] =

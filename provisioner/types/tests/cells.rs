@@ -1,0 +1,155 @@
+//! Every type on every cloud: rendered in every variant, formatted, and in the provider's schema. What is found is `tiers.csv`.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use grid_types::tier::count;
+use grid_types::{Cloud, Target, Tier, render, types};
+
+use support::schema::Schema;
+use support::{cases, everything, file, golden, provider};
+
+#[test]
+fn every_variant_of_every_cell_is_in_the_schema() {
+    let mut table = "type,cloud,tier\n".to_owned();
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for cloud in Cloud::HCL {
+        let schema = Schema::of(cloud);
+        assert_eq!(schema.version, cloud.provider().unwrap().version, "the extract is of another version");
+    }
+    let schemas = Cloud::HCL.map(Schema::of);
+    for kind in types() {
+        let cases = cases(kind);
+        for (cloud, schema) in Cloud::HCL.into_iter().zip(&schemas) {
+            if grid_types::recipe::recipe(&kind.name, cloud).is_none() {
+                continue;
+            }
+            let mut tier = Some(Tier::SchemaValid);
+            for case in &cases {
+                let at = format!("{} on {} with {}", kind.name, cloud.name(), case.what);
+                checked += 1;
+                match render(&case.spec, &Target::example(cloud)) {
+                    Err(e) => {
+                        let why = std::error::Error::source(&e).map(ToString::to_string).unwrap_or_default();
+                        wrong.push(format!("{at}: {e}: {why}"));
+                        tier = None;
+                    }
+                    Ok(rendered) => {
+                        let found = schema.check(&rendered);
+                        if !found.wrong.is_empty() || !found.open.is_empty() {
+                            tier = tier.min(Some(Tier::Rendered));
+                        }
+                        wrong.extend(found.wrong.into_iter().map(|t| format!("{at}: {t}")));
+                    }
+                }
+            }
+            if let Some(tier) = tier {
+                writeln!(table, "{},{},{}", kind.name, cloud.name(), tier.name()).unwrap();
+            }
+        }
+    }
+    println!("{checked} variants");
+    // One mistake shows in many variants.
+    let mut seen = std::collections::BTreeSet::new();
+    wrong.retain(|w| {
+        seen.insert((w.split(" with ").next().map(str::to_owned), w.split(": ").last().map(str::to_owned)))
+    });
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    golden("tiers.csv", &table);
+    let valid = table.lines().filter(|l| l.ends_with(Tier::SchemaValid.name())).count();
+    let all = types().len() * Cloud::HCL.len();
+    note("resource_types", valid == all, &format!("{valid} of {all} cells, {checked} variants"));
+}
+
+#[test]
+fn all_types_together_share_no_block() {
+    for cloud in Cloud::HCL {
+        let told = Schema::of(cloud).check(&render(&everything(), &Target::example(cloud)).unwrap()).wrong;
+        assert!(told.is_empty(), "{}: {}", cloud.name(), told.join("\n"));
+    }
+}
+
+#[test]
+fn terraform_leaves_every_variant_as_it_is() {
+    if Command::new("terraform").arg("version").output().is_err() {
+        println!("SKIPPED terraform fmt: there is no terraform here");
+        return;
+    }
+    // Variants share most of their files: each text is checked once.
+    let (mut texts, mut variants) = (std::collections::BTreeMap::new(), 0);
+    for cloud in Cloud::HCL {
+        for kind in types() {
+            for case in cases(kind) {
+                let Ok(rendered) = render(&case.spec, &Target::example(cloud)) else { continue };
+                let at = format!("{}_{}_{}", cloud.name(), kind.name, texts.len());
+                texts.extend(rendered.files.into_iter().map(|(name, text)| (text, format!("{at}_{name}"))));
+                variants += 1;
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    texts.iter().for_each(|(text, name)| std::fs::write(folder.path().join(name), text).unwrap());
+    let output = Command::new("terraform")
+        .args(["fmt", "-check", "-diff", "-no-color"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    println!("terraform fmt -check: {} files of {variants} variants", texts.len());
+    assert!(!texts.is_empty());
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        told.chars().take(6000).collect::<String>(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    note(
+        "resource_types_fmt",
+        true,
+        &format!("terraform fmt -check is clean over {} files of {variants} variants", texts.len()),
+    );
+}
+
+/// Notes the figure of a bar where the scorecard collects them.
+fn note(bar: &str, pass: bool, measured: &str) {
+    use std::io::Write as _;
+    let Some(path) = std::env::var_os("GRID_FIGURES") else { return };
+    let line = serde_json::json!({ "bar": bar, "measured": measured, "pass": pass });
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    writeln!(file, "{line}").unwrap();
+}
+
+#[test]
+fn tiers_are_counted() {
+    let of = |cloud| count(cloud).values().sum::<usize>();
+    assert_eq!(of(None), Cloud::ALL.into_iter().map(|c| of(Some(c))).sum::<usize>());
+    for cloud in Cloud::ALL {
+        println!("{}: {:?}", cloud.name(), count(Some(cloud)));
+    }
+}
+
+#[test]
+fn recipes_give_every_output() {
+    let mut wrong = Vec::new();
+    for cloud in Cloud::HCL {
+        for kind in types() {
+            let Some(recipe) = grid_types::recipe::recipe(&kind.name, cloud) else { continue };
+            let out = recipe.blocks().find(|b| b.identifier.as_str() == "out");
+            let given: Vec<_> = out.iter().flat_map(|b| b.body.attributes()).map(|a| a.key.as_str()).collect();
+            let missing = kind.outputs.iter().filter(|o| !given.contains(&o.name.as_str()));
+            wrong.extend(missing.map(|o| format!("{} on {} does not give {}", kind.name, provider(cloud), o.name)));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn the_extracts_stay_small() {
+    for cloud in Cloud::HCL {
+        let bytes = std::fs::metadata(file(&format!("schema/{}.json", provider(cloud)))).unwrap().len();
+        assert!(bytes < 400_000, "{}: {bytes}", provider(cloud));
+    }
+}
