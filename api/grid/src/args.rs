@@ -50,6 +50,9 @@ pub(crate) enum Command {
     Recommend(crate::cmd::recommend::RecommendArgs),
     /// The jobs that find anomalies, forecast and recommend
     Jobs(crate::cmd::anomalies::JobsArgs),
+    /// Infrastructure described once: types, specs, files for Terraform
+    #[command(subcommand)]
+    Resource(crate::cmd::resource::ResourceCommand),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),

@@ -9,6 +9,7 @@ mod detect;
 mod forecast;
 pub(crate) mod anomalies;
 pub(crate) mod recommend;
+pub(crate) mod resource;
 mod patterns;
 mod backtest;
 mod import;
@@ -54,6 +55,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Capacity(a) => Box::pin(anomalies::capacity(file, a)).await,
         Command::Recommend(a) => Box::pin(recommend::run(file, a)).await,
         Command::Jobs(a) => Box::pin(anomalies::jobs(file, a)).await,
+        Command::Resource(a) => resource::run(&a),
         Command::Patterns(a) => patterns::run(&a),
         Command::Backtest(a) => backtest::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,

@@ -22,17 +22,18 @@ pub fn page() -> String {
     }
     text.push_str("\n| cells | AWS | Azure | Google | Kubernetes | all |\n|---|---|---|---|---|---|\n");
     for tier in Tier::ALL {
-        let of = |cloud| count(cloud).get(&tier).copied().unwrap_or_default().to_string();
-        let each = Cloud::ALL.map(|cloud| of(Some(cloud)));
-        text.push_str(&format!("| {} | {} | {} |\n", tier.name(), each.join(" | "), of(None)));
+        let cells = |cloud| count(cloud).get(&tier).copied().unwrap_or_default().to_string();
+        let each = Cloud::ALL.map(|cloud| cells(Some(cloud)));
+        text.push_str(&format!("| {} | {} | {} |\n", tier.name(), each.join(" | "), cells(None)));
     }
     for kind in types() {
-        text.push_str(&one(kind));
+        text.push_str(&of(kind));
     }
     text
 }
 
-fn one(kind: &Type) -> String {
+/// One type: its fields and outputs.
+pub fn of(kind: &Type) -> String {
     let mut text = format!("\n### {}\n{} Version {}.\n", kind.name, kind.doc, kind.version);
     if !kind.fields.is_empty() {
         text.push_str("\n| field | kind | default | meaning |\n|---|---|---|---|\n");
