@@ -322,16 +322,32 @@ impl Scope {
 }
 
 /// What a text becomes that is made of texts and code.
-pub(crate) fn joined(mut parts: Vec<Expression>) -> Expression {
-    match parts.as_slice() {
-        [] => return Expression::String(String::new()),
-        [_] => return parts.remove(0),
-        _ => {}
+pub(crate) fn joined(parts: Vec<Expression>) -> Expression {
+    let plain = |part: Expression| match part {
+        Expression::Number(n) => Expression::String(n.to_string()),
+        Expression::Bool(b) => Expression::String(b.to_string()),
+        other => other,
+    };
+    let mut parts: Vec<Expression> = parts.into_iter().map(plain).collect();
+    if parts.len() < 2 {
+        return parts.pop().unwrap_or_else(|| Expression::String(String::new()));
+    }
+    let escaped = |text: &str| text.replace("${", "$${").replace("%{", "%%{");
+    if parts.iter().all(|part| matches!(part, Expression::String(_))) {
+        let texts = parts
+            .iter()
+            .filter_map(|part| if let Expression::String(text) = part { Some(text.as_str()) } else { None });
+        return Expression::String(texts.collect());
     }
     let mut source = String::new();
     for part in &parts {
         match part {
-            Expression::String(text) => source.push_str(&text.replace("${", "$${").replace("%{", "%%{")),
+            Expression::String(text) => source.push_str(&escaped(text)),
+            // A template in a template is one.
+            Expression::TemplateExpr(inner) => match &**inner {
+                TemplateExpr::QuotedString(inner) => source.push_str(inner),
+                TemplateExpr::Heredoc(doc) => source.push_str(&doc.template),
+            },
             code => source.push_str(&format!("${{{}}}", printer::expression(code, 0))),
         }
     }

@@ -359,22 +359,20 @@ fn circles_are_told() {
 
 #[test]
 fn references_and_escapes_in_texts() {
-    let text = "resources:\n- {kind: object_store, name: files}\n- kind: function\n  name: f\n  fields: {source: '${object_store.files}', archive: a.zip, env: {URL: '${object_store.files.out.url}/x', RAW: '$${HOME} 100% \"q\"', ONLY: '${object_store.files.out.name}'}}\n";
+    let text = "resources:\n- {kind: object_store, name: files}\n- kind: function\n  name: f\n  fields: {source: '${object_store.files}', archive: a.zip, env: {URL: '${object_store.files.out.url}/x', RAW: '$${HOME} 100% \"q\"', ONLY: '${object_store.files.out.name}', PORT: '5432'}}\n";
     let spec = Spec::read(text, Format::Yaml).unwrap();
     let rendered = render(&spec, &Target::example(Cloud::Aws)).unwrap();
     let main = &rendered.files["main.tf"];
     let from = main.find("    variables = {").unwrap();
-    let lines: Vec<_> = main[from..].lines().take(5).collect();
+    let lines: Vec<_> = main[from..].lines().take(6).map(|line| line.trim_start()).collect();
     expect![[r#"
-            variables = {
-              URL  = "${"https://${aws_s3_bucket.files.bucket_regional_domain_name}"}/x"
-              RAW  = "$${HOME} 100% \"q\""
-              ONLY = aws_s3_bucket.files.bucket
-            }"#]]
-    .assert_eq(&lines.join(
-        "
-",
-    ));
+        variables = {
+        URL  = "https://${aws_s3_bucket.files.bucket_regional_domain_name}/x"
+        RAW  = "$${HOME} 100% \"q\""
+        ONLY = aws_s3_bucket.files.bucket
+        PORT = "5432"
+        }"#]]
+    .assert_eq(&lines.join("\n"));
 }
 
 #[test]
