@@ -45,4 +45,9 @@ alertmanager() {
         >"$dir/alertmanager-go.path" 2>"$dir/alertmanager-go.log"
 }
 alertmanager || { rm -f "$dir/alertmanager-go.path"; program alertmanager prometheus-alertmanager; }
+# Its verdicts are written down in tests/tests/rules.rs; who wants to ask it again waits ten minutes for its build.
+if [ -n "${PROMTOOL:-}" ]; then
+    bash "$here/go.sh" "$dir/promtool-go" github.com/prometheus/prometheus v0.316.0 cmd/promtool \
+        >"$dir/promtool-go.path" 2>"$dir/promtool-go.log" || rm -f "$dir/promtool-go.path"
+fi
 exit 0

@@ -50,6 +50,12 @@ pub fn alertmanager() -> Result<PathBuf, String> {
     found(folder().join("alertmanager/unpacked/usr/bin/prometheus-alertmanager"))
 }
 
+/// Prometheus' promtool, if somebody built it: that takes ten minutes.
+pub fn promtool() -> Result<PathBuf, String> {
+    let built = std::fs::read_to_string(folder().join("promtool-go.path"));
+    found(PathBuf::from(built.map_err(|_| "no promtool (make peers PROMTOOL=1)".to_owned())?.trim()))
+}
+
 fn found(path: PathBuf) -> Result<PathBuf, String> {
     if path.exists() { Ok(path) } else { Err(format!("no {} (run `make peers`)", path.display())) }
 }
