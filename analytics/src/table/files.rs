@@ -101,9 +101,6 @@ pub(crate) struct ReadOptions {
     pub ordering: Option<LexOrdering>,
 }
 
-/// A file of so many bytes is read by all groups together. Each opens it, which takes as long as reading a few hundred KiB.
-const SHARED_BYTES_MIN: u64 = 8 << 20;
-
 impl Source {
     /// Rows of a table from files and buffer, the given columns of its schema.
     pub(crate) async fn scan_rows(
@@ -194,8 +191,7 @@ impl Source {
     }
 
     /// Spreads files over groups that are read in parallel, newest first: what is asked about most, and what
-    /// `ORDER BY time DESC LIMIT` needs to see first. Of a large file every group reads its share, if there are conditions: none is then busy with
-    /// old rows while another one finds the newest. Who counts all rows knows them from the catalog, as long as files are whole.
+    /// `ORDER BY time DESC LIMIT` needs to see first.
     fn spread(
         &self,
         table: Table,
@@ -205,21 +201,9 @@ impl Source {
         exact: bool,
     ) -> Vec<FileGroup> {
         files.sort_by_key(|(f, _)| std::cmp::Reverse(f.max_time));
-        let shared = |file: &FileEntry, selection: &Option<RowSelection>| {
-            !exact && selection.is_none() && file.bytes >= SHARED_BYTES_MIN
-        };
-        let any_shared = files.iter().any(|(file, selection)| shared(file, selection));
-        let groups = if any_shared { groups.max(1) } else { groups.clamp(1, files.len().max(1)) };
+        let groups = groups.clamp(1, files.len().max(1));
         let mut spread: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); groups];
         for (file, selection) in files {
-            if shared(&file, &selection) {
-                let bound = |n: usize| i64::try_from(file.bytes * n as u64 / groups as u64).unwrap_or(i64::MAX);
-                for (n, (bytes, parts)) in spread.iter_mut().enumerate() {
-                    *bytes += file.bytes / groups as u64;
-                    parts.push(self.partitioned(table, schema, &file, false).with_range(bound(n), bound(n + 1)));
-                }
-                continue;
-            }
             let lightest = (0..groups).min_by_key(|g| spread[*g].0).unwrap_or(0);
             spread[lightest].0 += file.bytes;
             let mut part = self.partitioned(table, schema, &file, exact && selection.is_none());
