@@ -122,7 +122,8 @@ fn tenant() -> TenantId {
 }
 
 async fn until(what: &str, check: impl AsyncFn() -> bool) {
-    for _ in 0..1500 {
+    // Long, since attempts on a machine that is busy time out and are made again.
+    for _ in 0..6000 {
         if check().await {
             return;
         }
