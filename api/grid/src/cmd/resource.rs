@@ -2,6 +2,7 @@
 //!
 //! Reading order: [`run`], `types`, `show`, `check`, `render`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +14,10 @@ use grid_types::{Cloud, Format, Spec, Target, Tier, Type, find, json_schema, pag
 use serde_json::{Value, json};
 
 use crate::out;
+
+/// What a system and its environment are called where nobody says.
+const SYSTEM: &str = "app";
+const ENVIRONMENT: &str = "prod";
 
 /// `grid resource`.
 #[derive(Debug, Subcommand)]
@@ -76,10 +81,10 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
     /// What the system is called: the beginning of names in the cloud
-    #[arg(long, value_name = "NAME", default_value = "app")]
+    #[arg(long, value_name = "NAME", default_value = SYSTEM)]
     system: String,
     /// The second part of names in the cloud
-    #[arg(long, value_name = "NAME", default_value = "prod")]
+    #[arg(long, value_name = "NAME", default_value = ENVIRONMENT)]
     environment: String,
     /// A folder for the files [default: all on stdout]
     #[arg(long, value_name = "DIR")]
@@ -161,9 +166,26 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// The cloud of a flag.
+fn cloud(name: &str) -> anyhow::Result<Cloud> {
+    let known = Cloud::parse(name).filter(|c| Cloud::HCL.contains(c));
+    known.with_context(|| format!("--cloud {name:?} is none of aws, azure, google"))
+}
+
+/// A spec as `.tf` files by name, for who wants to look at them only.
+pub(in crate::cmd) fn rendered(path: &Path, on: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    let cloud = cloud(on)?;
+    let spec = match read(path)? {
+        Ok(spec) => spec,
+        Err(problems) => bail!("{} is wrong\n{}", path.display(), problems.trim_end()),
+    };
+    let region = cloud.example_region().to_owned();
+    let target = Target { cloud, region, system: SYSTEM.to_owned(), environment: ENVIRONMENT.to_owned() };
+    Ok(render(&spec, &target)?.files)
+}
+
 fn render_to(args: &RenderArgs) -> anyhow::Result<ExitCode> {
-    let known = Cloud::parse(&args.cloud).filter(|c| Cloud::HCL.contains(c));
-    let cloud = known.with_context(|| format!("--cloud {:?} is none of aws, azure, google", args.cloud))?;
+    let cloud = cloud(&args.cloud)?;
     let spec = match read(&args.file)? {
         Ok(spec) => spec,
         Err(problems) => {

@@ -1,4 +1,4 @@
-//! `grid cost estimate`: what a plan or a folder of `.tf` files will cost, before it is deployed; for people, comments and pipelines.
+//! `grid cost estimate`: what a plan, a folder of `.tf` files or a spec of resources will cost, before it is deployed; for people, comments and pipelines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,9 +37,12 @@ enum Format {
 /// `grid cost estimate`.
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArgs {
-    /// A folder of .tf files, or a plan as JSON (`terraform show -json PLAN`)
+    /// A folder of .tf files, a plan as JSON (`terraform show -json PLAN`), or a spec of resources (.toml, .yaml) with --cloud
     #[arg(value_name = "PATH")]
     path: PathBuf,
+    /// Where a spec of resources is to stand: aws, azure or google
+    #[arg(long, value_name = "CLOUD")]
+    cloud: Option<String>,
     /// How much of each resource will be used (Infracost's usage file)
     #[arg(long, value_name = "FILE")]
     usage: Option<PathBuf>,
@@ -165,6 +168,12 @@ fn inventory(path: &Path, args: &EstimateArgs) -> anyhow::Result<(Option<Invento
         }
         let read = hcl::read(&Folder(path.to_owned()), environment(given));
         return Ok((None, read.with_context(|| format!("read {}", path.display()))?));
+    }
+    if path.extension().is_some_and(|ending| ["toml", "yaml", "yml"].iter().any(|e| ending == *e)) {
+        let cloud = args.cloud.as_deref();
+        let cloud = cloud.with_context(|| format!("{} is a spec of resources: say --cloud", path.display()))?;
+        let files = crate::cmd::resource::rendered(path, cloud)?;
+        return Ok((None, hcl::read(&files, environment(BTreeMap::new()))?));
     }
     let text = read(path, limits::PLAN_BYTES_MAX)?;
     let plan = plan::read(&path.display().to_string(), text.as_bytes())?;
