@@ -205,6 +205,7 @@ impl Parser<'_> {
                 Ok(())
             }
             ExprKind::Subquery(_) => failure(format!("{word} modifier is not supported for subqueries")),
+            // Prometheus' own words: the grammar takes the modifier after anything, its parser does not.
             _ => failure(format!("{word} modifier not implemented")),
         }
     }
