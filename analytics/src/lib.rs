@@ -17,7 +17,6 @@
 //!
 //! What things cost is in [`price`] (a price, or why it is unknown) and [`commitments`] (statements over charges).
 //!
-//! PromQL comes in by [`promql`], over the same snapshots and scans.
 //! PromQL comes in by [`promql`], over the same snapshots and scans; [`cost`] keeps the table `allocations`.
 
 pub mod engine;
@@ -37,6 +36,7 @@ mod registry;
 mod runtime;
 mod memory;
 mod interrupt;
+mod newest;
 pub mod render;
 pub mod focus_export;
 pub mod limits;

@@ -31,6 +31,10 @@ pub const PROMQL_HERE_BYTES: usize = 512;
 pub const FUNCTION_BYTES_MAX: u64 = 64 << 20;
 /// Rows of one batch.
 pub const BATCH_ROWS: usize = 8192;
+/// Files that a sort by time with a limit reads slice by slice; older ones are read whole, if at all.
+pub const SLICED_FILES_MAX: usize = 4;
+/// Rows of a file from which on it is read slice by slice.
+pub const SLICED_ROWS_MIN: usize = 4 * BATCH_ROWS;
 /// Files of samples that one merge reads at once; more only if all of them hold samples of one time.
 pub const SOURCES_MERGED_MAX: usize = 64;
 /// Rows that all merges of one scan hold of their sources; each source has a batch of its share, but at least [`MERGE_BATCH_ROWS_MIN`].

@@ -24,6 +24,7 @@ use crate::function::attr::{Attr, AttrPlanner};
 use crate::interrupt::Interrupt;
 use crate::limits::{BATCH_ROWS, QueryLimits};
 use crate::memory::{Budget, QueryPool};
+use crate::newest::NewestFirst;
 use crate::promql::PromqlSettings;
 use crate::promql::function::PromqlFunction;
 use crate::table::charges::ChargesAsOf;
@@ -162,6 +163,7 @@ fn template(threads: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
     aggregates.extend(function::aggregates());
     // No file formats and no table factories: no statement can make a table of a file.
+    let footers = runtime.cache_manager.get_file_metadata_cache();
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -173,5 +175,6 @@ fn template(threads: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .with_table_function_list(SessionStateDefaults::default_table_functions())
         .with_file_formats(Vec::new())
+        .with_physical_optimizer_rule(Arc::new(NewestFirst { footers }))
         .build()
 }

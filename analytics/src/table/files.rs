@@ -34,6 +34,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 
 use super::scan_exec::{ScanCounts, ScanExec};
 use super::{Source, prune};
+use crate::limits::{SLICED_FILES_MAX, SLICED_ROWS_MIN};
 
 /// A file is scanned instead of looked up if more than one row in this many matches its text index.
 const TEXT_ROWS_SHARE: u64 = 4;
@@ -127,6 +128,7 @@ impl Source {
         let projected = Arc::new(schema.project(&read)?);
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         if !selected.is_empty() {
+            self.keep_page_indexes(state, &selected).await?;
             let exact = filters.is_empty() && self.range == TimeRange::ALL;
             let groups = self.spread(table, &schema, selected, state.config().target_partitions(), exact);
             let late = prune::late_materialisation(filters, &schema, &read, table.time_column());
@@ -243,6 +245,22 @@ impl Source {
         let meta = self.object_meta(file);
         let cache = runtime.cache_manager.get_file_metadata_cache();
         DFParquetMetadata::new(store.as_ref(), &meta).with_file_metadata_cache(Some(cache)).fetch_metadata().await
+    }
+
+    /// Reads the page indexes of the newest large files into memory, if they are not there: by them [`crate::newest`] finds the newest rows. Left to
+    /// itself DataFusion reads a page index again for each query that needs one.
+    async fn keep_page_indexes(
+        &self,
+        state: &dyn Session,
+        files: &[(Arc<FileEntry>, Option<RowSelection>)],
+    ) -> Result<()> {
+        let mut large: Vec<_> =
+            files.iter().map(|(file, _)| file).filter(|f| f.rows >= SLICED_ROWS_MIN as u64).collect();
+        large.sort_by_key(|file| std::cmp::Reverse(file.max_time));
+        for file in large.into_iter().take(SLICED_FILES_MAX) {
+            self.file_metadata(state, file).await?;
+        }
+        Ok(())
     }
 
     fn object_meta(&self, file: &FileEntry) -> ObjectMeta {

@@ -1,9 +1,10 @@
 //! Logs and spans.
 
 use expect_test::expect;
-use grid_model::AttrValue;
+use grid_model::table::logs::{LogOrigin, LogRow, LogsBuilder};
+use grid_model::{AttrValue, Labels, Table, Timestamp};
 
-use super::bed::{Bed, check, log, span};
+use super::bed::{Bed, at, check, log, one, span};
 
 fn logs() -> Vec<grid_model::Write> {
     vec![
@@ -469,4 +470,52 @@ async fn the_text_index_and_the_scan_agree() {
     } else {
         println!("SKIPPED: compaction made no text index");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_rows_are_found_without_reading_the_oldest() {
+    let bed = Bed::new().await;
+    let per_service = 20_000;
+    for part in 0..2 {
+        let mut b = LogsBuilder::default();
+        for service in ["cart", "pay", "web"] {
+            let labels = Labels::of(&[("app", service)]);
+            let origin =
+                LogOrigin { stream_id: labels.hash64(), labels, service: service.to_owned(), ..LogOrigin::default() };
+            for n in 0..per_service {
+                let age = (1 - part) * per_service + per_service - n;
+                let body = Some(AttrValue::String(format!("{service} {age}")));
+                // All within an hour, so that each write rests in one file.
+                let time = Timestamp(at(0).0 - age * 50_000_000);
+                b.push(&origin, &LogRow { time, body, ..LogRow::default() });
+            }
+        }
+        bed.write(one(Table::Logs, b.finish())).await;
+        bed.store.flush().await.unwrap();
+    }
+    let sql = |filter: &str, order: &str| format!("SELECT body FROM logs WHERE {filter} ORDER BY {order} LIMIT 3");
+    let cases = [
+        (sql("service = 'pay'", "time DESC"), "body\npay 1\npay 2\npay 3\n"),
+        (sql("service = 'pay' AND body LIKE '%0'", "time DESC"), "body\npay 10\npay 20\npay 30\n"),
+        (sql("true", "time DESC, body"), "body\ncart 1\npay 1\nweb 1\n"),
+        (sql("true", "time DESC, body DESC"), "body\nweb 1\npay 1\ncart 1\n"),
+        (sql("service <> 'cart'", "time, body"), "body\npay 40000\nweb 40000\npay 39999\n"),
+        // Nothing is ruled out: fewer rows than asked for.
+        (sql("body LIKE 'web 2000_'", "time DESC OFFSET 8"), "body\nweb 20008\nweb 20009\n"),
+        (sql("service = 'none'", "time DESC"), "body\n"),
+        // Ordered by something else, and by something made of the time.
+        (sql("service = 'web'", "body DESC"), "body\nweb 9999\nweb 9998\nweb 9997\n"),
+        (sql("service = 'web'", "date_trunc('day', time), body"), "body\nweb 1\nweb 10\nweb 100\n"),
+    ];
+    // The first turn reads the footers by which the second slices.
+    for turn in 0..2 {
+        for (sql, expected) in &cases {
+            assert_eq!(bed.csv(sql).await, *expected, "{sql}, turn {turn}");
+        }
+    }
+    let plan = bed.csv(&format!("EXPLAIN ANALYZE {}", sql("service = 'pay'", "time DESC"))).await;
+    let scan = plan.lines().find(|l| l.contains("DataSourceExec")).unwrap();
+    let matched =
+        scan.split("files_ranges_pruned_statistics=14 total → ").nth(1).and_then(|rest| rest.split(' ').next());
+    assert!(matched.is_some_and(|n| n == "1" || n == "2"), "of all slices at most one for each thread: {scan}");
 }

@@ -21,7 +21,7 @@ fn smooth_usage_is_kept_safe_and_rough_usage_is_not_paid_for() {
     let smooth = score(&series(288 * 3, |i, noise| 100.0 + (i as f64 / 288.0) + 0.5 * noise));
     assert!(smooth.slack < 0.15 && smooth.violations == 0.0, "{smooth:?}");
     let bursts = score(&series(288 * 3, |_, noise| if noise > 0.97 { 90.0 } else { 10.0 + 10.0 * noise }));
-    assert!(bursts.slack < 0.5 && bursts.violations < 0.08, "{bursts:?}");
+    assert!(bursts.slack < 0.55 && bursts.violations < 0.04, "{bursts:?}");
 }
 
 #[test]
@@ -31,6 +31,27 @@ fn what_comes_every_day_is_expected() {
     let limits = limits(&nightly, STEP);
     let last = &limits[288 * 9..];
     assert!(last[36..48].iter().all(|l| *l > 30.0), "{:?}", &last[36..48]);
+}
+
+#[test]
+fn a_smooth_series_that_passes_its_limit_again_gets_more() {
+    let leaps = |leaps: &[(usize, f64)]| {
+        let usage = series(288, |i, noise| leaps.iter().find(|l| l.0 == i).map_or(100.0 + 0.2 * noise, |l| l.1));
+        decide(&usage, STEP).unwrap().limit
+    };
+    let (once, twice) = (leaps(&[(270, 250.0)]), leaps(&[(260, 130.0), (270, 250.0)]));
+    assert!(twice > once * 1.05, "{once} {twice}");
+    // A leap of long ago is only one more climb.
+    assert!(leaps(&[(100, 130.0), (270, 250.0)]) < once * 1.02, "{once}");
+}
+
+#[test]
+fn a_replay_decides_as_one_who_sees_the_same_past() {
+    let usage = series(288 * 2, |i, noise| 50.0 + 10.0 * ((i / 30) % 3) as f64 + 3.0 * noise);
+    let limits = limits(&usage, STEP);
+    for start in (12..usage.len()).step_by(12) {
+        assert_eq!(limits[start], decide(&usage[..start], STEP).unwrap().limit, "{start}");
+    }
 }
 
 #[test]

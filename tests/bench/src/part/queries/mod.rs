@@ -204,6 +204,8 @@ async fn prepared(context: &Context) -> anyhow::Result<(System, Facts)> {
 
 pub(crate) async fn run(context: &Context) -> anyhow::Result<Section> {
     let (system, facts) = prepared(context).await?;
+    // What a server does after it has started, or after a bill came in, is no part of a query.
+    system.settle().await?;
     let grid = system.grid()?;
     let files = files(grid).await?;
     let mut bare = Bare::open(&files).await?;
