@@ -7,11 +7,13 @@ mod composite;
 mod header;
 mod merge;
 mod standing;
+mod watch;
 
 use std::borrow::Cow;
 
 use self::header::HeaderRead;
 use self::standing::{Before, Columns};
+use self::watch::{Watch, bits_of};
 use crate::across::{OnePer, Sums, Verdict};
 use crate::cell::{ANY_CELLS, Cell, CellReader, bit};
 use crate::column::{Column, Kind, Level};
@@ -44,6 +46,8 @@ pub struct Checker {
     row_rules: Vec<RowRule>,
     /// Of each of them.
     asks: Vec<Asks>,
+    /// Who asks for which column and condition.
+    watch: Watch,
     /// Those that the row before broke.
     broken: Vec<usize>,
     cell_rules: Vec<(usize, Cells)>,
@@ -60,7 +64,7 @@ struct Source {
     before: Before,
 }
 
-/// When a rule on rows is asked anew; apart from the rules, because all of them are looked at for every row.
+/// When a rule on rows is asked anew.
 struct Asks {
     columns: Columns,
     /// Conditions that all must hold, as bits.
@@ -99,6 +103,7 @@ impl Checker {
             holding: 0,
             row_rules: Vec::new(),
             asks: Vec::new(),
+            watch: Watch::default(),
             broken: Vec::new(),
             cell_rules: Vec::new(),
             one_per: Vec::new(),
@@ -125,6 +130,10 @@ impl Checker {
         for Source { column, before, .. } in &mut checker.sources {
             before.keeps_text = asked.ask_text_of(*column) || matches!(column.kind(), Kind::Number | Kind::Time);
         }
+        checker.watch = Watch::of(
+            checker.conditions.iter().map(|(_, columns)| *columns),
+            checker.asks.iter().map(|asks| (asks.columns, asks.when)),
+        );
         checker
     }
 
@@ -228,11 +237,10 @@ impl Checker {
             self.cells(number, &row, faults);
         }
         let mut holding = self.holding;
-        for (i, (when, asks)) in self.conditions.iter().enumerate().filter(|(_, (_, asks))| asks.meet(changed)) {
-            debug_assert_ne!(*asks, Columns::default());
-            holding = holding & !(1 << i) | u128::from(row.is(when)) << i;
+        for i in bits_of(self.watch.conditions(changed)) {
+            holding = holding & !(1 << i) | u128::from(row.is(&self.conditions[i].0)) << i;
         }
-        let turned = if self.rows == 1 { u128::MAX } else { holding ^ self.holding };
+        let turned = holding ^ self.holding;
         self.holding = holding;
         self.judge(&row, changed, turned);
         for at in &self.broken {
@@ -262,11 +270,8 @@ impl Checker {
 
     /// Asks the rules on rows whose verdict does not stand: of `turned` conditions, or of columns that changed.
     fn judge(&mut self, row: &Row<'_>, changed: Columns, turned: u128) {
-        let is_first = self.rows == 1;
-        for (at, asks) in self.asks.iter().enumerate() {
-            if !(is_first || asks.when & turned != 0 || asks.columns.meet(changed)) {
-                continue;
-            }
+        for at in self.watch.rules(changed, turned) {
+            let asks = &self.asks[at];
             let rule = &mut self.row_rules[at];
             let concerns = asks.when & self.holding == asks.when;
             let keeps = if concerns { rule.listed.keeps(row).unwrap_or_else(|| row.keeps(rule.check)) } else { None };
