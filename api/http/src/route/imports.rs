@@ -373,6 +373,9 @@ fn disk(path: &Path, e: &std::io::Error) -> ApiError {
     ApiError::Import(crate::importer::ImporterError::Failed(format!("keep the upload in {}: {e}", path.display())))
 }
 
+/// What is gathered of an upload before it is written.
+const SPOOL_BYTES: usize = 1 << 20;
+
 /// Writes the files of one upload, counting bytes over all of them.
 struct Spool<'a> {
     state: &'a ApiState,
@@ -398,7 +401,9 @@ impl<'a> Spool<'a> {
         }
         // The sender's name is only told, never used as a path.
         let path = self.folder.0.join(format!("{}.part", self.files.len()));
-        let mut file = tokio::fs::File::create(&path).await.map_err(|e| disk(&path, &e))?;
+        let file = tokio::fs::File::create(&path).await.map_err(|e| disk(&path, &e))?;
+        // Each write of a file is a task of another thread.
+        let mut file = tokio::io::BufWriter::with_capacity(SPOOL_BYTES, file);
         let mut written = 0;
         let idle = self.state.limits.upload_idle_max;
         loop {
