@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Write;
 
 use arrow::array::{ArrayRef, AsArray as _, Decimal128Array, RecordBatch};
-use arrow::datatypes::{Decimal128Type, Field, Schema};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Schema};
 use grid_model::Table;
 use grid_model::table::{charges, exemplars, logs, samples, series, spans};
 use parquet::arrow::ArrowWriter;
@@ -255,6 +255,7 @@ fn properties(
         }
         Table::Charges => {
             b = plain(b, charges::SOURCE_ROW, Encoding::DELTA_BINARY_PACKED);
+            b = without_statistics(b, first.schema_ref());
             for (field, values) in first.schema_ref().fields().iter().zip(first.columns()) {
                 if values.as_primitive_opt::<Decimal128Type>().is_some_and(mostly_distinct) {
                     b = b.set_column_dictionary_enabled(column(field.name()), false);
@@ -269,6 +270,33 @@ fn properties(
         | Table::Recommendations => {}
     }
     Ok(b.build())
+}
+
+/// Columns of a bill whose least and greatest value can rule out a row group, beside times: it has few of them, often one.
+const CHARGES_RULED_OUT_BY: [charges::Column; 8] = [
+    charges::Column::BillingAccountId,
+    charges::Column::SubAccountId,
+    charges::Column::InvoiceId,
+    charges::Column::BillingCurrency,
+    charges::Column::ServiceProviderName,
+    charges::Column::ServiceName,
+    charges::Column::ChargeCategory,
+    charges::Column::RegionId,
+];
+
+/// No statistics of the other texts and amounts of a bill: they are in no order, and comparing each value with the least and the greatest was a
+/// twentieth of an import.
+fn without_statistics(b: WriterPropertiesBuilder, schema: &Schema) -> WriterPropertiesBuilder {
+    let kept = |name: &str| CHARGES_RULED_OUT_BY.iter().any(|c| c.name() == name) || name == charges::IMPORT_ID;
+    let none =
+        |b: WriterPropertiesBuilder, path: ColumnPath| b.set_column_statistics_enabled(path, EnabledStatistics::None);
+    schema.fields().iter().filter(|field| !kept(field.name())).fold(b, |b, field| match field.data_type() {
+        DataType::Utf8 | DataType::Decimal128(..) => none(b, ColumnPath::from(field.name().as_str())),
+        DataType::Map(..) => ["key", "value"].into_iter().fold(b, |b, part| {
+            none(b, ColumnPath::from(vec![field.name().to_owned(), "entries".to_owned(), part.to_owned()]))
+        }),
+        _ => b,
+    })
 }
 
 /// Whether a dictionary of a bill's amounts would be as long as the column: costs seldom repeat, prices do.
