@@ -35,8 +35,6 @@ pub struct Checker {
     files: Vec<String>,
     /// The FOCUS columns of the file: which, where, and how to read their cells.
     sources: Vec<Source>,
-    /// Of each column, its place among them.
-    source_of: [Option<usize>; Column::ALL.len()],
     /// Cells of each column that were not null.
     values: [u64; Column::ALL.len()],
     results: Vec<RuleResult>,
@@ -98,7 +96,6 @@ impl Checker {
                 .iter()
                 .map(|(c, at)| Source { column: *c, at: *at, reader: CellReader::new(*c), before: Before::default() })
                 .collect(),
-            source_of: [None; Column::ALL.len()],
             values: [0; Column::ALL.len()],
             results: Vec::new(),
             needs: Vec::new(),
@@ -113,9 +110,6 @@ impl Checker {
             sums: Sums::default(),
             sum_rules: Vec::new(),
         };
-        for (at, source) in checker.sources.iter().enumerate() {
-            checker.source_of[source.column as usize] = Some(at);
-        }
         let rules: Vec<&'static Rule> = of_version(version).collect();
         let inherited = composite::inherited(&rules);
         for (rule, above) in rules.into_iter().zip(inherited) {
@@ -229,20 +223,16 @@ impl Checker {
     pub fn row_of<'r>(&mut self, number: u64, cell: impl Fn(usize) -> Option<&'r str>) {
         self.rows += 1;
         let file = self.files.len() - 1;
+        let mut row = Row([Cell::default(); Column::ALL.len()]);
         let mut faults = 0;
         let mut changed = if self.rows == 1 { Columns::ALL } else { Columns::default() };
-        // Made in place: a row has several KiB.
-        let row = Row(std::array::from_fn(|column| {
-            let Some(source) = self.source_of[column].and_then(|i| self.sources.get_mut(i)) else {
-                return Cell::default();
-            };
-            let Source { column, at, reader, before } = source;
+        for Source { column, at, reader, before } in &mut self.sources {
             let (read, differs) = before.cell(*column, cell(*at).unwrap_or(""), |raw| reader.read(raw));
             faults |= read.faults;
             (changed.text, changed.form) = (changed.text | differs.text, changed.form | differs.form);
             self.values[*column as usize] += u64::from(read.text.is_some());
-            read
-        }));
+            row.0[*column as usize] = read;
+        }
         if faults & ANY_CELLS != 0 {
             self.cells(number, &row, faults);
         }
