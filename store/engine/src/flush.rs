@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -154,10 +154,20 @@ fn encode_sorted(
         let groups = split_by(&sorted, time_column, |t| Window::of(Timestamp(t), now))?;
         if groups.len() <= FLUSH_WINDOWS_MAX || origin.level > 0 {
             let files = groups.into_iter();
-            return files.map(|(_, rows)| encode_file(shared, origin, &take_record_batch(&sorted, &rows)?)).collect();
+            return files.map(|(_, rows)| encode_file(shared, origin, &rows_at(&sorted, &rows)?)).collect();
         }
     }
     Ok(vec![encode_file(shared, origin, &sorted)?])
+}
+
+/// Rows at ascending positions; those of a table sorted by time lie together, and are not copied.
+fn rows_at(batch: &RecordBatch, rows: &UInt32Array) -> Result<RecordBatch, StoreError> {
+    match (rows.values().first(), rows.values().last()) {
+        (Some(first), Some(last)) if (last - first) as usize + 1 == rows.len() => {
+            Ok(batch.slice(*first as usize, rows.len()))
+        }
+        _ => Ok(take_record_batch(batch, rows)?),
+    }
 }
 
 fn encode_file(shared: &Shared, origin: &Origin, sorted: &RecordBatch) -> Result<Encoded, StoreError> {
