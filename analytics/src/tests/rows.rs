@@ -515,7 +515,8 @@ async fn the_newest_rows_are_found_without_reading_the_oldest() {
     }
     let plan = bed.csv(&format!("EXPLAIN ANALYZE {}", sql("service = 'pay'", "time DESC"))).await;
     let scan = plan.lines().find(|l| l.contains("DataSourceExec")).unwrap();
-    let matched = scan.split("files_ranges_pruned_statistics=14 total → ").nth(1).and_then(|rest| rest.split(' ').next());
+    let matched =
+        scan.split("files_ranges_pruned_statistics=14 total → ").nth(1).and_then(|rest| rest.split(' ').next());
     let matched: usize = matched.and_then(|n| n.parse().ok()).unwrap_or(14);
     assert!(matched <= 8, "two files in seven slices each, most of them ruled out: {scan}");
 }
