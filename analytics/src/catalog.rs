@@ -10,6 +10,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::empty::EmptyTable;
 use grid_model::Table;
 
+use crate::alerts;
 use crate::price::own;
 use crate::table::Source;
 use crate::table::charges::ChargesTable;
@@ -103,13 +104,16 @@ struct PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        Table::ALL.iter().map(|t| t.name()).chain([own::VIEW]).map(str::to_owned).collect()
+        Table::ALL.iter().map(|t| t.name()).chain([own::VIEW, alerts::VIEW]).map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let source = Arc::clone(&self.source);
         if name == own::VIEW {
             return Ok(source.own_prices.get().cloned());
+        }
+        if name == alerts::VIEW {
+            return Ok(source.alerts.get().cloned());
         }
         let Some(table) = Table::parse(name) else { return Ok(None) };
         Ok(Some(match table {
@@ -129,7 +133,7 @@ impl SchemaProvider for PublicSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        Table::parse(name).is_some() || name == own::VIEW
+        Table::parse(name).is_some() || name == own::VIEW || name == alerts::VIEW
     }
 }
 

@@ -31,6 +31,7 @@ pub mod promql;
 mod statement;
 pub mod price;
 pub mod commitments;
+mod alerts;
 pub mod cost;
 mod delete;
 mod registry;
