@@ -4,6 +4,11 @@
 /// The view's name in SQL.
 pub(crate) const VIEW: &str = "alerts";
 
+/// The metric that rules write.
+pub(crate) const METRIC: &str = "ALERTS";
+/// The samples that the view reads, without those of other metrics far away. It is in no list of tables.
+pub(crate) const SAMPLES: &str = "samples_of_alerts";
+
 /// What the view is. A stretch ends with the stale marker that the rule writes when the alert leaves the state; a series that just stops (the server did)
 /// is over after a quarter of an hour.
 pub(crate) const SQL: &str = "\
@@ -18,6 +23,6 @@ FROM (SELECT series_id, start_time, last_time, evaluations,
     FROM (SELECT x.series_id, x.time, x.is_stale,
         coalesce(sum(CASE WHEN x.is_stale THEN 1 ELSE 0 END) OVER
           (PARTITION BY x.series_id ORDER BY x.time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS stretch
-      FROM samples AS x JOIN series AS a ON a.series_id = x.series_id WHERE a.metric = 'ALERTS') AS marked
+      FROM samples_of_alerts AS x JOIN series AS a ON a.series_id = x.series_id WHERE a.metric = 'ALERTS') AS marked
     GROUP BY series_id, stretch HAVING count(*) FILTER (WHERE NOT is_stale) > 0) AS stretches) AS e
 JOIN series AS s ON s.series_id = e.series_id";

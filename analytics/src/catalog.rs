@@ -112,12 +112,15 @@ impl SchemaProvider for PublicSchema {
         if name == own::VIEW {
             return Ok(source.own_prices.get().cloned());
         }
+        if name == alerts::SAMPLES {
+            return Ok(Some(Arc::new(SamplesTable { source, metric: Some(alerts::METRIC) })));
+        }
         if name == alerts::VIEW {
             return Ok(source.alerts.get().cloned());
         }
         let Some(table) = Table::parse(name) else { return Ok(None) };
         Ok(Some(match table {
-            Table::Samples => Arc::new(SamplesTable { source }),
+            Table::Samples => Arc::new(SamplesTable { source, metric: None }),
             Table::Series => Arc::new(SeriesTable { source }),
             Table::Charges => Arc::new(ChargesTable { source }),
             Table::Prices => Arc::new(PricesTable { source }),
@@ -133,7 +136,7 @@ impl SchemaProvider for PublicSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        Table::parse(name).is_some() || name == own::VIEW || name == alerts::VIEW
+        Table::parse(name).is_some() || [own::VIEW, alerts::VIEW, alerts::SAMPLES].contains(&name)
     }
 }
 
