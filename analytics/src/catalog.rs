@@ -10,6 +10,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::empty::EmptyTable;
 use grid_model::Table;
 
+use crate::alerts;
 use crate::price::own;
 use crate::table::Source;
 use crate::table::charges::ChargesTable;
@@ -103,7 +104,7 @@ struct PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        Table::ALL.iter().map(|t| t.name()).chain([own::VIEW]).map(str::to_owned).collect()
+        Table::ALL.iter().map(|t| t.name()).chain([own::VIEW, alerts::VIEW]).map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
@@ -111,9 +112,15 @@ impl SchemaProvider for PublicSchema {
         if name == own::VIEW {
             return Ok(source.own_prices.get().cloned());
         }
+        if name == alerts::SAMPLES {
+            return Ok(Some(Arc::new(SamplesTable { source, metric: Some(alerts::METRIC) })));
+        }
+        if name == alerts::VIEW {
+            return Ok(source.alerts.get().cloned());
+        }
         let Some(table) = Table::parse(name) else { return Ok(None) };
         Ok(Some(match table {
-            Table::Samples => Arc::new(SamplesTable { source }),
+            Table::Samples => Arc::new(SamplesTable { source, metric: None }),
             Table::Series => Arc::new(SeriesTable { source }),
             Table::Charges => Arc::new(ChargesTable { source }),
             Table::Prices => Arc::new(PricesTable { source }),
@@ -129,7 +136,7 @@ impl SchemaProvider for PublicSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        Table::parse(name).is_some() || name == own::VIEW
+        Table::parse(name).is_some() || [own::VIEW, alerts::VIEW, alerts::SAMPLES].contains(&name)
     }
 }
 

@@ -23,6 +23,7 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
 
+use crate::alerts;
 use crate::catalog::TenantCatalog;
 use crate::error::{Position, QueryError, nearest};
 use crate::guard;
@@ -260,6 +261,7 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             facts: OnceCell::new(),
             own_prices: OnceLock::new(),
+            alerts: OnceLock::new(),
         })
     }
 }
@@ -397,14 +399,17 @@ impl Task {
         Ok((source, stream))
     }
 
-    /// Plans the view of one's own prices, if the statement can see it. A view is a plan that others are built upon.
+    /// Plans the views that the statement can see. A view is a plan that others are built upon.
     async fn plan_views(&self, state: &SessionState, source: &Source, statement: &Statement) -> Result<(), QueryError> {
         let references = state.resolve_table_references(statement).map_err(|e| QueryError::from_datafusion(&e))?;
-        let sees = |r: &TableReference| r.table() == own::VIEW || r.schema() == Some(INFORMATION_SCHEMA);
-        if references.iter().any(sees) {
-            let plan = state.create_logical_plan(own::SQL).await.map_err(|e| QueryError::from_datafusion(&e))?;
-            // Nobody else sets it: a source belongs to one statement.
-            let _ = source.own_prices.set(Arc::new(ViewTable::new(plan, Some(own::SQL.to_owned()))));
+        let views = [(own::VIEW, own::SQL, &source.own_prices), (alerts::VIEW, alerts::SQL, &source.alerts)];
+        for (name, sql, slot) in views {
+            let sees = |r: &TableReference| r.table() == name || r.schema() == Some(INFORMATION_SCHEMA);
+            if references.iter().any(sees) {
+                let plan = state.create_logical_plan(sql).await.map_err(|e| QueryError::from_datafusion(&e))?;
+                // Nobody else sets it: a source belongs to one statement.
+                let _ = slot.set(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))));
+            }
         }
         Ok(())
     }

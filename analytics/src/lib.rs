@@ -30,6 +30,7 @@ pub mod promql;
 mod statement;
 pub mod price;
 pub mod commitments;
+mod alerts;
 pub mod cost;
 mod delete;
 mod registry;

@@ -53,6 +53,8 @@ pub(crate) struct Source {
     pub facts: OnceCell<Arc<BTreeMap<String, MetricFacts>>>,
     /// The view of prices learnt from bills; planned if the statement names it.
     pub own_prices: OnceLock<Arc<dyn TableProvider>>,
+    /// The view of alerts; likewise.
+    pub alerts: OnceLock<Arc<dyn TableProvider>>,
 }
 
 impl Source {
@@ -68,6 +70,7 @@ impl Source {
             registry: Arc::clone(&self.registry),
             facts: OnceCell::new(),
             own_prices: OnceLock::new(),
+            alerts: OnceLock::new(),
         })
     }
 }

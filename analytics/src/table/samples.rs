@@ -60,6 +60,8 @@ pub(crate) fn schema() -> SchemaRef {
 #[derive(Debug)]
 pub(crate) struct SamplesTable {
     pub source: Arc<Source>,
+    /// Read no more than the neighbourhood of one metric; rows of others may be among the answer.
+    pub metric: Option<&'static str>,
 }
 
 #[async_trait]
@@ -93,7 +95,13 @@ impl TableProvider for SamplesTable {
             }
         }
         let mut counts = ScanCounts::default();
-        let plan = self.source.scan_samples(state, &columns, filters, None, &mut counts)?;
+        let defs = self.metric.map(|m| self.source.snapshot.series().defs_of_metric(m)).unwrap_or_default();
+        let series: Arc<ById<u32>> = Arc::new(defs.iter().zip(0..).map(|((id, _), row)| (id.0, row)).collect());
+        let choice = self.metric.map(|metric| Choice { metric, of: series.len(), series });
+        if choice.as_ref().is_some_and(|c| c.of == 0) {
+            return union(Vec::new(), &Arc::new(schema.project(&wanted)?));
+        }
+        let plan = self.source.scan_samples(state, &columns, filters, choice.as_ref(), &mut counts)?;
         let below = plan.schema();
         let column =
             |name: &str| -> Result<Arc<dyn PhysicalExpr>> { Ok(Arc::new(Column::new_with_schema(name, &below)?)) };

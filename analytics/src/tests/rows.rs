@@ -253,6 +253,7 @@ async fn one_session_knows_its_tables() {
             grid,public,forecasts,BASE TABLE
             grid,public,recommendations,BASE TABLE
             grid,public,effective_prices,VIEW
+            grid,public,alerts,VIEW
             grid,grid,conformance,VIEW
             grid,grid,files,VIEW
             grid,grid,generations,VIEW

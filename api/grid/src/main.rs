@@ -17,6 +17,7 @@ mod bills;
 mod prices;
 mod local;
 mod loops;
+mod watch;
 mod rules;
 mod scraping;
 mod alerting;

@@ -11,7 +11,6 @@ use grid_analytics::Engine;
 use grid_api::{ApiLimits, ApiParts, ApiState, ScrapedTargets, ServerInfo};
 use grid_guard::{Guard, Scope};
 use grid_ingest::{Ingest, IngestOptions};
-use grid_insight::Insight;
 use grid_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -235,7 +234,7 @@ pub(crate) async fn serve(
     loops::start(config, &rooms.store, &mut background);
     let (engine, store) = (Arc::clone(&rooms.engine), rooms.store.clone());
     background.spawn("allocation", move |token| loops::allocate(engine, store, token));
-    let (insight, store) = (Insight::new(Arc::clone(&rooms.engine), rooms.store.clone()), rooms.store.clone());
+    let (insight, store) = (crate::watch::insight(&rooms.engine, &rooms.store), rooms.store.clone());
     background.spawn("insight", move |token| loops::watch(insight, store, token));
 
     let mut listeners = Group::new("listeners");

@@ -1,5 +1,5 @@
 //! No money is saved twice: a resource's cost can be spared once. Proposals claim the resources that they change; the better claim wins, and what
-//! only lowers the price of what is left (a commitment) gets no more than is left.
+//! only lowers the price of what is left (a commitment, spare capacity, smaller requests of pods) saves the part of its saving that is left of the cost.
 
 use std::collections::BTreeMap;
 
@@ -42,6 +42,7 @@ pub fn settle(claims: &[Claim]) -> Vec<Option<Saving>> {
             *known = (*known).max(cost.0.max(0));
         }
     }
+    let most = left.clone();
     let mut taken: BTreeMap<&str, ()> = BTreeMap::new();
     let mut held = vec![None; claims.len()];
     for at in order {
@@ -50,7 +51,8 @@ pub fn settle(claims: &[Claim]) -> Vec<Option<Saving>> {
             continue;
         }
         let room = claim.resources.iter().fold(0_i128, |sum, (r, _)| sum.saturating_add(left[r.as_str()]));
-        let saving = capped(claim.saving, Amount(room));
+        let saving = if claim.is_exclusive { claim.saving } else { scaled(claim.saving, room, whole(claim, &most)) };
+        let saving = capped(saving, Amount(room));
         if saving.likely.0 <= 0 {
             continue;
         }
@@ -67,6 +69,17 @@ pub fn settle(claims: &[Claim]) -> Vec<Option<Saving>> {
         held[at] = Some(saving);
     }
     held
+}
+
+/// What a claim's resources cost in all.
+fn whole(claim: &Claim, most: &BTreeMap<&str, i128>) -> i128 {
+    claim.resources.iter().fold(0_i128, |sum, (r, _)| sum.saturating_add(most[r.as_str()]))
+}
+
+/// The part of a saving that is left if only `room` of `whole` is still paid.
+fn scaled(saving: Saving, room: i128, whole: i128) -> Saving {
+    let part = |a: Amount| if room >= whole { a } else { a.mul_div(room, whole.max(1)).unwrap_or(Amount::ZERO) };
+    Saving { low: part(saving.low), likely: part(saving.likely), high: part(saving.high) }
 }
 
 fn capped(saving: Saving, most: Amount) -> Saving {
@@ -99,11 +112,11 @@ mod tests {
         check(&[claim("stop", &[("a", 100)], 100, true), claim("resize", &[("a", 100)], 60, true)], &[Some(100), None]);
         check(
             &[claim("commit", &[("a", 100), ("b", 50)], 40, false), claim("stop", &[("a", 100)], 100, true)],
-            &[Some(40), Some(100)],
+            &[Some(13), Some(100)],
         );
         check(
             &[claim("commit", &[("a", 100), ("b", 10)], 40, false), claim("stop", &[("a", 100)], 100, true)],
-            &[Some(10), Some(100)],
+            &[Some(4), Some(100)],
         );
         check(
             &[claim("commit", &[("a", 100)], 40, false), claim("stop", &[("a", 100)], 100, true)],

@@ -228,6 +228,10 @@ fn cause(signs: &[Sign], members: &[usize], node: &str, first: Timestamp, change
         "log_new" => format!("{node} says what it never said"),
         "log_burst" => format!("{node} says the same again and again"),
         "log_vanished" => format!("{node} is silent"),
+        "auth_failures" => format!("somebody tries to get into {node}"),
+        "egress_new" => format!("{node} talks to somebody new"),
+        "privilege_new" => format!("rights are given in {node}"),
+        "region_new" => format!("{node} spends in a region that it never used"),
         other => format!("{node}: {other}"),
     };
     let words = match &change {

@@ -22,6 +22,10 @@ pub const RECOMMENDATIONS_MAX: usize = 5_000;
 pub const RESOURCES_MAX: usize = 20_000;
 /// Machine types of a region that are compared.
 pub const OFFERS_MAX: usize = 5_000;
+/// Machines of one group that are proposed.
+pub const FLEET_MACHINES_MAX: usize = 10_000;
+/// Workloads whose requests are looked at in one run.
+pub const WORKLOADS_MAX: usize = 5_000;
 /// Templates of logs of one service.
 pub const TEMPLATES_MAX: usize = 2_000;
 

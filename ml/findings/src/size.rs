@@ -38,7 +38,7 @@ const OFF_BELOW: f64 = 0.15;
 /// Hours a week that must be off to be worth a schedule.
 const OFF_HOURS_MIN: usize = 50;
 /// What is saved less than this part of the cost is not worth the work.
-const WORTH: (i128, i128) = (15, 100);
+pub(crate) const WORTH: (i128, i128) = (15, 100);
 
 /// One hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -181,18 +181,26 @@ impl Tail {
         };
         (1.0 - (1.0 - of_a_day.clamp(0.0, 1.0)).powi(7)).clamp(0.0, 1.0)
     }
+
+    /// The least value above which a week's highest lies with at most this probability.
+    pub fn for_a_week(&self, risk: f64) -> f64 {
+        let of_a_day = 1.0 - (1.0 - risk.clamp(1e-9, 1.0)).powf(1.0 / 7.0);
+        self.threshold + self.mean_excess * (self.share / of_a_day).max(1.0).ln()
+    }
 }
 
-/// The highest value of each day.
-fn peaks(hours: &[Hour], of: impl Fn(&Hour) -> Option<f64>) -> Vec<f64> {
+/// The highest value of each day of `(hours since 1970, value)`.
+pub(crate) fn day_peaks(hours: impl Iterator<Item = (i64, f64)>) -> Vec<f64> {
     let mut days: std::collections::BTreeMap<i64, f64> = std::collections::BTreeMap::new();
-    for hour in hours {
-        if let Some(value) = of(hour).filter(|v| v.is_finite()) {
-            let peak = days.entry(hour.hour.div_euclid(24)).or_insert(value);
-            *peak = peak.max(value);
-        }
+    for (hour, value) in hours.filter(|(_, v)| v.is_finite()) {
+        let peak = days.entry(hour.div_euclid(24)).or_insert(value);
+        *peak = peak.max(value);
     }
     days.into_values().collect()
+}
+
+fn peaks(hours: &[Hour], of: impl Fn(&Hour) -> Option<f64>) -> Vec<f64> {
+    day_peaks(hours.iter().filter_map(|h| Some((h.hour, of(h)?))))
 }
 
 /// What to do with a machine, given the sizes on sale in its region. Fewer than [`HOURS_MIN`] hours are not enough.
@@ -420,6 +428,7 @@ mod tests {
             let tail = Tail::of(&peaks);
             prop_assert!(tail.within_a_week(a.max(b)) <= tail.within_a_week(a.min(b)));
             prop_assert!((0.0..=1.0).contains(&tail.within_a_week(a)));
+            prop_assert!(tail.within_a_week(tail.for_a_week(RISK_MAX) * (1.0 + 1e-9)) <= RISK_MAX + 1e-9);
         }
     }
 }

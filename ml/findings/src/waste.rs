@@ -1,5 +1,5 @@
 //! What is paid for and not used, told from charges alone: disks that no machine has, old snapshots, balancers that carry nothing, addresses that
-//! point nowhere.
+//! point nowhere, clusters without machines.
 //!
 //! A charge says what something costs, not whether it is used. What is told here is told by the provider's own words in the bill (an idle address is
 //! a line of its own), or by what is absent beside it (a disk whose machine is not billed, a balancer without a byte).
@@ -26,7 +26,7 @@ pub struct Thing {
     pub days: i64,
     /// Days since it was first billed.
     pub age_days: i64,
-    /// Whether something that is billed or measured uses it: a disk's machine.
+    /// Whether something that is billed or measured uses it: a disk's machine, a cluster's nodes.
     pub has_user: bool,
     /// What it carried (bytes, requests), beside its hours; `None` if that is not billed apart.
     pub carried: Option<Amount>,
@@ -43,6 +43,8 @@ pub enum Waste {
     Balancer,
     /// An address that points nowhere.
     Address,
+    /// A cluster without machines.
+    Cluster,
 }
 
 impl Waste {
@@ -51,7 +53,7 @@ impl Waste {
         match self {
             Self::Disk => "delete",
             Self::Snapshot => "snapshot_delete",
-            Self::Balancer => "delete",
+            Self::Balancer | Self::Cluster => "delete",
             Self::Address => "release",
         }
     }
@@ -63,6 +65,7 @@ impl Waste {
             Self::Snapshot => "snapshot",
             Self::Balancer => "load_balancer",
             Self::Address => "address",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -82,6 +85,14 @@ pub fn kind_of(words: &str) -> Option<Waste> {
         "unassociated",
     ]) {
         Some(Waste::Address)
+    } else if has(&[
+        "eks-hours:percluster",
+        "gke-cluster",
+        "kubernetes clusters",
+        "container.googleapis.com/cluster",
+        "managedclusters",
+    ]) {
+        Some(Waste::Cluster)
     } else if has(&["loadbalancerusage", "load balancer", "forwarding rule", "loadbalancers"]) {
         Some(Waste::Balancer)
     } else if has(&[
@@ -98,16 +109,21 @@ pub fn kind_of(words: &str) -> Option<Waste> {
     }
 }
 
+/// Probability that somebody misses within a week what nobody used on so many days: the rule of succession (Laplace).
+pub(crate) fn missed(days: i64) -> f64 {
+    1.0 - (1.0 - 1.0 / (days.max(0) as f64 + 2.0)).powi(7)
+}
+
 /// Whether a thing is wasted, and the probability that somebody misses it within a week.
 pub fn judge(thing: &Thing) -> Option<(Waste, f64)> {
     let waste = kind_of(&thing.words)?;
-    // Nobody missed it on so many days: the rule of succession (Laplace), over a week.
-    let missed = |days: i64| 1.0 - (1.0 - 1.0 / (days.max(0) as f64 + 2.0)).powi(7);
     let is_wasted = match waste {
         Waste::Disk => !thing.has_user && thing.days >= DAYS_MIN,
         Waste::Snapshot => thing.age_days >= SNAPSHOT_DAYS,
         Waste::Balancer => thing.carried.is_some_and(|c| c.0 == 0) && thing.days >= DAYS_MIN,
         Waste::Address => thing.days >= DAYS_MIN,
+        // A control plane without a machine that reports.
+        Waste::Cluster => !thing.has_user && thing.days >= DAYS_MIN,
     };
     is_wasted.then(|| (waste, missed(thing.age_days.max(thing.days))))
 }
@@ -133,6 +149,8 @@ mod tests {
         check(thing("LoadBalancerUsage"), None);
         check(Thing { carried: Some(Amount::ZERO), ..thing("LoadBalancerUsage") }, Some(Waste::Balancer));
         check(Thing { carried: Some(Amount(1)), ..thing("LoadBalancerUsage") }, None);
+        check(thing("AmazonEKS-Hours:perCluster"), Some(Waste::Cluster));
+        check(Thing { has_user: true, ..thing("Regional Kubernetes Clusters GKE-CLUSTER") }, None);
         check(thing("BoxUsage:m5.xlarge"), None);
     }
 }

@@ -5,6 +5,7 @@ mod costs;
 mod capacity;
 mod recommend;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use grid_analytics::{Engine, QueryError};
 use grid_model::time::MINUTE_NS;
 use grid_model::{TenantId, Timestamp};
 use grid_store::{DocumentError, Store, StoreError};
+use serde_json::Value;
 
 use crate::keep::{self, JobState};
 use crate::limits::RUN_TIME_MAX;
@@ -108,11 +110,22 @@ pub struct JobReport {
     pub elapsed: Duration,
 }
 
+/// Says what to commit: the report on commitments, as JSON. It lives in a room of its own, so whoever wires the jobs brings it.
+pub trait Commitments: Send + Sync {
+    /// The report over what a tenant was billed for until a time; an error is a sentence.
+    fn recommend<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        until: Timestamp,
+    ) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send + 'a>>;
+}
+
 /// Everything that jobs need. Cheap to clone.
 #[derive(Clone)]
 pub struct Insight {
     engine: Arc<Engine>,
     store: Store,
+    commitments: Option<Arc<dyn Commitments>>,
 }
 
 /// One run of one job.
@@ -120,6 +133,7 @@ struct Run<'a> {
     engine: &'a Engine,
     store: &'a Store,
     tenant: &'a TenantId,
+    commitments: Option<&'a dyn Commitments>,
     /// Up to when it looks.
     until: Timestamp,
     /// The generation before it began to read.
@@ -129,7 +143,13 @@ struct Run<'a> {
 impl Insight {
     /// Over an engine and its store.
     pub fn new(engine: Arc<Engine>, store: Store) -> Self {
-        Self { engine, store }
+        Self { engine, store, commitments: None }
+    }
+
+    /// With somebody who says what to commit.
+    #[must_use]
+    pub fn with_commitments(self, commitments: Arc<dyn Commitments>) -> Self {
+        Self { commitments: Some(commitments), ..self }
     }
 
     /// Runs every job of a tenant that is due. A job that fails is told, waits for its next time, and holds up no other.
@@ -163,6 +183,7 @@ impl Insight {
             engine: &self.engine,
             store: &self.store,
             tenant,
+            commitments: self.commitments.as_deref(),
             until: due.window.end,
             generation: self.store.snapshot(tenant).generation,
         };

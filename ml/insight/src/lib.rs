@@ -20,5 +20,5 @@ pub mod evidence;
 pub mod keep;
 pub mod limits;
 
-pub use jobs::{Insight, Job, JobError, JobReport};
+pub use jobs::{Commitments, Insight, Job, JobError, JobReport};
 pub use schedule::{BadInterval, Due, Schedule};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use grid_insight::{Insight, Job};
+use grid_insight::Job;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -286,7 +286,7 @@ async fn run_jobs(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
     };
     let store = target::open_existing(config, &dir).await?;
     let engine = Arc::new(setup::engine(config, &store)?);
-    let insight = Insight::new(engine, store.clone());
+    let insight = crate::watch::insight(&engine, &store);
     let mut failed = None;
     for job in wanted {
         match insight.run_until(&tenant, job, until).await {

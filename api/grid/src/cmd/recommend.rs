@@ -226,7 +226,7 @@ pub(super) fn table(answer: &Value) -> String {
         let name = tail(text(item, "resource_id"));
         let what = match text(item, "action") {
             "stop" => format!("stop {name} ({present})"),
-            "rightsize" => format!("{name}: {present} -> {proposed}"),
+            "rightsize" | "raise" | "spot" => format!("{name}: {present} -> {proposed}"),
             "schedule" => format!("{name} ({present}) only on {proposed}"),
             "release" => format!("release {name}"),
             "commit" => format!("commit {proposed}"),

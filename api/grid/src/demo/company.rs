@@ -123,7 +123,7 @@ static PROFILES: [Profile; 8] = [
     profile!("search", "discovery", "GET" "/search", ["4.0.2", "4.0.3"], Search x 3,
         rate 40.0 ms 45.0 err 0.0008 refused 0.004, cpu 0.06 idle 1.45 of 8.0, memory 18400.0 of 65536.0 max 98304.0),
     profile!("recommendations", "discovery", "GET" "/recommendations", ["1.9.3", "2.0.0"], Ml x 2,
-        rate 36.0 ms 38.0 err 0.001 refused 0.002, cpu 0.12 idle 0.3 of 4.0, memory 9200.0 of 12288.0 max 16384.0),
+        rate 36.0 ms 38.0 err 0.001 refused 0.002, cpu 0.12 idle 0.3 of 3.0, memory 9200.0 of 12288.0 max 16384.0),
     profile!("email", "crm", "POST" "/send", ["0.9.2", "1.0.0"], App x 1,
         rate 5.0 ms 110.0 err 0.004 refused 0.0, cpu 0.008 idle 0.01 of 0.1, memory 96.0 of 128.0 max 384.0),
     profile!("inventory", "shop", "GET" "/stock/{sku}", ["2.0.7", "2.0.8"], App x 2,
@@ -268,6 +268,8 @@ pub(crate) struct Database {
     pub(crate) storage_gib: i64,
     /// Free at the start, and gone per step, in bytes.
     pub(crate) storage_free: (f64, f64),
+    /// Free memory on a quiet minute, and how much less of it is free on a busy one, in bytes.
+    pub(crate) memory_free: (f64, f64),
 }
 
 /// Everything that the company runs.
@@ -427,6 +429,7 @@ fn databases() -> Vec<Database> {
             cpu: (0.11, 0.46),
             storage_gib: 500,
             storage_free: (312.0 * GIB, 0.0021 * GIB),
+            memory_free: (9.0 * GIB, 2.5 * GIB),
         },
         Database {
             name: "inventory-db",
@@ -438,6 +441,7 @@ fn databases() -> Vec<Database> {
             cpu: (0.06, 0.31),
             storage_gib: 100,
             storage_free: (71.0 * GIB, 0.0002 * GIB),
+            memory_free: (3.1 * GIB, 0.6 * GIB),
         },
         Database {
             name: "warehouse",
@@ -451,6 +455,7 @@ fn databases() -> Vec<Database> {
             cpu: (0.04, 0.12),
             storage_gib: 1024,
             storage_free: (503.0 * GIB, 0.0016 * GIB),
+            memory_free: (7.4 * GIB, 1.2 * GIB),
         },
         Database {
             name: "features-db",
@@ -462,6 +467,20 @@ fn databases() -> Vec<Database> {
             cpu: (0.08, 0.38),
             storage_gib: 200,
             storage_free: (121.0 * GIB, 0.0004 * GIB),
+            memory_free: (6.2 * GIB, 1.1 * GIB),
+        },
+        // What the shop kept its catalog in before the search: nobody asks it any more.
+        Database {
+            name: "catalog-old",
+            resource_id: format!("arn:aws:rds:us-east-1:{AWS_SHOP}:db:catalog-old"),
+            cloud: Cloud::Aws,
+            engine: "postgresql",
+            max_connections: 100.0,
+            connections: (0.0, 0.0),
+            cpu: (0.012, 0.016),
+            storage_gib: 60,
+            storage_free: (44.0 * GIB, 0.0),
+            memory_free: (5.9 * GIB, 0.0),
         },
     ]
 }

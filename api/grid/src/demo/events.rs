@@ -22,6 +22,8 @@ pub(crate) struct Events {
     pub(crate) search_type: &'static str,
     /// None in a history too short to show what is usual.
     pub(crate) copy: Option<Copied>,
+    /// Steps at which somebody tries passwords at the bastion; likewise.
+    pub(crate) intrusion: Option<Range<usize>>,
 }
 
 /// A database runs out of connections; its service answers 5xx, and so does who calls it.
@@ -100,6 +102,7 @@ impl Events {
             plan_nodes: rng.between(4, 6) as usize,
             search_type: *rng.pick(&["r6i.4xlarge", "m6i.8xlarge", "r5.4xlarge"]),
             copy: copy(&mut rng, &days),
+            intrusion: intrusion(seed, timeline),
         }
     }
 }
@@ -110,6 +113,14 @@ fn copy(rng: &mut Rng, billed: &Range<i64>) -> Option<Copied> {
         let first = billed.start + 7 + rng.below((known - 9).unsigned_abs()) as i64;
         Copied { days: first..first + rng.between(1, 2) as i64, factor: rng.between(9, 16) as i64 }
     })
+}
+
+/// Somebody tries passwords, at any time of a day, for about forty minutes.
+fn intrusion(seed: u64, timeline: Timeline) -> Option<Range<usize>> {
+    let mut rng = Rng::new(seed, "intrusion", 0);
+    let at = (timeline.steps as f64 * rng.real(0.78, 0.95)) as usize;
+    let end = at + rng.between(34, 50) as usize;
+    (timeline.steps >= 9 * DAY && end < timeline.steps).then_some(at..end)
 }
 
 /// A step in an hour of work on a working day within a part of the timeline; any step of that part if it has none.

@@ -26,6 +26,8 @@ pub(crate) struct Facts {
     pub(crate) rollout: RolloutFact,
     /// A spike of cost; absent in a short history.
     pub(crate) copy: Option<CopyFact>,
+    /// Somebody who tries passwords: first and last minute; absent in a short history.
+    pub(crate) intrusion: Option<(Timestamp, Timestamp)>,
     /// A deployment without consequences.
     pub(crate) harmless: DeploymentFact,
     pub(crate) restatement: RestatementFact,
@@ -166,6 +168,11 @@ impl Facts {
                 "from": day(c.days.start),
                 "to": day(c.days.end),
             })),
+            "intrusion": self.intrusion.map(|(from, to)| json!({
+                "service": "bastion",
+                "from": time(from),
+                "to": time(to),
+            })),
             "unused_commitment": {
                 "id": self.savings_plan.id,
                 "bought_machines": self.savings_plan.bought_machines,
@@ -222,6 +229,7 @@ impl Facts {
                 usage_type: bills::prices::BETWEEN_REGIONS,
                 days: copy.days.clone(),
             }),
+            intrusion: events.intrusion.as_ref().map(|s| (timeline.time(s.start), timeline.time(s.end - 1))),
             harmless: deployed(world, events.harmless.0, events.harmless.1),
             restatement: restatement(world, &bills),
             savings_plan: CommitmentFact {

@@ -23,6 +23,9 @@ const IDLE_CHATTER: f64 = 1.35;
 const ACCESS_LINES: f64 = 2.4;
 /// Error lines per minute at the outage's height.
 const OUTAGE_LINES: f64 = 34.0;
+/// Refused logins per minute at the bastion: of people who mistype, and of somebody who tries.
+const MISTYPED: f64 = 0.008;
+const TRIED: f64 = 9.0;
 
 /// Who writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +100,7 @@ impl Logs {
             self.outage(world, step, start, &mut rng);
             self.leak(world, step, start, &mut rng);
             self.deployments(world, step, start, &mut rng);
+            self.logins(world, step, start);
         }
     }
 
@@ -196,6 +200,23 @@ impl Logs {
                     record(start + MINUTE / 2, SeverityNumber::Error, body, attributes),
                 );
             }
+        }
+    }
+
+    fn logins(&mut self, world: &World, step: usize, start: u64) {
+        const USERS: [&str; 7] = ["root", "admin", "ubuntu", "deploy", "postgres", "oracle", "test"];
+        let mut rng = Rng::new(world.seed, "logins", step as u64);
+        let is_tried = world.events.intrusion.as_ref().is_some_and(|steps| steps.contains(&step));
+        for _ in 0..rng.count(if is_tried { TRIED } else { MISTYPED * (0.2 + world.level(step)) }) {
+            let (user, host) = if is_tried {
+                (*rng.pick(&USERS), format!("203.0.113.{}", rng.between(60, 64)))
+            } else {
+                ("nils", format!("10.8.0.{}", rng.between(2, 9)))
+            };
+            let body = format!("Failed password for {user} from {host} port {} ssh2", rng.between(32_768, 60_999));
+            let attributes = vec![kv("process.executable.name", "sshd"), kv("client.address", host)];
+            let line = record(start + rng.below(MINUTE), SeverityNumber::Info, body, attributes);
+            self.add(Speaker::Platform("bastion"), line);
         }
     }
 

@@ -33,6 +33,7 @@ enum Signal {
     DbConnections(usize),
     DbCpu(usize),
     DbStorageFree(usize),
+    DbMemoryFree(usize),
     CacheMemory,
     CacheHits,
     CacheMisses,
@@ -61,7 +62,7 @@ struct Series {
 }
 
 /// `(metric, type as remote write numbers it, unit, help)`
-const METADATA: [(&str, u64, &str, &str); 29] = [
+const METADATA: [(&str, u64, &str, &str); 30] = [
     ("http_requests_total", 1, "", "Requests answered, by status."),
     (latency::METRIC, 3, "seconds", "How long requests took."),
     ("up", 2, "", "Whether the last scrape succeeded."),
@@ -85,6 +86,7 @@ const METADATA: [(&str, u64, &str, &str); 29] = [
     ("db_connections_max", 2, "", "Connections that the database allows."),
     ("db_cpu_utilization_ratio", 2, "", "CPU share of the database's machine."),
     ("db_storage_free_bytes", 2, "bytes", "Free storage."),
+    ("db_memory_free_bytes", 2, "bytes", "Memory that the database does not use."),
     ("redis_memory_used_bytes", 2, "bytes", "Memory that the cache uses."),
     ("redis_memory_max_bytes", 2, "bytes", "Memory that the cache may use."),
     ("redis_keyspace_hits_total", 1, "", "Lookups that found a key."),
@@ -278,6 +280,7 @@ impl Catalogue {
             self.always("db_connections_max", &base, Signal::Constant(db.max_connections));
             self.always("db_cpu_utilization_ratio", &base, Signal::DbCpu(i));
             self.always("db_storage_free_bytes", &base, Signal::DbStorageFree(i));
+            self.seldom("db_memory_free_bytes", &base, 0..self.end, Signal::DbMemoryFree(i));
         }
         let cache = [
             ("cloud", "aws"),
@@ -379,6 +382,10 @@ impl Series {
                 let (free, per_step) = world.company.databases[db].storage_free;
                 // Full databases clean up weekly, so that the free space returns.
                 return gauge(&|s| grain(free - per_step * (s % (7 * 1440)) as f64, 1.0 / 65_536.0));
+            }
+            Signal::DbMemoryFree(db) => {
+                let (free, less) = world.company.databases[db].memory_free;
+                return gauge(&|s| grain(free - less * world.level(s), 1.0 / 65_536.0));
             }
             Signal::CacheMemory => return gauge(&|s| grain((4.1 + 2.3 * world.level(s)) * GIB, 1.0 / 65_536.0)),
             Signal::QueueDepth => return gauge(&|s| world.queue_depth(s)),

@@ -175,6 +175,7 @@ const STATEMENTS: &[&str] = &[
     "SELECT * FROM charges",
     "SELECT * FROM prices",
     "SELECT * FROM effective_prices",
+    "SELECT * FROM alerts",
     "SELECT * FROM grid.files",
     "SELECT * FROM grid.imports",
     "SELECT * FROM grid.rejects",

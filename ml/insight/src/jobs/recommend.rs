@@ -1,18 +1,27 @@
-//! What to change: machines that are idle, too large or needed at some hours only, what nobody uses, and commitments.
+//! What to change: machines that are idle, too large or needed at some hours only, groups of them, what pods ask for, databases, what nobody uses, and
+//! commitments.
 //!
-//! [`machines`] joins use, price book and bills; [`unused`] reads charges alone. Their proposals claim what they change, so that no cost is spared
-//! twice, and are joined with those of the last run, so that they do not flutter.
+//! [`machines`] joins use, price book and bills; [`workloads`] are the pods on them, [`fleets`] the groups that they make; [`databases`] are likewise
+//! measured and billed; [`unused`] reads charges alone; [`commitments`] turns what to buy into the same shape. Their proposals claim what they change, so
+//! that no cost is spared twice, and are joined with those of the last run, so that they do not flutter.
 
 mod machines;
+mod workloads;
+mod fleets;
+mod databases;
 mod unused;
+mod commitments;
 
 use std::collections::BTreeSet;
 
+use grid_finance::exact::rounded_text;
 use grid_findings::claim::{Claim, settle};
 use grid_findings::limits::RECOMMENDATIONS_MAX;
-use grid_findings::size::Saving;
+use grid_findings::size::{Replay, Saving};
 use grid_findings::steady::{EXPIRES_NS, join};
+use grid_model::Amount;
 use grid_model::table::recommendations::RecommendationRow;
+use serde_json::json;
 
 use super::{Job, JobError, Run};
 use crate::keep;
@@ -20,18 +29,32 @@ use crate::keep;
 pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     let job = Job::Recommend.name();
     let mut judged = BTreeSet::new();
-    let mut rows = machines::find(run, &mut judged).await?;
-    rows.extend(unused::find(run, &mut judged).await?);
-    let claims: Vec<Claim> = rows.iter().map(claim).collect();
+    let park = machines::read(run).await?;
+    let mut proposed = machines::find(run, &park, &mut judged).await?;
+    let (of_pods, asked) = workloads::find(run, &park, &mut judged).await?;
+    fleets::find(run, &park, &asked, &mut judged, &mut proposed).await?;
+    proposed.extend(of_pods);
+    proposed.extend(databases::find(run, &mut judged).await?);
+    proposed.extend(unused::find(run, &mut judged).await?);
+    proposed.extend(commitments::find(run, &park, &mut judged).await?);
+    // What saves nothing takes no money from anybody: higher limits.
+    let (free, paid): (Vec<Proposed>, Vec<Proposed>) = proposed.into_iter().partition(|p| p.row.saving_high.0 == 0);
+    let claims: Vec<Claim> = paid.iter().map(Proposed::claim).collect();
     let held = settle(&claims);
+    let rows = paid.into_iter().map(|p| p.row);
     let mut rows: Vec<RecommendationRow> = rows
-        .into_iter()
         .zip(held)
         .filter_map(|(row, saving)| {
-            let Saving { low, likely, high } = saving?;
-            Some(RecommendationRow { saving_low: low, saving: likely, saving_high: high, ..row })
+            let now = saving?;
+            let before = Saving { low: row.saving_low, likely: row.saving, high: row.saving_high };
+            // What is told is what is left.
+            let title = row.title.replace(&said(&before, &row.currency), &said(&now, &row.currency));
+            let Saving { low, likely, high } = now;
+            Some(RecommendationRow { title, saving_low: low, saving: likely, saving_high: high, ..row })
         })
         .collect();
+    rows.extend(free.into_iter().map(|p| p.row));
+    rows.sort_by(|a, b| b.saving.cmp(&a.saving).then_with(|| a.recommendation_id.cmp(&b.recommendation_id)));
     rows.truncate(RECOMMENDATIONS_MAX);
     let before: Vec<RecommendationRow> = keep::rows_of(run.engine, run.tenant, job).await?;
     let decisions = keep::decisions(run.store, run.tenant).await?;
@@ -40,14 +63,60 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     Ok((count, keep::replace(run.store, run.tenant, job, &before, rows).await?))
 }
 
-fn claim(row: &RecommendationRow) -> Claim {
-    Claim {
-        id: row.recommendation_id.clone(),
-        resources: vec![(row.resource_id.clone(), row.monthly_cost)],
-        saving: Saving { low: row.saving_low, likely: row.saving, high: row.saving_high },
-        risk: row.risk,
-        is_exclusive: true,
+/// A proposal with what it claims.
+struct Proposed {
+    row: RecommendationRow,
+    /// What it changes or makes cheaper, with what each costs a month.
+    resources: Vec<(String, Amount)>,
+    is_exclusive: bool,
+}
+
+impl Proposed {
+    /// It changes its own resource.
+    fn changes(row: RecommendationRow) -> Self {
+        let resources = vec![(row.resource_id.clone(), row.monthly_cost)];
+        Self { row, resources, is_exclusive: true }
     }
+
+    fn claim(&self) -> Claim {
+        Claim {
+            id: self.row.recommendation_id.clone(),
+            resources: self.resources.clone(),
+            saving: Saving { low: self.row.saving_low, likely: self.row.saving, high: self.row.saving_high },
+            risk: self.row.risk,
+            is_exclusive: self.is_exclusive,
+        }
+    }
+}
+
+/// What is saved, as people read it.
+fn said(saving: &Saving, currency: &str) -> String {
+    let money = |a: Amount| rounded_text(a, 2);
+    if saving.low == saving.high {
+        format!("saves {} {currency} a month", money(saving.likely))
+    } else {
+        format!("saves {} to {} {currency} a month", money(saving.low), money(saving.high))
+    }
+}
+
+/// A replay as JSON.
+fn replayed(replay: &Replay) -> String {
+    json!({
+        "hours": replay.hours,
+        "violations": replay.violations,
+        "peak": (replay.peak * 1e4).round() / 1e4,
+    })
+    .to_string()
+}
+
+/// A probability as it is told.
+fn rounded(risk: f64) -> f64 {
+    (risk * 1e4).round() / 1e4
+}
+
+/// Text, if there is any.
+fn full(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|t| !t.is_empty())
 }
 
 /// What every proposal of a run has in common.

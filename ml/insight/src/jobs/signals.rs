@@ -1,13 +1,14 @@
 //! Unusual calls, levels, memory and lines of logs; grouped into incidents with their likeliest cause.
 //!
 //! Each file reads one kind of features and answers [`Found`]: [`calls`] (spans: failing and slow services and what they depend on), [`levels`]
-//! (machines and databases near their limits), [`memory`] (containers that only grow), [`lines`] (templates of logs). [`graph`] is who calls whom, and
+//! (machines and databases near their limits), [`memory`] (containers that only grow), [`lines`] (templates of logs), [`security`] (what an attacker would leave). [`graph`] is who calls whom, and
 //! what was deployed when.
 
 mod calls;
 mod levels;
 mod memory;
 mod lines;
+mod security;
 mod graph;
 
 use std::collections::BTreeMap;
@@ -80,6 +81,7 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     found.extend(levels::find(run, window).await?);
     found.extend(memory::find(run, window).await?);
     found.extend(lines::find(run, window).await?);
+    found.extend(security::find(run, window).await?);
     found.sort_by(|a, b| {
         b.score.total_cmp(&a.score).then_with(|| (a.start, a.kind, &a.subject).cmp(&(b.start, b.kind, &b.subject)))
     });

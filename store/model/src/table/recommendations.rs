@@ -13,11 +13,12 @@ record_table! {
     pub struct RecommendationRow {
         /// Made of the resource and the kind of change: a better proposal for the same resource keeps it.
         recommendation_id: String,
-        /// What to do: `rightsize`, `stop`, `schedule`, `delete`, `snapshot_delete`, `release`, `commit`.
+        /// What to do: `rightsize`, `raise`, `stop`, `schedule`, `delete`, `snapshot_delete`, `release`, `spot`, `commit`.
         action: String,
         /// The resource, as its bill spells it; of a commitment its scope.
         resource_id: String,
-        /// What it is: `virtual_machine`, `disk`, `snapshot`, `load_balancer`, `address`, `commitment`.
+        /// What it is: `virtual_machine`, `autoscaling_group`, `node_pool`, `container`, `database`, `disk`, `snapshot`, `load_balancer`, `address`,
+        /// `cluster`, `commitment`.
         resource_kind: String,
         /// Who sells it.
         provider: Option<String>,

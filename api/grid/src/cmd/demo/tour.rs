@@ -12,7 +12,7 @@ use grid_api::finance::{self, CostAsk, Desk};
 use grid_api::findings::list::{ListAsk, incidents, list};
 use grid_finance::calendar::Day;
 use grid_finance::relation::Relation;
-use grid_insight::{Insight, Job};
+use grid_insight::Job;
 use grid_model::{TenantId, Timestamp};
 use grid_store::Store;
 
@@ -166,7 +166,7 @@ async fn costs(engine: &Engine, store: &Store) -> anyhow::Result<(String, String
 /// Runs the jobs over the demo's time, and shows the last incidents and the largest savings.
 async fn findings(engine: &Arc<Engine>, store: &Store, until: Timestamp) -> anyhow::Result<(String, String)> {
     let tenant = TenantId::default_tenant();
-    let insight = Insight::new(Arc::clone(engine), store.clone());
+    let insight = crate::watch::insight(engine, store);
     for job in Job::ALL {
         insight.run_until(&tenant, job, until).await.with_context(|| format!("run the job {}", job.name()))?;
     }

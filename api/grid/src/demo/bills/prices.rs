@@ -44,6 +44,8 @@ items! {
     REDIS = "AmazonElastiCache" "Amazon ElastiCache" "Cache Instance", "Databases" / "Caching", "CreateCacheCluster:0002" per "Hrs", "Cache Cluster";
     SQS = "AWSQueueService" "Amazon Simple Queue Service" "API Request", "Integration" / "Messaging", "SendMessage" per "Requests", "Queue";
     ALB = "AWSELB" "Elastic Load Balancing" "Load Balancer-Application", "Networking" / "Application Networking", "LoadBalancing:Application" per "Hrs", "Load Balancer";
+    LCU = "AWSELB" "Elastic Load Balancing" "Load Balancer-Application", "Networking" / "Application Networking", "LoadBalancing:Application" per "LCU-Hrs", "Load Balancer";
+    ADDRESS = "AmazonVPC" "Amazon Virtual Private Cloud" "VpcPublicIPv4Address", "Networking" / "Network Infrastructure", "" per "Hrs", "Elastic IP";
     S3 = "AmazonS3" "Amazon Simple Storage Service" "Storage", "Storage" / "Object Storage", "StandardStorage" per "GB-Mo", "Bucket";
     EGRESS = "AWSDataTransfer" "AWS Data Transfer" "Data Transfer", "Networking" / "Network Connectivity", "RunInstances" per "GB", "";
     GCE = "6F81-5844-456A" "Compute Engine" "N2 Instance", "Compute" / "Virtual Machines", "" per "Hours", "compute.googleapis.com/Instance";
@@ -155,8 +157,12 @@ impl Today<'_> {
         let company = &self.world.company;
         let (day, shop) = (self.day, AWS_SHOP);
         let mut all = Vec::new();
-        let classes = [("InstanceUsage:db.r6g.xl", 450_000_000), ("InstanceUsage:db.t3.large", 145_000_000)];
-        let owners = [("payments", "payments"), ("shop", "inventory")];
+        let classes = [
+            ("InstanceUsage:db.r6g.xl", 450_000_000),
+            ("InstanceUsage:db.t3.large", 145_000_000),
+            ("InstanceUsage:db.t3.large", 145_000_000),
+        ];
+        let owners = [("payments", "payments"), ("shop", "inventory"), ("shop", "catalog")];
         let databases = company.databases.iter().filter(|d| d.cloud == Cloud::Aws);
         for ((db, (class, price)), (team, service)) in databases.zip(classes).zip(owners) {
             let named = (db.resource_id.as_str(), db.name);
@@ -169,6 +175,11 @@ impl Today<'_> {
         let gateway =
             format!("arn:aws:ec2:us-east-1:{AWS_SHOP}:natgateway/nat-0{:016x}", mix(key(self.world.seed, "nat", 0)));
         let balancer = (company.balancer_id.as_str(), "shop");
+        let staging = format!("arn:aws:eks:us-east-1:{AWS_SHOP}:cluster/staging");
+        let left = |what: &str| {
+            let of = if what.starts_with("load") { "elasticloadbalancing" } else { "ec2" };
+            format!("arn:aws:{of}:us-east-1:{AWS_SHOP}:{what}-0{:016x}", mix(key(self.world.seed, what, 0)))
+        };
         // Each message is sent, received and deleted.
         let requests = (3.0 * self.busy_seconds() * Service::Email.profile().peak_per_second).round() as i64 * ONE;
         let sent = self.gigabytes(Service::Frontend.profile().peak_per_second * APP_BYTES_PER_REQUEST);
@@ -187,6 +198,25 @@ impl Today<'_> {
             Charge::usage(day, shop, &ALB, "LoadBalancerUsage", balancer, hours(22_500_000)).tagged("web", "frontend"),
             Charge::usage(day, shop, &EKS, "AmazonEKS-Hours:perCluster", (&cluster, "shop-prod"), hours(100_000_000))
                 .tagged("platform", ""),
+            // What was left behind: a balancer without requests, an address that points nowhere, a cluster without nodes.
+            Charge::usage(
+                day,
+                shop,
+                &ALB,
+                "LoadBalancerUsage",
+                (&left("loadbalancer/app/campaign"), ""),
+                hours(22_500_000),
+            ),
+            Charge::usage(day, shop, &LCU, "LCUUsage", (&left("loadbalancer/app/campaign"), ""), (0, 8_000_000)),
+            Charge::usage(
+                day,
+                shop,
+                &ADDRESS,
+                "PublicIPv4:IdleAddress",
+                (&left("elastic-ip/eipalloc"), ""),
+                hours(5_000_000),
+            ),
+            Charge::usage(day, shop, &EKS, "AmazonEKS-Hours:perCluster", (&staging, "staging"), hours(100_000_000)),
             // Nobody tagged the network.
             Charge::usage(day, shop, &NAT, "NatGateway-Hours", (&gateway, ""), hours(45_000_000)),
             Charge::usage(day, shop, &EGRESS, "DataTransfer-Out-Bytes", ("", ""), (sent, 90_000_000)).restatable(),
@@ -255,6 +285,10 @@ impl Today<'_> {
                     .tagged("discovery", "recommendations"),
             ]);
         }
+        // A disk that outlived its machine.
+        let scratch = format!("//compute.googleapis.com/projects/{GCP_PROJECT}/zones/us-central1-b/disks/ml-scratch-1");
+        let named = (scratch.as_str(), "ml-scratch-1");
+        all.push(Charge::usage(day, GCP_PROJECT, &GCE_DISK, "PD-BALANCED", named, (self.gib_months(400), 100_000_000)));
         all.extend([
             Charge::usage(day, GCP_PROJECT, &GKE, "GKE-CLUSTER", (&cluster, "ml-prod"), (DAY_HOURS, 100_000_000))
                 .tagged("platform", ""),

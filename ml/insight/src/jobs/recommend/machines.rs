@@ -1,8 +1,9 @@
 //! Machines: hourly use from the node exporter's metrics, cost from bills, sizes on sale from the price book.
+//!
+//! [`read`] gives them with all that is known of each; [`find`] judges them one by one, [`fleets`](super::fleets) those of a group together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grid_finance::exact::rounded_text;
 use grid_findings::limits::{OFFERS_MAX, RESOURCES_MAX};
 use grid_findings::size::{Advice, HOURS_MAX, Hour, MODEL, Offer, Price, Replay, Saving, Use, VERSION, advise};
 use grid_findings::stable_id;
@@ -11,69 +12,134 @@ use grid_model::time::HOUR_NS;
 use grid_model::{Amount, Timestamp};
 use serde_json::{Value, json};
 
-use super::common;
+use super::{Proposed, common, full, replayed, rounded, said};
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run, think};
 use crate::read::{amount, columns, days, literal, name, number, rows, text, whole, within};
 
-const CPU: &str = "node_cpu_seconds_total";
+pub(super) const CPU: &str = "node_cpu_seconds_total";
 const CORES: &str = "machine_cpu_cores";
-const AVAILABLE: &str = "node_memory_MemAvailable_bytes";
-const TOTAL: &str = "node_memory_MemTotal_bytes";
+pub(super) const AVAILABLE: &str = "node_memory_MemAvailable_bytes";
+pub(super) const TOTAL: &str = "node_memory_MemTotal_bytes";
 const SENT: &str = "node_network_transmit_bytes_total";
 /// Containers that were killed for want of memory.
 const RESTARTS: &str = "kube_pod_container_status_restarts_total";
 /// The label that joins use and money.
-const ID: &str = "resource_id";
-/// Labels that are kept, if there are.
-const KEPT: [&str; 3] = ["instance_type", "pool", "cluster"];
+pub(super) const ID: &str = "resource_id";
+/// What a counter of one series grows by a second, over a group's first and last sample: exact over hours, and it holds no samples in memory, as a rate
+/// does. A group in which the counter began anew says nothing.
+pub(super) const GROWTH: &str = "CASE WHEN last_value(value ORDER BY time) >= first_value(value ORDER BY time) \
+     THEN (last_value(value ORDER BY time) - first_value(value ORDER BY time)) \
+       / nullif(CAST(CAST(max(time) AS BIGINT) - CAST(min(time) AS BIGINT) AS DOUBLE) / 1e9, 0) END";
+/// Labels that are kept, if there are: those that name a group, the best first, and what it belongs to.
+const KEPT: [&str; 9] = [
+    "autoscaling_group",
+    "pool",
+    "nodegroup",
+    "node_pool",
+    "eks_amazonaws_com_nodegroup",
+    "cloud_google_com_gke_nodepool",
+    "agentpool",
+    "instance_type",
+    "cluster",
+];
 
 /// What bills say of a machine.
 #[derive(Debug, Clone, Default)]
-struct Billed {
-    monthly: Amount,
-    currency: String,
-    account: String,
-    region: String,
-    provider: String,
-    team: String,
+pub(super) struct Billed {
+    pub(super) monthly: Amount,
+    pub(super) currency: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    /// The provider's word in the price book.
+    pub(super) provider: String,
+    pub(super) team: String,
     machine: String,
-    is_committed: bool,
+    pub(super) is_committed: bool,
 }
 
-pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result<Vec<RecommendationRow>, JobError> {
+/// A machine with all that is known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Machine {
+    /// As the bill spells it.
+    pub(super) id: String,
+    pub(super) billed: Billed,
+    /// Its type.
+    pub(super) machine: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) used: Use,
+    /// What an hour of its type is listed at.
+    pub(super) list: Option<Amount>,
+}
+
+impl Machine {
+    /// The group that it is one of, if a label names one.
+    pub(super) fn group(&self) -> Option<(&'static str, &str)> {
+        let named = KEPT.iter().filter(|l| !["instance_type", "cluster"].contains(*l));
+        named.filter_map(|l| Some((*l, self.labels.get(*l)?.as_str()))).next()
+    }
+}
+
+/// Machines, and what is on sale where they are.
+#[derive(Debug, Default)]
+pub(super) struct Park {
+    pub(super) machines: Vec<Machine>,
+    /// By provider, region, currency.
+    catalogues: BTreeMap<(String, String, String), Vec<Offer>>,
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+}
+
+impl Park {
+    /// Types that can replace one: of the same maker of processors, so that programs still run.
+    pub(super) fn offers(&self, billed: &Billed, machine: &str) -> Vec<Offer> {
+        let place = (billed.provider.clone(), billed.region.clone(), billed.currency.clone());
+        let all = self.catalogues.get(&place).into_iter().flatten();
+        all.filter(|o| is_arm(&o.name) == is_arm(machine)).cloned().collect()
+    }
+}
+
+/// Machines that are both measured and billed.
+pub(super) async fn read(run: &Run<'_>) -> Result<Park, JobError> {
     let has = columns(run.engine, run.tenant, CPU).await?;
     if ![ID, "mode", "cpu"].iter().all(|l| has.contains(*l)) {
-        return Ok(Vec::new());
+        return Ok(Park::default());
     }
     let end = Timestamp(run.until.0 - run.until.0.rem_euclid(HOUR_NS));
     let start = end.saturating_add(-(HOURS_MAX as i64) * HOUR_NS);
     let mut uses = read_use(run, start, end).await?;
     let labels = read_labels(run, &has, start, end).await?;
     let billed = read_billed(run, start, end).await?;
+    let mut park = Park { start, end, ..Park::default() };
+    for (id, billed) in billed {
+        let Some(used) = uses.remove(&id) else { continue };
+        let labels = labels.get(&id).cloned().unwrap_or_default();
+        let machine = labels.get("instance_type").cloned().unwrap_or_else(|| billed.machine.clone());
+        let place = (billed.provider.clone(), billed.region.clone(), billed.currency.clone());
+        if !park.catalogues.contains_key(&place) {
+            let offers = read_offers(run, &place, "on-demand", false).await?;
+            park.catalogues.insert(place.clone(), offers);
+        }
+        let list = park.catalogues[&place].iter().find(|o| o.name == machine).map(|o| o.price);
+        park.machines.push(Machine { id, billed, machine, labels, used, list });
+    }
+    Ok(park)
+}
+
+/// Judges them one by one.
+pub(super) async fn find(run: &Run<'_>, park: &Park, judged: &mut BTreeSet<String>) -> Result<Vec<Proposed>, JobError> {
     let mut found = Vec::new();
-    let mut catalogues: BTreeMap<(String, String, String), Vec<Offer>> = BTreeMap::new();
-    for (id, cost) in &billed {
-        let Some(of) = uses.remove(id) else { continue };
-        let labels = labels.get(id).cloned().unwrap_or_default();
-        let machine = labels.get("instance_type").cloned().unwrap_or_else(|| cost.machine.clone());
-        let place = (cost.provider.clone(), cost.region.clone(), cost.currency.clone());
-        if !catalogues.contains_key(&place) {
-            let offers = read_offers(run, &place).await?;
-            catalogues.insert(place.clone(), offers);
-        }
-        let offers = catalogues.get(&place).cloned().unwrap_or_default();
-        let list = offers.iter().find(|o| o.name == machine).map(|o| o.price);
-        let price = Price { monthly: cost.monthly, list, is_committed: cost.is_committed };
-        // A machine that others of its kind can replace: the same maker of processors, so that programs still run.
-        let offers: Vec<Offer> = offers.into_iter().filter(|o| is_arm(&o.name) == is_arm(&machine)).collect();
-        let hours = of.hours.len();
-        let advice = think(move || advise(&of, price, &offers)).await?;
+    for of in &park.machines {
+        let price = Price { monthly: of.billed.monthly, list: of.list, is_committed: of.billed.is_committed };
+        let offers = park.offers(&of.billed, &of.machine);
+        let hours = of.used.hours.len();
+        let used = of.used.clone();
+        let advice = think(move || advise(&used, price, &offers)).await?;
         let Ok(advice) = advice else { continue };
-        judged.insert(id.clone());
-        if let Some(row) = told(run, id, cost, &machine, labels, &advice, hours, start, end).await? {
-            found.push(row);
-        }
+        judged.insert(of.id.clone());
+        let labels = of.labels.clone();
+        let row = told(run, &of.id, &of.billed, &of.machine, labels, &advice, hours, park.start, park.end).await?;
+        found.extend(row.map(Proposed::changes));
     }
     Ok(found)
 }
@@ -220,9 +286,9 @@ async fn read_labels(
 }
 
 /// Cost of a month of 730 hours by what the billed days cost, as an expression over charges of one resource and currency.
-const MONTHLY: &str = "sum(effective_cost) * CAST(730 AS DECIMAL(38, 18)) / CAST(24 * count(DISTINCT date_trunc('day', charge_period_start)) AS DECIMAL(38, 18))";
+pub(super) const MONTHLY: &str = "sum(effective_cost) * CAST(730 AS DECIMAL(38, 18)) / CAST(24 * count(DISTINCT date_trunc('day', charge_period_start)) AS DECIMAL(38, 18))";
 /// A machine's own charges: compute, not what hangs on it.
-const OF_MACHINES: &str =
+pub(super) const OF_MACHINES: &str =
     "charge_category = 'Usage' AND service_category = 'Compute' AND resource_id IS NOT NULL AND resource_id <> ''";
 
 async fn read_billed(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTreeMap<String, Billed>, JobError> {
@@ -254,7 +320,7 @@ async fn read_billed(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<
 }
 
 /// The provider's word in the price book.
-fn provider(name: &str) -> &'static str {
+pub(super) fn provider(name: &str) -> &'static str {
     let name = name.to_lowercase();
     if name.contains("aws") || name.contains("amazon") {
         "aws"
@@ -267,20 +333,27 @@ fn provider(name: &str) -> &'static str {
     }
 }
 
-/// Machines on sale: on demand, Linux, shared hardware, whole months.
-async fn read_offers(
+/// Machines or classes of databases on sale: Linux, shared hardware, by the hour.
+pub(super) async fn read_offers(
     run: &Run<'_>,
     (provider, region, currency): &(String, String, String),
+    option: &str,
+    are_databases: bool,
 ) -> Result<Vec<Offer>, JobError> {
+    let of = if are_databases {
+        "service LIKE '%RDS%'"
+    } else {
+        "service NOT LIKE '%RDS%' AND service NOT LIKE '%ElastiCache%' AND service NOT LIKE '%SQL%'"
+    };
     let sql = format!(
         "SELECT resource_type AS machine, CAST(max(vcpu) AS DOUBLE) AS cores, CAST(max(memory_gib) AS DOUBLE) AS gib, min(price) AS price \
-         FROM prices WHERE provider = {} AND region = {} AND currency = {} AND purchase_option = 'on-demand' \
-         AND service NOT LIKE '%RDS%' AND service NOT LIKE '%ElastiCache%' AND service NOT LIKE '%SQL%' \
+         FROM prices WHERE provider = {} AND region = {} AND currency = {} AND purchase_option = {} AND {of} \
          AND coalesce(attributes['operating_system'], 'linux') ILIKE 'linux' AND coalesce(attributes['tenancy'], 'shared') ILIKE 'shared' \
          AND vcpu IS NOT NULL AND memory_gib IS NOT NULL AND price > 0 GROUP BY 1 ORDER BY 1 LIMIT {OFFERS_MAX}",
         literal(provider),
         literal(region),
-        literal(currency)
+        literal(currency),
+        literal(option),
     );
     let offer = |row: &Value| {
         let (cores, gib) = (number(row, "cores"), number(row, "gib"));
@@ -341,12 +414,6 @@ async fn told(
     let has_memory = columns(run.engine, run.tenant, AVAILABLE).await?.contains(ID);
     let evidence = Evidence::ask(run.engine, run.tenant, evidence(id, start, end, has_memory)).await?;
     let short = id.rsplit('/').next().unwrap_or(id);
-    let money = |a: Amount| rounded_text(a, 2);
-    let range = if saving.low == saving.high {
-        money(saving.likely)
-    } else {
-        format!("{} to {}", money(saving.low), money(saving.high))
-    };
     let peak = format!("{:.1}%", evidence.number("cpu_peak") * 100.0);
     let title = match advice {
         Advice::Stop { .. } => format!("stop {short} ({machine}): its processors never did more than {peak}"),
@@ -355,7 +422,7 @@ async fn told(
         }
         _ => format!("run {short} ({machine}) {proposed} only"),
     };
-    let title = format!("{title}; saves {range} {} a month", cost.currency);
+    let title = format!("{title}; {}", said(saving, &cost.currency));
     let (effort, restart, rollback, blast) = match action {
         "stop" => (
             "Low",
@@ -372,7 +439,6 @@ async fn told(
         _ => ("Medium", true, "drop the schedule", "who uses this machine outside of its hours"),
     };
     let pool = labels.get("pool").map(|p| format!("; one of pool {p}")).unwrap_or_default();
-    let full = |s: &str| Some(s.to_owned()).filter(|s| !s.is_empty());
     Ok(Some(RecommendationRow {
         recommendation_id: stable_id(&[action, id]),
         action: action.to_owned(),
@@ -391,13 +457,8 @@ async fn told(
         saving: saving.likely,
         saving_high: saving.high,
         currency: cost.currency.clone(),
-        risk: (risk * 1e4).round() / 1e4,
-        replay: json!({
-            "hours": replay.hours,
-            "violations": replay.violations,
-            "peak": (replay.peak * 1e4).round() / 1e4,
-        })
-        .to_string(),
+        risk: rounded(risk),
+        replay: replayed(replay),
         effort: effort.to_owned(),
         restart_needed: restart,
         rollback_possible: true,

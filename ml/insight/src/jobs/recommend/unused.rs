@@ -1,4 +1,5 @@
-//! What is paid for and not used: disks without a machine, old snapshots, balancers without a byte, addresses that point nowhere.
+//! What is paid for and not used: disks without a machine, old snapshots, balancers without a byte, addresses that point nowhere,
+//! clusters without nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,20 +13,23 @@ use grid_model::time::DAY_NS;
 use grid_model::{Amount, Timestamp};
 use serde_json::{Value, json};
 
-use super::common;
+use super::machines::CPU;
+use super::{Proposed, common};
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run};
-use crate::read::{amount, literal, rows, text, whole, within};
+use crate::read::{amount, columns, literal, rows, text, whole, within};
 
 /// Days that say whether something is used.
 const DAYS: i64 = 14;
 /// Meter, SKU and type of a charge, in the bill's words.
 const WORDS: &str = "concat_ws(' ', sku_meter, charge_description, resource_type, service_subcategory)";
 /// A unit of time: what runs by the hour; anything else is what it carries.
-const BY_TIME: &str = "(lower(coalesce(pricing_unit, consumed_unit, '')) LIKE '%h%r%' OR lower(coalesce(pricing_unit, consumed_unit, '')) LIKE '%mo%')";
+/// (A balancer's capacity units are what it carried, though they are sold by the hour.)
+const BY_TIME: &str = "((lower(coalesce(pricing_unit, consumed_unit, '')) LIKE '%h%r%' OR lower(coalesce(pricing_unit, consumed_unit, '')) LIKE '%mo%') \
+     AND lower(coalesce(pricing_unit, consumed_unit, '')) NOT LIKE '%lcu%')";
 const MONTHLY: &str = "sum(effective_cost) * CAST(730 AS DECIMAL(38, 18)) / CAST(24 * count(DISTINCT date_trunc('day', charge_period_start)) AS DECIMAL(38, 18))";
 
-pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result<Vec<RecommendationRow>, JobError> {
+pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result<Vec<Proposed>, JobError> {
     // Bills come late: the last billed days are what counts.
     let known = rows(
         run.engine,
@@ -57,6 +61,7 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
         .flat_map(|row| [text(row, "label").to_owned(), text(row, "id").to_owned()])
         .filter(|n| !n.is_empty())
         .collect();
+    let clusters = clusters(run, start, end).await?;
     let first = first_billed(run).await?;
     let mut found = Vec::new();
     for row in things.iter().filter(|row| kind_of(text(row, "words")).is_some()) {
@@ -68,17 +73,37 @@ pub(super) async fn find(run: &Run<'_>, judged: &mut BTreeSet<String>) -> Result
             words: text(row, "words").to_owned(),
             days: whole(row, "days"),
             age_days,
-            has_user: label.is_empty()
-                || machines.contains(label)
-                || machines.iter().any(|m| id.starts_with(m.as_str()) && m.len() > 8),
+            has_user: if kind_of(text(row, "words")) == Some(Waste::Cluster) {
+                // Where nobody measures nodes nobody can tell.
+                clusters.as_ref().is_none_or(|with_nodes| {
+                    with_nodes.iter().any(|c| c == label || id.rsplit(['/', ':']).next() == Some(c.as_str()))
+                })
+            } else {
+                label.is_empty()
+                    || machines.contains(label)
+                    || machines.iter().any(|m| id.starts_with(m.as_str()) && m.len() > 8)
+            },
             carried: (whole(row, "carrying") > 0).then(|| amount(row, "carried")),
         };
         judged.insert(id.to_owned());
         if let Some((waste, risk)) = judge(&thing) {
-            found.push(told(run, row, waste, risk, age_days, start, end).await?);
+            found.push(Proposed::changes(told(run, row, waste, risk, age_days, start, end).await?));
         }
     }
     Ok(found)
+}
+
+/// Names of clusters of which a node was measured; `None` if no node says its cluster.
+async fn clusters(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<Option<BTreeSet<String>>, JobError> {
+    if !columns(run.engine, run.tenant, CPU).await?.contains("cluster") {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT cluster, count(*) AS samples FROM metrics.{CPU} WHERE cluster <> '' AND {} GROUP BY 1 ORDER BY 1",
+        within("time", start, end)
+    );
+    let rows = rows(run.engine, run.tenant, &sql).await?;
+    Ok((!rows.is_empty()).then(|| rows.iter().map(|row| text(row, "cluster").to_owned()).collect()))
 }
 
 /// When each resource that could be waste was first billed.
@@ -86,7 +111,7 @@ async fn first_billed(run: &Run<'_>) -> Result<BTreeMap<String, i64>, JobError> 
     let sql = format!(
         "SELECT resource_id AS id, CAST(min(charge_period_start) AS BIGINT) AS first FROM charges \
          WHERE charge_category = 'Usage' AND resource_id IS NOT NULL AND resource_id <> '' \
-         AND regexp_like(lower({WORDS}), 'snapshot|volume|disk|pd capacity|address|static ip|balanc|forwarding|unassociated') \
+         AND regexp_like(lower({WORDS}), 'snapshot|volume|disk|pd capacity|address|static ip|balanc|forwarding|unassociated|cluster') \
          GROUP BY 1 ORDER BY 2, 1 LIMIT {RESOURCES_MAX}"
     );
     let rows = rows(run.engine, run.tenant, &sql).await?;
@@ -131,12 +156,14 @@ WHERE charge_category = 'Usage' AND resource_id = {} AND billing_currency = {}
         }
         Waste::Balancer => format!("delete the balancer {short}: it carries nothing; saves {money} {currency} a month"),
         Waste::Address => format!("release the address {short}: it points nowhere; saves {money} {currency} a month"),
+        Waste::Cluster => format!("delete the cluster {short}: it has no node; saves {money} {currency} a month"),
     };
     let (rollback_possible, rollback) = match waste {
         Waste::Disk => (true, "take a snapshot before, and restore it"),
         Waste::Snapshot => (false, "a deleted snapshot is gone"),
         Waste::Balancer => (true, "create it again; it gets another address"),
         Waste::Address => (false, "the same address can seldom be had again"),
+        Waste::Cluster => (true, "create it again, and apply what was kept of its objects"),
     };
     let full = |column: &str| Some(text(row, column).to_owned()).filter(|s| !s.is_empty());
     Ok(RecommendationRow {
