@@ -20,6 +20,7 @@ mod loops;
 mod rules;
 mod scraping;
 mod alerting;
+mod provisioning;
 mod handover;
 mod shutdown;
 mod telemetry;

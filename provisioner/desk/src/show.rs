@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::room::{ActionRow, PlanRow, ReleaseRow, Room};
 
 /// A time: RFC 3339.
-pub fn time(at: Timestamp) -> String {
+pub(crate) fn time(at: Timestamp) -> String {
     let text = at.to_string();
     text.strip_suffix(".000000000Z").map_or_else(|| text.clone(), |whole| format!("{whole}Z"))
 }

@@ -155,7 +155,7 @@ impl Desk {
             let of: Vec<(String, PlanRow)> = self.0.keep.list(tenant, Kind::Plan, &name).await?;
             all.extend(of.into_iter().map(|(_, row)| row));
         }
-        all.sort_by(|a, b| (b.made, b.plan.id).cmp(&(a.made, a.plan.id)));
+        all.sort_by_key(|row| std::cmp::Reverse((row.made, row.plan.id)));
         Ok(all.iter().map(|row| show::plan(row, None)).collect())
     }
 
