@@ -320,6 +320,10 @@ pub(crate) async fn run(file: Option<&Path>, args: EnvArgs) -> anyhow::Result<Ex
             let answer = ask(config, target, Method::GET, &path, None).await?;
             if answer["items"].as_array().is_none_or(Vec::is_empty) && a.output == ListFormat::Table {
                 out::say(&format!("{} and {} are wanted alike", a.first, a.second));
+            } else if a.output == ListFormat::Table {
+                let items = answer["items"].as_array().into_iter().flatten();
+                let rows: Value = items.map(|d| json!({ "address": d["address"], "path": d["path"], "first": side(&d["first"]), "second": side(&d["second"]) })).collect();
+                print(a.output, &rows, &rows, DIFFERENCES)?;
             } else {
                 print(a.output, &answer["items"], &answer["items"], DIFFERENCES)?;
             }
@@ -357,6 +361,16 @@ pub(crate) async fn run(file: Option<&Path>, args: EnvArgs) -> anyhow::Result<Ex
         Verb::Drift(a) => drift(config, target, &a).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One side of a difference, short.
+fn side(of: &Value) -> String {
+    let by = of["by"].as_str().map(|by| format!(" ({by})")).unwrap_or_default();
+    match &of["value"] {
+        Value::Null => format!("-{by}"),
+        Value::Object(_) => format!("there{by}"),
+        value => format!("{value}{by}"),
+    }
 }
 
 /// `ADDRESS:PATH=VALUE`.

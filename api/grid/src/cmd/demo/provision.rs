@@ -177,37 +177,42 @@ pub(super) async fn whole_loop(config: &Config, rooms: &Rooms, until: Timestamp)
     told
 }
 
-/// The spike of cost that weighs most.
-async fn spike(finance: &Finance<'_>) -> anyhow::Result<Option<Value>> {
+/// The spikes of cost, the one that weighs most first.
+async fn spikes(finance: &Finance<'_>) -> anyhow::Result<Vec<Value>> {
     let ask = ListAsk {
         filter: Some("kind = 'cost_spike'".to_owned()),
         sort: Some("impact".to_owned()),
         ..ListAsk::default()
     };
-    Ok(list(finance, Relation::Anomalies, &ask).await?.items.into_iter().next())
+    Ok(list(finance, Relation::Anomalies, &ask).await?.items)
 }
 
 async fn told(acted: &Acted, finance: &Finance<'_>) -> anyhow::Result<String> {
     let mut lines = Vec::new();
-    let spike = spike(finance).await?;
-    let mut account = String::new();
-    match &spike {
+    let spikes = spikes(finance).await?;
+    // What saves most of what an environment can carry out. A demo whose time is long past has recommendations that have expired by the clock on the wall.
+    let all = ListAsk { sort: Some("saving".to_owned()), state: Some("open,expired".to_owned()), ..ListAsk::default() };
+    let mut items = list(finance, Relation::Recommendations, &all).await?.items;
+    let there = acted.desk.resources(&acted.tenant, Some(PROD)).await?;
+    items.retain(|item| {
+        matches!(text(item, "action"), "stop" | "rightsize") && there.iter().any(|r| r["id"] == item["resource_id"])
+    });
+    // Where money rose and something can be done about the same account; else the dearest of both.
+    let account = |spike: &Value| spike["labels"]["account"].as_str().unwrap_or_default().to_owned();
+    let pair = spikes.iter().find_map(|s| Some((s, items.iter().find(|item| text(item, "account") == account(s))?)));
+    let (spike, item) = match pair {
+        Some((spike, item)) => (Some(spike), Some(item)),
+        None => (spikes.first(), items.first()),
+    };
+    match spike {
         Some(of) => {
-            account = of["labels"]["account"].as_str().unwrap_or_default().to_owned();
             let impact = format!("{} {}", signed(text(of, "impact")), text(of, "currency"));
             lines.push(format!("spike:     {} ({impact})", text(of, "title")));
             lines.push(format!("cause:     {}", text(of, "cause")));
         }
         None => lines.push("spike:     none was found in so short a history".to_owned()),
     }
-    // Where the money rose first, then what saves most; and something that an environment can carry out.
-    let all = ListAsk { sort: Some("saving".to_owned()), state: Some("open".to_owned()), ..ListAsk::default() };
-    let mut items = list(finance, Relation::Recommendations, &all).await?.items;
-    items.sort_by_key(|item| text(item, "account") != account);
-    let there = acted.desk.resources(&acted.tenant, Some(PROD)).await?;
-    let is_there = |item: &&Value| there.iter().any(|r| r["id"] == item["resource_id"]);
-    let Some(item) = items.iter().find(|item| is_there(item) && matches!(text(item, "action"), "stop" | "rightsize"))
-    else {
+    let Some(item) = item else {
         lines.push("advice:    none yet for a machine of this environment: a week of use says what to do".to_owned());
         return Ok(lines.join("\n"));
     };
