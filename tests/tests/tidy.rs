@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 30] = [
+const LAYERS: [(&str, &[&str]); 31] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -59,6 +59,7 @@ const LAYERS: [(&str, &[&str]); 30] = [
         ],
     ),
     ("grid-act", &["grid-model", "grid-plan", "grid-store", "grid-analytics"]),
+    ("grid-desk", &["grid-model", "grid-plan", "grid-types", "grid-estimate", "grid-act"]),
     (
         "grid-api",
         &[
@@ -73,6 +74,8 @@ const LAYERS: [(&str, &[&str]); 30] = [
             "grid-findings",
             "grid-ml",
             "grid-plan",
+            "grid-types",
+            "grid-desk",
             "grid-store",
             "grid-analytics",
             "grid-guard",
@@ -102,7 +105,7 @@ const HEAVY: [(&str, &[&str]); 15] = [
     ("datafusion", &["grid-analytics"]),
     ("datafusion-proto", &["grid-analytics"]),
     ("sqlparser", &["grid-sql-guard"]),
-    ("sqlx", &["grid-store", "grid-notify"]),
+    ("sqlx", &["grid-store", "grid-notify", "grid-desk"]),
     ("lettre", &["grid-notify"]),
     ("tantivy", &["grid-store"]),
     ("object_store", &["grid-store", "grid-analytics"]),

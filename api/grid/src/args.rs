@@ -53,6 +53,14 @@ pub(crate) enum Command {
     /// Infrastructure described once: types, specs, files for Terraform
     #[command(subcommand)]
     Resource(crate::cmd::resource::ResourceCommand),
+    /// Environments: described once, cloned, compared, promoted, put to sleep
+    Env(crate::cmd::env::EnvArgs),
+    /// Plans: what has to be done, in which order, why, and what it costs
+    Plan(crate::cmd::plan::PlanArgs),
+    /// Releases: plans on their way through a queue with gates
+    Release(crate::cmd::release::ReleaseArgs),
+    /// Scaling policies: kept, and played on a history
+    Scale(crate::cmd::scale::ScaleArgs),
     /// Read files: bills, metrics, logs, traces
     #[command(subcommand)]
     Import(ImportKind),

@@ -20,6 +20,13 @@ pub(crate) struct Client {
     http: reqwest::Client,
 }
 
+/// Who acts, where no token says it: `GRID_ACTOR`, or who is logged in.
+pub(crate) fn actor() -> String {
+    let named = ["GRID_ACTOR", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let plain: String = named.unwrap_or_default().chars().filter(|c| (' '..='~').contains(c)).take(128).collect();
+    if plain.is_empty() { "somebody".to_owned() } else { plain }
+}
+
 impl Client {
     /// A client of the server at `url`.
     pub(crate) fn new(url: &str, tenant: &str, token: Option<String>) -> anyhow::Result<Self> {
@@ -40,6 +47,7 @@ impl Client {
     /// A request with tenant and token.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base)).header("x-scope-orgid", &self.tenant);
+        let request = request.header("x-grid-actor", actor());
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

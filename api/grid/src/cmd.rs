@@ -10,6 +10,11 @@ mod forecast;
 pub(crate) mod anomalies;
 pub(crate) mod recommend;
 pub(crate) mod resource;
+mod provision;
+pub(crate) mod env;
+pub(crate) mod plan;
+pub(crate) mod release;
+pub(crate) mod scale;
 mod patterns;
 mod backtest;
 mod import;
@@ -56,6 +61,10 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Recommend(a) => Box::pin(recommend::run(file, a)).await,
         Command::Jobs(a) => Box::pin(anomalies::jobs(file, a)).await,
         Command::Resource(a) => resource::run(&a),
+        Command::Env(a) => Box::pin(env::run(file, a)).await,
+        Command::Plan(a) => Box::pin(plan::run(file, a)).await,
+        Command::Release(a) => Box::pin(release::run(file, a)).await,
+        Command::Scale(a) => Box::pin(scale::run(file, a)).await,
         Command::Patterns(a) => patterns::run(&a),
         Command::Backtest(a) => backtest::run(&a),
         Command::Import(a) => Box::pin(import::run(file, a)).await,

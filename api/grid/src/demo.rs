@@ -27,6 +27,7 @@ mod traffic;
 mod logs;
 mod bills;
 pub(crate) mod budgets;
+pub(crate) mod estate;
 pub(crate) mod facts;
 #[cfg(test)]
 mod tests;

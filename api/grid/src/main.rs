@@ -21,6 +21,7 @@ mod watch;
 mod rules;
 mod scraping;
 mod alerting;
+mod provisioning;
 mod handover;
 mod shutdown;
 mod telemetry;

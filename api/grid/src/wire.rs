@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use axum::Router;
 use grid_analytics::Engine;
 use grid_api::{ApiLimits, ApiParts, ApiState, ScrapedTargets, ServerInfo};
+use grid_desk::Desk;
 use grid_guard::{Guard, Scope};
 use grid_ingest::{Ingest, IngestOptions};
 use grid_store::Store;
@@ -21,6 +22,7 @@ use crate::bills::Bills;
 use crate::config::Config;
 use crate::handover::handover;
 use crate::prices::PriceBooks;
+use crate::provisioning::{self, Wall};
 use crate::rules::Rules;
 use crate::scraping::Scraping;
 use crate::shutdown::{Group, Signals};
@@ -139,6 +141,8 @@ pub(crate) struct Rooms {
     ingest: Ingest,
     scraping: Option<Scraping>,
     alerting: Alerting,
+    /// Environments, plans, releases.
+    pub(crate) desk: Desk,
 }
 
 impl Rooms {
@@ -159,7 +163,8 @@ impl Rooms {
         let ingest = Ingest::new(store.clone(), guard.clone(), options, clock::system());
         let scraping = Scraping::prepare(config, &ingest)?;
         let alerting = Alerting::open(config, &data_dir).await?;
-        Ok(Self { store, engine, guard, ingest, scraping, alerting })
+        let desk = provisioning::open(config, &data_dir, &engine, &store, Arc::new(Wall), false).await?;
+        Ok(Self { store, engine, guard, ingest, scraping, alerting, desk })
     }
 
     /// What the API needs to know.
@@ -181,6 +186,7 @@ impl Rooms {
             scraped: self.scraping.as_ref().map(|scraping| Arc::new(scraping.targets()) as Arc<dyn ScrapedTargets>),
             notifier: Some(self.alerting.notifier()),
             rules: Some(rules.book()),
+            desk: Some(self.desk.clone()),
             metrics: vec![
                 Arc::new(telemetry::Received {
                     ingest: self.ingest.clone(),
@@ -255,6 +261,8 @@ pub(crate) async fn serve(
     background.spawn("notifications", move |token| alerting.run(token));
     let alerting = rooms.alerting.clone();
     background.spawn("alerting configuration", move |token| alerting.watch(token));
+    let desk = rooms.desk.clone();
+    background.spawn("environments", move |token| provisioning::go_on(desk, token));
     let router = rooms.router(state.clone());
     let http = |listener: TcpListener, router: Router| {
         move |token: CancellationToken| listen::serve(listener, router, listen::Limits::default(), token)

@@ -114,6 +114,12 @@ pub enum ApiError {
     /// Nobody here takes alerts.
     #[error("alerts are taken by a server, and this is none")]
     NoNotifier,
+    /// Environments, plans, releases.
+    #[error(transparent)]
+    Desk(#[from] grid_desk::DeskError),
+    /// Nobody here keeps environments.
+    #[error("environments are kept by a server or a data directory, and this is neither")]
+    NoDesk,
     /// A defect of ours.
     #[error("{0}")]
     Internal(String),
@@ -204,6 +210,10 @@ impl ApiError {
             Self::NoNotifier => {
                 p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0808").hint("start `grid serve` and ask it by --url")
             }
+            Self::Desk(e) => desk_problem(e, &p),
+            Self::NoDesk => {
+                p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0858").hint("start `grid serve` and ask it by --url")
+            }
             Self::Internal(_) => {
                 p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0901").hint("this is a defect of Grid; please report it")
             }
@@ -244,6 +254,25 @@ fn notify_problem(e: &grid_notify::NotifyError, p: &dyn Fn(StatusCode, &'static 
         N::KeyReused(_) => p(StatusCode::CONFLICT, "GRID-0805"),
         N::Database { .. } | N::Corrupt(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0806"),
         N::Closed => p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0304").retry_after(Duration::from_secs(1)),
+    }
+}
+
+fn desk_problem(e: &grid_desk::DeskError, p: &dyn Fn(StatusCode, &'static str) -> Problem) -> Problem {
+    use grid_desk::DeskError as D;
+    match e {
+        D::NotFound { .. } => p(StatusCode::NOT_FOUND, "GRID-0207").hint("GET on the collection lists what there is"),
+        D::Conflict(_) => p(StatusCode::CONFLICT, "GRID-0851"),
+        D::Bad(_) => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0852"),
+        D::Spec { shown, .. } => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0853")
+            .hint("`grid resource check FILE` shows all mistakes with their places")
+            .member("mistakes", shown.clone()),
+        D::Held { .. } => {
+            p(StatusCode::CONFLICT, "GRID-0854").hint("`grid release list` shows it; `grid release cancel` stops it")
+        }
+        D::TooMany { .. } => p(StatusCode::UNPROCESSABLE_ENTITY, "GRID-0855"),
+        D::Driver(_) => p(StatusCode::BAD_GATEWAY, "GRID-0856"),
+        D::Database { .. } | D::Damaged(_) => p(StatusCode::INTERNAL_SERVER_ERROR, "GRID-0857"),
+        D::Closed => p(StatusCode::SERVICE_UNAVAILABLE, "GRID-0304").retry_after(Duration::from_secs(1)),
     }
 }
 

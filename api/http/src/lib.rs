@@ -72,7 +72,7 @@ pub(crate) struct Group {
 }
 
 /// Every route, by what it needs.
-pub(crate) fn groups() -> [Group; 5] {
+pub(crate) fn groups() -> [Group; 6] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
         admin, alert_rules, alerts, anomalies, budgets, charges, commitments, cost_reports, delete, deliveries,
@@ -175,6 +175,7 @@ pub(crate) fn groups() -> [Group; 5] {
                 .post("/api/v1/recommendations/{id}/feedback", recommendations::feedback)
                 .get("/metrics", metrics::get),
         },
+        Group { needs: Some(Scope::Query), routes: provision_routes() },
         Group { needs: Some(Scope::Query), routes: prometheus::routes() },
         Group {
             needs: Some(Scope::Ingest),
@@ -202,6 +203,52 @@ pub(crate) fn groups() -> [Group; 5] {
                 .delete("/api/v1/tokens/{id}", tokens::revoke),
         },
     ]
+}
+
+/// Provisioning. Those that change something ask for the scope admin themselves.
+fn provision_routes() -> Routes {
+    use route::provision::{actions, environments, plans, releases, scaling, types};
+    Routes::new()
+        .get("/api/v1/types", types::list)
+        .get("/api/v1/types/{name}", types::get)
+        .get("/api/v1/resources", environments::resources)
+        .get("/api/v1/environments", environments::list)
+        .post("/api/v1/environments", environments::post)
+        .get("/api/v1/environments/{id}", environments::get)
+        .put("/api/v1/environments/{id}", environments::put)
+        .delete("/api/v1/environments/{id}", environments::delete)
+        .post("/api/v1/environments/{id}/clone", environments::clone)
+        .post("/api/v1/environments/{id}/promote", environments::promote)
+        .post("/api/v1/environments/{id}/override", environments::write)
+        .post("/api/v1/environments/{id}/hibernate", environments::hibernate)
+        .post("/api/v1/environments/{id}/wake", environments::wake)
+        .post("/api/v1/environments/{id}/protect", environments::protect)
+        .get("/api/v1/environments/{id}/compare/{other}", environments::compare)
+        .post("/api/v1/environments/{id}/drift", environments::drift)
+        .post("/api/v1/environments/{id}/import", environments::import)
+        .get("/api/v1/plans", plans::list)
+        .post("/api/v1/plans", plans::post)
+        .get("/api/v1/plans/{id}", plans::get)
+        .get("/api/v1/plans/{id}/lint", plans::lint)
+        .get("/api/v1/releases", releases::list)
+        .post("/api/v1/releases", releases::post)
+        .get("/api/v1/releases/{id}", releases::get)
+        .get("/api/v1/releases/{id}/events", releases::events)
+        .post("/api/v1/releases/{id}/approve", releases::approve)
+        .post("/api/v1/releases/{id}/reject", releases::reject)
+        .post("/api/v1/releases/{id}/report", releases::report)
+        .post("/api/v1/releases/{id}/cancel", releases::cancel)
+        .post("/api/v1/releases/{id}/rollback", releases::rollback)
+        .get("/api/v1/queues", releases::queues)
+        .post("/api/v1/queues/{id}/pause", releases::pause)
+        .post("/api/v1/queues/{id}/resume", releases::resume)
+        .get("/api/v1/scaling", scaling::list)
+        .post("/api/v1/scaling/simulate", scaling::simulate)
+        .put("/api/v1/scaling/{environment}/{name}", scaling::put)
+        .delete("/api/v1/scaling/{environment}/{name}", scaling::delete)
+        .get("/api/v1/actions", actions::list)
+        .get("/api/v1/actions/{id}", actions::get)
+        .get("/api/v1/audit", actions::audit)
 }
 
 async fn unknown_route(request: Request) -> Response {

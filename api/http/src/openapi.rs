@@ -15,6 +15,7 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
 
 use crate::route::costs::{documents, joins, report, run, units};
 use crate::route::prometheus::{self, Documented};
+use crate::route::provision::{actions, environments, plans, releases, scaling, types};
 use crate::route::{
     admin, alert_rules, alerts, anomalies, budgets, charges, commitments, cost_reports, delete, deliveries, estimates,
     forecasts, health, imports, metrics, opencost, prices, queries, recommendations, retention, saved_reports,
@@ -62,6 +63,7 @@ pub(crate) struct ProblemDocument {
         (name = "alerting", description = "Alert and recording rules, and alerts. Reading needs the scope query, changing the scope admin too."),
         (name = "alerts", description = "Alerts, silences, webhooks and deliveries. Reading needs the scope query, changing the scope admin, sending alerts the scope ingest."),
         (name = "insight", description = "What jobs found: anomalies, forecasts, recommendations. Reading needs the scope query, deciding the scope admin."),
+        (name = "provisioning", description = "Resource types, environments, plans, releases, queues, scaling, actions, audit. Reading needs the scope query, changing the scope admin too."),
         (name = "charges", description = "Charges of all bills. Needs the scope query."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
         (name = "retention", description = "How long rows are kept, and deleting by hand. Need the scope admin."),
@@ -90,6 +92,15 @@ pub(crate) struct ProblemDocument {
         forecasts::list, forecasts::get, forecasts::jobs,
         recommendations::list, recommendations::ledger, recommendations::bulk, recommendations::get, recommendations::accept,
         recommendations::dismiss, recommendations::snooze, recommendations::reopen, recommendations::feedback,
+        types::list, types::get,
+        environments::list, environments::post, environments::get, environments::put, environments::delete, environments::clone,
+        environments::promote, environments::write, environments::hibernate, environments::wake, environments::protect,
+        environments::compare, environments::drift, environments::import, environments::resources,
+        plans::list, plans::post, plans::get, plans::lint,
+        releases::list, releases::post, releases::get, releases::events, releases::approve, releases::reject, releases::report,
+        releases::cancel, releases::rollback, releases::queues, releases::pause, releases::resume,
+        scaling::list, scaling::put, scaling::delete, scaling::simulate,
+        actions::list, actions::get, actions::audit,
         charges::export,
         delete::post, retention::list, retention::get, retention::put, retention::delete,
         tokens::list, tokens::create, tokens::revoke,

@@ -20,6 +20,7 @@ pub mod deliveries;
 pub mod anomalies;
 pub mod forecasts;
 pub mod recommendations;
+pub mod provision;
 pub mod charges;
 pub mod conformance;
 pub mod status;

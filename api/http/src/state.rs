@@ -84,6 +84,8 @@ pub struct ApiParts {
     pub rules: Option<Arc<dyn RuleBook>>,
     /// Takes alerts and tells people, if this process does.
     pub notifier: Option<Notifier>,
+    /// Environments, plans and releases, if this process keeps them.
+    pub desk: Option<grid_desk::Desk>,
     /// Further sources of `/metrics`.
     pub metrics: Vec<Arc<dyn MetricsSource>>,
     /// Folder for uploads under way; made if absent. What a crash leaves there may be deleted.

@@ -119,6 +119,7 @@ impl App {
             prices: Arc::new(FakeImporter(store)),
             scraped: None,
             rules: None,
+            desk: None,
             notifier: Some(notifier),
             metrics: Vec::new(),
             upload_dir: dir.path().join("uploads"),

@@ -106,7 +106,7 @@ fn public(ip: IpAddr) -> bool {
 
 /// A resolver that knows permitted addresses only.
 #[derive(Debug)]
-pub(crate) struct GuardedResolver(pub(crate) Arc<AddressGuard>);
+pub struct GuardedResolver(pub Arc<AddressGuard>);
 
 /// Why a name was not resolved.
 #[derive(Debug, thiserror::Error)]

@@ -29,7 +29,7 @@ pub const FILE_NAME: &str = "alerts.db";
 pub use grid_notify_policy as policy;
 pub use grid_notify_policy::{Alert, Config, ConfigError, LabelSet};
 
-pub use address::{AddressGuard, Network, NetworkError};
+pub use address::{AddressGuard, GuardedResolver, Network, NetworkError};
 pub use error::NotifyError;
 pub use keep::{Delivery, DeliveryState, DeliveryWanted};
 pub use metrics::Figures;

@@ -7,11 +7,12 @@ use grid_plan::PlanId;
 use grid_plan::cost::Range;
 use grid_plan::environment::{Override, Writer};
 use grid_plan::gate::Verdict;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::VERIFY_NS_MAX;
 
 /// What was accepted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
     /// The recommendation.
     pub recommendation: String,
@@ -22,13 +23,14 @@ pub struct Accepted {
     /// Who accepted it, a person or a policy.
     pub by: String,
     /// When.
+    #[serde(with = "grid_plan::kept::time")]
     pub at: Timestamp,
     /// How long it is verified after it was applied, in nanoseconds; at most [`VERIFY_NS_MAX`].
     pub verify_ns: i64,
 }
 
 /// Where it is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Stage {
     /// It was accepted, and the override is to be written.
     Accepted,
@@ -45,8 +47,10 @@ pub enum Stage {
         /// The plan.
         plan: PlanId,
         /// Since when.
+        #[serde(with = "grid_plan::kept::time")]
         since: Timestamp,
         /// Until when.
+        #[serde(with = "grid_plan::kept::time")]
         until: Timestamp,
         /// What the last look said.
         last: Option<Verdict>,
@@ -63,6 +67,7 @@ pub enum Stage {
         /// The plan.
         plan: PlanId,
         /// When it was applied.
+        #[serde(with = "grid_plan::kept::time")]
         applied: Timestamp,
     },
     /// It does not, and everything is as it was.
@@ -140,14 +145,30 @@ pub struct NotNow {
 }
 
 /// One recommendation on its way.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Acting {
     /// What was accepted.
     pub accepted: Accepted,
     /// Where it is.
     pub stage: Stage,
     /// Where it was, and when it went on.
+    #[serde(with = "steps")]
     pub history: Vec<(Timestamp, Stage)>,
+}
+
+/// Stages with their times.
+mod steps {
+    use serde::{Deserializer, Serializer};
+
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(all: &[(Timestamp, Stage)], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(all.iter().map(|(at, stage)| (at.0, stage)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(Timestamp, Stage)>, D::Error> {
+        Ok(Vec::<(i64, Stage)>::deserialize(from)?.into_iter().map(|(at, stage)| (Timestamp(at), stage)).collect())
+    }
 }
 
 impl Acting {
@@ -241,7 +262,7 @@ impl Acting {
 }
 
 /// What was predicted and what came of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The recommendation.
     pub recommendation: String,
@@ -254,10 +275,10 @@ pub struct LedgerEntry {
 }
 
 /// What a change saves a month.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Realised {
     /// So much, by the bills; negative if it costs more.
-    Saved(Amount),
+    Saved(#[serde(with = "grid_plan::kept::money")] Amount),
     /// It is kept, and no bill says anything yet.
     NotBilledYet,
     /// Nothing: it was not kept.

@@ -214,6 +214,21 @@ impl Journal for FileJournal {
     }
 }
 
+/// An entry as one line of JSON, without a line break.
+pub fn line(entry: &Entry) -> Result<String, JournalError> {
+    let text = serde_json::to_string(&Line::of(entry)).map_err(|e| JournalError::Io {
+        what: "encode entry of",
+        path: PathBuf::new(),
+        source: e.into(),
+    })?;
+    if text.len() > ENTRY_BYTES_MAX { Err(JournalError::TooLong(text.len())) } else { Ok(text) }
+}
+
+/// The entry of a line; why not, if it is none.
+pub fn of_line(text: &str) -> Result<Entry, String> {
+    serde_json::from_str::<Line>(text).map_err(|e| e.to_string())?.entry()
+}
+
 /// An entry as it rests in a file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {

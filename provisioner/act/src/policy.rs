@@ -3,9 +3,11 @@
 use grid_model::Amount;
 use grid_plan::Plan;
 use grid_plan::lint::{Finding, Severity};
+use serde::{Deserialize, Serialize};
 
 /// How far Grid goes with an accepted or a found recommendation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Autonomy {
     /// It does nothing.
     #[default]
@@ -19,11 +21,13 @@ pub enum Autonomy {
 }
 
 /// The limits within which Grid approves by itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// The most that a plan may add a month, at its high end. Zero lets only savings through.
+    #[serde(with = "grid_plan::kept::money")]
     pub adds_max: Amount,
     /// The most that a plan may save a month, at its low end, before somebody looks: a great saving is a great change. `None` for any.
+    #[serde(default, with = "grid_plan::kept::money_opt")]
     pub saves_max: Option<Amount>,
     /// The largest probability that the new size is too small within the window of the recommendation (0.05 = 5%).
     pub risk_max: f64,
@@ -32,6 +36,7 @@ pub struct Limits {
     /// The most dependents of one step.
     pub blast_max: usize,
     /// The most money that plans approved by itself may move within a day, in either direction.
+    #[serde(with = "grid_plan::kept::money")]
     pub moved_max: Amount,
 }
 
@@ -49,7 +54,7 @@ pub enum Ruling {
 }
 
 /// A policy of one environment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// How far Grid goes.
     pub autonomy: Autonomy,

@@ -2,18 +2,22 @@
 //! count.
 
 use grid_model::{Amount, Currency};
+use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::field::Fields;
 
 /// A range of money per month of 730 hours, `low <= likely <= high`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Range {
     /// At least.
+    #[serde(with = "crate::kept::money")]
     pub low: Amount,
     /// Likely.
+    #[serde(with = "crate::kept::money")]
     pub likely: Amount,
     /// At most.
+    #[serde(with = "crate::kept::money")]
     pub high: Amount,
 }
 
@@ -46,7 +50,7 @@ impl Range {
 }
 
 /// What something costs or adds a month.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cost {
     /// A range.
     Known(Range),
@@ -112,7 +116,7 @@ impl Prices for NoPrices {
 }
 
 /// A sum that says what it does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Total {
     /// The sum of what is known.
     pub known: Range,

@@ -1,5 +1,6 @@
 //! What differs between what is wanted of one resource and what is there, field by field.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::environment::{Source, Wanted};
@@ -8,7 +9,7 @@ use crate::kinds::Kind;
 use crate::state::Observed;
 
 /// What a field will be.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum After {
     /// This.
     Known(Value),
@@ -19,7 +20,7 @@ pub enum After {
 }
 
 /// One field that changes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldChange {
     /// Which.
     pub path: Path,

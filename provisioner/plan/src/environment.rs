@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use grid_model::{Amount, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
@@ -20,7 +21,7 @@ use crate::kinds::Kinds;
 use crate::limits::OVERRIDES_MAX;
 
 /// What is described once for all environments.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Blueprint {
     /// Its name.
     pub name: String,
@@ -31,7 +32,7 @@ pub struct Blueprint {
 }
 
 /// A resource as it is wanted.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Resource {
     /// Its fields; texts may refer to others (`${kind.name.out.x}`).
     pub fields: Fields,
@@ -42,7 +43,7 @@ pub struct Resource {
 }
 
 /// Who may write a field.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Writer {
     /// People, through environments' settings.
     People,
@@ -63,7 +64,7 @@ impl fmt::Display for Writer {
 }
 
 /// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Provenance {
     /// Which writer.
     pub writer: Writer,
@@ -72,13 +73,14 @@ pub struct Provenance {
     /// Why.
     pub why: String,
     /// When.
+    #[serde(with = "crate::kept::time")]
     pub at: Timestamp,
     /// Where the evidence is to be read, such as a finding's link.
     pub evidence: Option<String>,
 }
 
 /// One field that differs from the blueprint.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Override {
     /// The resource.
     pub target: Address,
@@ -91,28 +93,32 @@ pub struct Override {
 }
 
 /// A clock of one's own: while an environment sleeps, its resources have what their kinds say ([`crate::kinds::Kind::asleep`]).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sleep {
     /// Who sent it to sleep, or which schedule.
     pub who: String,
     /// Why.
     pub why: String,
     /// Since when.
+    #[serde(with = "crate::kept::time")]
     pub since: Timestamp,
 }
 
 /// A blueprint's instance.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Environment {
     /// Its name.
     pub name: String,
     /// What differs from the blueprint. At most [`OVERRIDES_MAX`].
     pub overrides: Vec<Override>,
     /// Fields that a scaling policy owns, by policy. Without a decision of it they stay as they are observed.
+    #[serde(with = "crate::kept::pairs")]
     pub owned: BTreeMap<(Address, Path), String>,
     /// What it may cost a month.
+    #[serde(default, with = "crate::kept::money_opt")]
     pub budget: Option<Amount>,
     /// From when on it is to be destroyed.
+    #[serde(default, with = "crate::kept::time_opt")]
     pub expires: Option<Timestamp>,
     /// Whether destroying it, or deleting what holds data, is a mistake.
     pub is_protected: bool,
@@ -234,7 +240,7 @@ pub struct Wanted {
 }
 
 /// Where a value comes from that is not the blueprint's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// Somebody wrote it.
     Written(Provenance),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::address::Address;
@@ -95,6 +96,8 @@ impl Path {
     }
 }
 
+crate::kept::text!(Path, Path::parse);
+
 /// The key up to the closing quote, and what follows it.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let (mut key, mut chars) = (String::new(), text.char_indices());
@@ -131,7 +134,7 @@ impl fmt::Debug for Path {
 }
 
 /// All fields of a resource. No path lies below another; an object without keys is a value.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Fields(BTreeMap<Path, Value>);
 
 impl Fields {

@@ -15,11 +15,12 @@ mod tests;
 use std::fmt;
 
 use grid_model::Amount;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
 
 /// What a gate says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Go on; what was found.
     Pass(String),

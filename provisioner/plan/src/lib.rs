@@ -16,6 +16,7 @@
 //! - This crate knows no cloud.
 
 pub mod limits;
+pub mod kept;
 pub mod address;
 pub mod field;
 pub mod kinds;

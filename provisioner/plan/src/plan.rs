@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use grid_model::Currency;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
@@ -33,7 +34,7 @@ pub(crate) use resolve::escaped;
 pub use resolve::looked_up;
 
 /// What is to be done, as a whole.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Its name, by content of what it was made of.
     pub id: PlanId,
@@ -48,6 +49,7 @@ pub struct Plan {
     /// The resources that it was limited to; `None` if to none.
     pub scope: Option<BTreeSet<Address>>,
     /// The currency of all its costs.
+    #[serde(with = "crate::kept::currency")]
     pub currency: Currency,
     /// What is to be done, in an order in which everything comes after what it needs.
     pub steps: Vec<Step>,
@@ -64,7 +66,8 @@ pub struct Plan {
 }
 
 /// What happens to one resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is made.
     Create,
@@ -95,7 +98,7 @@ impl fmt::Display for Action {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// To what.
     pub address: Address,
@@ -132,7 +135,7 @@ pub struct Step {
 }
 
 /// What depends on a resource, directly or through others, now or afterwards.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Blast {
     /// How many.
     pub count: usize,
@@ -141,7 +144,7 @@ pub struct Blast {
 }
 
 /// How a step is taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Undo {
     /// What was made is deleted.
     Delete,

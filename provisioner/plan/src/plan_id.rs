@@ -18,6 +18,11 @@ impl PlanId {
         Self(digest)
     }
 
+    /// The digest.
+    pub fn digest(self) -> [u8; 32] {
+        self.0
+    }
+
     /// From its text.
     pub fn parse(text: &str) -> Result<Self, BadPlanId> {
         let digit = |b: u8| match b {
@@ -38,6 +43,8 @@ impl PlanId {
         if parsed { Ok(Self(digest)) } else { Err(BadPlanId(text.chars().take(100).collect())) }
     }
 }
+
+crate::kept::text!(PlanId, PlanId::parse);
 
 impl fmt::Display for PlanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

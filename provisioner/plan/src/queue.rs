@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use grid_model::Timestamp;
 use grid_model::time::{HOUR_NS, MINUTE_NS};
+use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::gate::Verdict;
@@ -27,7 +28,7 @@ pub use eta::{Eta, Past};
 pub use footprint::Footprint;
 
 /// The number of a release within its environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ReleaseId(pub u64);
 
 impl std::fmt::Display for ReleaseId {
@@ -37,7 +38,8 @@ impl std::fmt::Display for ReleaseId {
 }
 
 /// What a release does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The whole environment.
     Full,
@@ -65,7 +67,8 @@ impl Kind {
 }
 
 /// How much it presses. Waiting raises it, but never to [`Priority::Emergency`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// When nothing else is to do.
     Low,
@@ -78,7 +81,7 @@ pub enum Priority {
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Release {
     /// What it does.
     pub kind: Kind,
@@ -97,7 +100,7 @@ pub struct Release {
 }
 
 /// Where a release is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Stage {
     /// It has not begun.
     Waiting,
@@ -120,7 +123,7 @@ pub enum Stage {
 }
 
 /// What a running release was asked to do at its next safe point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Asked {
     /// Go on.
     Nothing,
@@ -131,7 +134,7 @@ pub enum Asked {
 }
 
 /// How a release ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum End {
     /// All is well.
     Done,
@@ -148,7 +151,7 @@ pub enum End {
 }
 
 /// Why a release does not start.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Hold {
     /// The queue is paused.
     Paused {
@@ -157,6 +160,7 @@ pub enum Hold {
         /// Why.
         why: String,
         /// Since when.
+        #[serde(with = "crate::kept::time")]
         since: Timestamp,
     },
     /// A gate has not passed.
@@ -201,17 +205,20 @@ impl std::fmt::Display for Hold {
 }
 
 /// A release with its history.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number.
     pub id: ReleaseId,
     /// What was asked for.
     pub release: Release,
     /// When.
+    #[serde(with = "crate::kept::time")]
     pub submitted: Timestamp,
     /// When it first started.
+    #[serde(default, with = "crate::kept::time_opt")]
     pub started: Option<Timestamp>,
     /// When it ended.
+    #[serde(default, with = "crate::kept::time_opt")]
     pub ended: Option<Timestamp>,
     /// Where it is.
     pub stage: Stage,
@@ -222,11 +229,12 @@ pub struct Entry {
     /// How long it has run in all, without pauses at safe points, in nanoseconds.
     ran_ns: i64,
     /// Since when it runs.
+    #[serde(default, with = "crate::kept::time_opt")]
     since: Option<Timestamp>,
 }
 
 /// How a queue behaves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Releases that may run at once.
     pub slots: usize,
@@ -266,13 +274,14 @@ pub enum QueueError {
 }
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pause {
     /// By whom.
     pub by: String,
     /// Why.
     pub why: String,
     /// Since when.
+    #[serde(with = "crate::kept::time")]
     pub since: Timestamp,
     /// Whether emergencies wait too.
     pub holds_emergencies: bool,
@@ -290,7 +299,7 @@ pub enum AtSafePoint {
 }
 
 /// The queue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Queue {
     settings: Settings,
     /// All that have not ended, in order of submission.
@@ -365,6 +374,35 @@ impl Queue {
     pub fn verdict(&mut self, id: ReleaseId, gate: &str, verdict: Verdict) -> Result<(), QueueError> {
         self.find(id)?.verdicts.insert(gate.to_owned(), verdict);
         Ok(())
+    }
+
+    /// A waiting release has a new plan: what it touches may be something else, and its gates are asked anew.
+    pub fn replanned(&mut self, id: ReleaseId, footprint: Footprint) -> Result<(), QueueError> {
+        let entry = self.find(id)?;
+        if !matches!(entry.stage, Stage::Waiting | Stage::Yielded) {
+            return Err(entry.not_now("be planned anew"));
+        }
+        entry.release.footprint = footprint;
+        entry.verdicts.clear();
+        Ok(())
+    }
+
+    /// Asks a running release to do something at its next safe point; a wish to stop stands.
+    pub fn ask(&mut self, id: ReleaseId, wish: Asked) -> Result<(), QueueError> {
+        let entry = self.find(id)?;
+        match &mut entry.stage {
+            Stage::Running { asked: Asked::Stop } => Ok(()),
+            Stage::Running { asked } => {
+                *asked = wish;
+                Ok(())
+            }
+            _ => Err(entry.not_now("be asked to stop")),
+        }
+    }
+
+    /// The pause, if there is one.
+    pub fn paused(&self) -> Option<&Pause> {
+        self.pause.as_ref()
     }
 
     /// Pauses: nothing starts any more. What runs goes on.

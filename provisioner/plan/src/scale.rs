@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use grid_model::Timestamp;
 use grid_model::time::MINUTE_NS;
+use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::environment::{Override, Provenance, Writer};
@@ -60,7 +61,7 @@ pub enum Trigger {
 }
 
 /// How far one change may go: the larger of the two holds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StepMax {
     /// So many.
     pub units: u32,
@@ -127,11 +128,14 @@ pub struct Signals {
 }
 
 /// What a policy remembers between decisions.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Memory {
+    #[serde(default, with = "crate::kept::time_opt")]
     last_up: Option<Timestamp>,
+    #[serde(default, with = "crate::kept::time_opt")]
     last_change: Option<Timestamp>,
     /// Wishes within the settling time, in order of time.
+    #[serde(with = "crate::kept::timed")]
     wishes: VecDeque<(Timestamp, u32)>,
 }
 

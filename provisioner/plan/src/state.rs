@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grid_model::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
 use crate::field::{Fields, Path};
 
 /// A resource as it is.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Observed {
     /// The cloud's name of it.
     pub id: String,
@@ -25,16 +26,17 @@ pub struct Observed {
 }
 
 /// Who holds an environment's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// Who: a release, or a person.
     pub by: String,
     /// Since when.
+    #[serde(with = "crate::kept::time")]
     pub since: Timestamp,
 }
 
 /// All that is known of an environment.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     /// Whose it is.
     pub environment: String,

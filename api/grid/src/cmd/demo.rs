@@ -2,6 +2,7 @@
 
 mod marker;
 mod seed;
+mod provision;
 mod tour;
 
 use std::path::Path;
@@ -38,8 +39,8 @@ pub(crate) async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -
     let work = async {
         let rooms = wire::Rooms::open(&config).await?;
         observed.receive(&rooms.store);
-        match found {
-            Found::Complete(known) => tell_known(&known, &marker),
+        match &found {
+            Found::Complete(known) => tell_known(known, &marker),
             Found::Nothing => {
                 marker.write(&data_dir)?;
                 let report = seed::seed(&config, &rooms, &marker).await?;
@@ -68,13 +69,18 @@ pub(crate) async fn run(file: Option<&Path>, args: DemoArgs, started: Instant) -
         }
     };
     let url = sockets.as_ref().map(wire::Sockets::url).transpose()?;
-    tour::show(&rooms.engine, &rooms.store, until, url.as_deref(), started).await?;
+    let known = match &found {
+        Found::Complete(known) => known.until,
+        Found::Nothing => until.0,
+    };
+    tour::show(&config, &rooms, grid_model::Timestamp(known), url.as_deref(), started).await?;
     if let Some(bytes) = telemetry::resident_bytes() {
         info!(resident_bytes = bytes, "memory after seeding");
     }
     match sockets {
         Some(sockets) => wire::serve(&config, rooms, sockets, observed, signals, started).await?,
         None => {
+            rooms.desk.close().await;
             rooms.store.close().await.context("flush and close the store")?;
         }
     }

@@ -63,6 +63,10 @@ pub(crate) async fn backup(file: Option<&Path>, args: BackupArgs) -> anyhow::Res
         Target::Directory(dir) => {
             let store = target::open_existing(&config, &dir).await?;
             let report = store.backup(&args.to).await.with_context(|| format!("back up to {}", args.to.display()));
+            if report.is_ok() {
+                let engine = std::sync::Arc::new(setup::engine(&config, &store)?);
+                crate::provisioning::copy(&config, &dir, &engine, &store, &args.to).await?;
+            }
             store.close().await.context("close the store")?;
             let report = report?;
             crate::alerting::copy(&config, &dir, &args.to).await?;

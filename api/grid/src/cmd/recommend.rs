@@ -335,6 +335,16 @@ async fn decide(config: &Config, verb: &str, args: &DecideArgs) -> anyhow::Resul
     let answer = ask(config, &args.target, Method::POST, &format!("{ROUTE}/bulk"), Some(body)).await?;
     for item in answer["items"].as_array().into_iter().flatten() {
         out::line(&format!("{}: {}", text(item, "state"), text(item, "title")))?;
+        let action = &item["action_taken"];
+        if action.is_object() {
+            let more = [text(action, "why"), text(action, "note")].into_iter().filter(|t| !t.is_empty());
+            let more: Vec<&str> = more.collect();
+            let release = action["release"].as_str().map(|r| format!(", release {r}")).unwrap_or_default();
+            let (environment, state) = (text(action, "environment"), text(action, "state"));
+            out::line(&format!("  in {environment}: {state}{release}; {}", more.join("; ")).trim_end_matches("; "))?;
+        } else if verb == "accept" {
+            out::line("  no environment has this resource, or no field does it: it is yours to do")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

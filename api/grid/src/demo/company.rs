@@ -212,7 +212,7 @@ pub(crate) struct MachineType {
     pub(crate) price_nanos: i64,
 }
 
-const MACHINE_TYPES: [MachineType; 7] = [
+pub(crate) const MACHINE_TYPES: [MachineType; 7] = [
     MachineType { name: "m5.xlarge", cores: 4, memory_gib: 16, price_nanos: 192_000_000 },
     MachineType { name: "r6i.4xlarge", cores: 16, memory_gib: 128, price_nanos: 1_008_000_000 },
     MachineType { name: "r5.4xlarge", cores: 16, memory_gib: 128, price_nanos: 1_008_000_000 },

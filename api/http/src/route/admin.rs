@@ -148,6 +148,9 @@ pub(crate) async fn backup(
     }
     tracing::info!(path = %path.display(), by = %caller.subject, "back up");
     let r = state.store.backup(&path).await?;
+    if let Some(desk) = &state.desk {
+        desk.copy_to(&path.join(grid_desk::FILE_NAME)).await?;
+    }
     if let Some(notifier) = &state.notifier {
         notifier.copy_to(&path.join(grid_notify::FILE_NAME)).await?;
     }

@@ -17,6 +17,7 @@ use crate::extract::{Json, Params, Segment};
 use crate::findings::decide::{BULK_MAX, DecisionBody, decide, history, rate, verb};
 use crate::findings::ledger::ledger as read_ledger;
 use crate::findings::list::{list as read, one, totals};
+use crate::findings::recommended;
 use crate::state::ApiState;
 
 /// A page of recommendations.
@@ -76,7 +77,15 @@ async fn decided(
     let Some(verb) = verb(word) else {
         return Err(ApiError::Parameter(format!("decision is {word:?}, it must be accept, dismiss, snooze or reopen")));
     };
-    let item = decide(&desk, id, verb, body, &caller.subject).await?;
+    let mut item = decide(&desk, id, verb, body, &caller.subject).await?;
+    // What is accepted goes on by itself where an environment has the resource.
+    if verb == grid_findings::decision::Verb::Accepted
+        && let (Some(provisioning), Some(of)) = (&state.desk, recommended(&item))
+    {
+        let by = super::provision::by(caller, headers);
+        let action = Box::pin(provisioning.accept(&caller.tenant, &of, &by)).await?;
+        item["action_taken"] = action.unwrap_or(Value::Null);
+    }
     tracing::info!(tenant = %caller.tenant, recommendation = %id, decision = verb.name(), by = %caller.subject, "recommendation decided");
     Ok(Reply(item))
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use grid_model::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use crate::plan_id::PlanId;
 
 /// One vote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// Who.
     pub who: String,
@@ -17,13 +18,14 @@ pub struct Vote {
     /// Whether for it.
     pub is_yes: bool,
     /// When.
+    #[serde(with = "crate::kept::time")]
     pub at: Timestamp,
     /// What was said.
     pub note: String,
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// How many people; 0 counts as 1, since this gate was asked for.
     pub people: usize,

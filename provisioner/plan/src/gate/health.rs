@@ -1,9 +1,11 @@
 //! Health by the answer of a query (PromQL or SQL, asked by others), and smoke checks over HTTP.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Answer, Verdict};
 
 /// What an answer is compared with.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Bound {
     /// It may be at most this.
     AtMost(f64),
@@ -53,7 +55,7 @@ pub struct Smoke {
 }
 
 /// What a smoke check expects.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Expected {
     /// This status; any of 200 to 299 if none is named.
     pub status: Option<u16>,

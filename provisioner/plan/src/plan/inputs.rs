@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -93,8 +94,8 @@ impl Input {
 }
 
 /// A digest per input, in the order of [`Input::ALL`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Digests([[u8; 32]; 7]);
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Digests(#[serde(with = "crate::kept::digests")] [[u8; 32]; 7]);
 
 /// A plan whose inputs have changed since it was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -353,8 +353,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
     /// The bar: of 10,000 plans whose inputs change or do not, none is applied that is stale, and all others are.
-    #[test]
-    fn no_stale_plan_is_applied(
+    fn stale_plans(
         (first, then) in (world(), world()),
         change in 0..12_u8,
         seed in 0..4_u8,
@@ -429,4 +428,19 @@ proptest! {
             None => prop_assert!(answer.is_ok()),
         }
     }
+}
+
+#[test]
+fn no_stale_plan_is_applied() {
+    stale_plans();
+    figure("stale_plans", "0 of 10,000 plans are applied whose inputs have changed; each refusal names the input");
+}
+
+/// Notes the figure of a bar where the scorecard collects them.
+pub(crate) fn figure(bar: &str, measured: &str) {
+    use std::io::Write as _;
+    let Some(path) = std::env::var_os("GRID_FIGURES") else { return };
+    let line = json!({ "bar": bar, "measured": measured, "pass": true });
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    writeln!(file, "{line}").unwrap();
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use grid_model::Timestamp;
 use grid_model::time::MINUTE_NS;
+use serde::{Deserialize, Serialize};
 
 use super::{Entry, Kind, Queue, ReleaseId, order};
 use crate::limits::PAST_DURATIONS_MAX;
@@ -23,18 +24,20 @@ const ERRORS_MAX: usize = 300;
 const UNKNOWN_NS: f64 = (10 * MINUTE_NS) as f64;
 
 /// When a release will have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Eta {
     /// As likely before as after.
+    #[serde(with = "crate::kept::time")]
     pub p50: Timestamp,
     /// Nine times of ten before.
+    #[serde(with = "crate::kept::time")]
     pub p90: Timestamp,
     /// What the plays alone said, in nanoseconds from the submission: what is corrected.
     raw: (i64, i64),
 }
 
 /// What the past says of durations.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Past {
     /// Sorted durations by class, with the order in which they came.
     by_class: BTreeMap<String, Durations>,
@@ -43,7 +46,7 @@ pub struct Past {
     errors: Vec<(f64, f64)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Durations {
     came: std::collections::VecDeque<i64>,
     sorted: Vec<i64>,

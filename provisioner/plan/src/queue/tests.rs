@@ -223,6 +223,7 @@ proptest! {
 /// covers 85 to 95%.
 #[test]
 fn it_waits_less_and_predicts_honestly() {
+    let mut measured = Vec::new();
     for seed in [1, 2, 3] {
         let trace = trace(&Shape { releases: 1_500, ..Shape::default() }, seed);
         let (fifo, own) = (first_come(&trace), ours(&trace, &Settings::default(), 200));
@@ -239,5 +240,8 @@ fn it_waits_less_and_predicts_honestly() {
         assert_eq!(own.starved, 0, "{told}");
         assert!(own.quantile_s(1.0) <= fifo.quantile_s(1.0), "{told}");
         assert!((0.85..=0.95).contains(&p90), "{told}");
+        let lower = 100.0 * (1.0 - own.mean_s() / fifo.mean_s());
+        measured.push(format!("seed {seed}: {lower:.0}% lower, p90 covers {:.1}%", p90 * 100.0));
     }
+    crate::plan::tests::figure("release_queue", &format!("{}; nobody starved", measured.join("; ")));
 }

@@ -16,6 +16,7 @@ resource "google_compute_instance" "this" {
   machine_type              = machine("vm")
   tags                      = field.firewall == null ? null : [field.firewall.tag]
   allow_stopping_for_update = true
+  desired_status            = field.running ? null : "TERMINATED"
   labels                    = labels
 
   metadata = {

@@ -7,7 +7,19 @@ use serde::{Deserialize, Serialize};
 
 const NAME: &str = "demo.json";
 /// What a store makes in its directory, and what an interrupted seeding leaves.
-const OURS: [&str; 8] = ["LOCK", "FORMAT", "wal", "files", "catalog.db", "catalog.db-wal", "catalog.db-shm", NAME];
+const OURS: [&str; 11] = [
+    "LOCK",
+    "FORMAT",
+    "wal",
+    "files",
+    "catalog.db",
+    "catalog.db-wal",
+    "catalog.db-shm",
+    "desk.db",
+    "desk.db-wal",
+    "desk.db-shm",
+    NAME,
+];
 
 /// What was seeded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -151,6 +151,9 @@ pub(super) async fn seed(config: &Config, rooms: &Rooms, marker: &Marker) -> any
     for budget in budgets::all() {
         finance::budget::put(&desk, &budget, "demo", None).await.context("keep a budget of the demo")?;
     }
+    super::provision::seed(config, rooms, &Demo::new(seed, until, days), until)
+        .await
+        .context("make the environments of the demo")?;
     report.elapsed = began.elapsed();
     Ok(report)
 }

@@ -16,7 +16,9 @@ use grid_insight::Job;
 use grid_model::{TenantId, Timestamp};
 use grid_store::Store;
 
+use crate::config::Config;
 use crate::out;
+use crate::wire::Rooms;
 
 /// Incidents of the tour, the first ones.
 const INCIDENTS_SHOWN: usize = 8;
@@ -64,12 +66,13 @@ GROUP BY 1, 2 ORDER BY max(cost) / median(cost) DESC LIMIT 3",
 
 /// Asks and prints; the first answer's time is what matters to a newcomer.
 pub(super) async fn show(
-    engine: &Arc<Engine>,
-    store: &Store,
+    config: &Config,
+    rooms: &Rooms,
     until: Timestamp,
     url: Option<&str>,
     started: Instant,
 ) -> anyhow::Result<()> {
+    let (engine, store) = (&rooms.engine, &rooms.store);
     // Without a server the tour is what the command is for, and data goes to stdout.
     let tell = |text: &str| match url {
         Some(_) => {
@@ -102,6 +105,12 @@ pub(super) async fn show(
             "\n# What was unusual, why, and what should change? Grid looked by itself\n{command}\n{answer}\n({} ms)",
             asked.elapsed().as_millis()
         ))?;
+        let asked = Instant::now();
+        let told = super::provision::whole_loop(config, rooms, until).await.context("carry a recommendation out")?;
+        tell(&format!(
+            "\n# What became of it? From a cost that rose to a saving that was verified, on the dry-run driver\n{told}\n({} ms)",
+            asked.elapsed().as_millis()
+        ))?;
     }
     if let Some(url) = url {
         out::say(&format!(
@@ -111,6 +120,7 @@ pub(super) async fn show(
           {url}/docs                  the API
 Look:     grid anomalies --url {url}   what was unusual, and why: known in half a minute
           grid recommend --url {url}   what to change, and what that saves
+          grid release list --url {url}   what was released to two environments
 Send to:  {url}/v1/logs (OTLP/HTTP), {url}/api/v1/write (remote write), {url}/loki/api/v1/push (Loki)
 Stop:     Ctrl-C; the data stays, and `grid demo` does not seed twice"
         ));

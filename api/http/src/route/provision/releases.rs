@@ -1,0 +1,262 @@
+//! Releases and the queues that they wait in.
+
+use std::convert::Infallible;
+
+use axum::Json as Reply;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, StreamExt as _};
+use grid_desk::{Progress, Submission};
+use grid_guard::Caller;
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use utoipa::ToSchema;
+
+use super::{Items, OfEnvironment, Said, by, desk, done, page};
+use crate::error::ApiError;
+use crate::extract::{Json, Params, Segment, from_json};
+use crate::state::ApiState;
+
+/// Releases, the youngest first.
+#[utoipa::path(get, path = "/api/v1/releases", tag = "provisioning", params(OfEnvironment),
+    responses((status = 200, description = "A page of releases.", body = Items)))]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Params(params): Params<OfEnvironment>,
+) -> Result<Reply<Items>, ApiError> {
+    page(desk(&state)?.releases(&caller.tenant, params.environment.as_deref()).await?, &params, "id")
+}
+
+/// Submits a release: `environment`, and if wanted `plan` (else one is made), `only`, `kind` (full, selective, plan-only, hotfix), `priority` (low, normal,
+/// high, emergency), `note`, `lane`, `gates` of its own.
+#[utoipa::path(post, path = "/api/v1/releases", tag = "provisioning", request_body = Object,
+    responses((status = 200, description = "The release.", body = Object), (status = 409, description = "The plan is stale, or there is nothing to do.")))]
+pub(crate) async fn post(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Result<Reply<Value>, ApiError> {
+    let submission: Submission = from_json(body.to_string().as_bytes())?;
+    let (desk, by) = (desk(&state)?, by(&caller, &headers));
+    let work = desk.submit(&caller.tenant, &by, submission);
+    done(&state, &caller, &headers, &format!("POST releases {body}"), work).await
+}
+
+/// One release: where it is, why it waits, what its gates say, what has happened.
+#[utoipa::path(get, path = "/api/v1/releases/{id}", tag = "provisioning", params(("id" = String, Path, description = "Its name: the environment's and its number, `prod-12`.")),
+    responses((status = 200, description = "The release.", body = Object), (status = 404, description = "There is none of this name.")))]
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Segment(id): Segment,
+) -> Result<Reply<Value>, ApiError> {
+    Ok(Reply(desk(&state)?.release(&caller.tenant, &id).await?))
+}
+
+/// A vote.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VoteBody {
+    /// What is said with it.
+    #[serde(default)]
+    note: String,
+    /// The plan that is meant, or the beginning of its id: refused if the release has another by now.
+    #[serde(default)]
+    plan: Option<String>,
+}
+
+/// Approves the plan that a release has now.
+#[utoipa::path(post, path = "/api/v1/releases/{id}/approve", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = VoteBody,
+    responses((status = 200, description = "The release.", body = Object), (status = 409, description = "It has another plan, or asks for no approval.")))]
+pub(crate) async fn approve(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(id): Segment,
+    Json(vote): Json<VoteBody>,
+) -> Result<Reply<Value>, ApiError> {
+    let (desk, by) = (desk(&state)?, by(&caller, &headers));
+    let work = desk.vote(&caller.tenant, &id, &by, true, &vote.note, vote.plan.as_deref());
+    done(&state, &caller, &headers, &format!("approve {id} {:?}", vote.plan), work).await
+}
+
+/// Votes against a release.
+#[utoipa::path(post, path = "/api/v1/releases/{id}/reject", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = VoteBody,
+    responses((status = 200, description = "The release.", body = Object)))]
+pub(crate) async fn reject(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(id): Segment,
+    Json(vote): Json<VoteBody>,
+) -> Result<Reply<Value>, ApiError> {
+    let (desk, by) = (desk(&state)?, by(&caller, &headers));
+    let work = desk.vote(&caller.tenant, &id, &by, false, &vote.note, vote.plan.as_deref());
+    done(&state, &caller, &headers, &format!("reject {id} {:?}", vote.plan), work).await
+}
+
+/// Hands in a security report (SARIF 2.1.0, the body) for the gates that ask for one.
+#[utoipa::path(post, path = "/api/v1/releases/{id}/report", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Object,
+    responses((status = 200, description = "The release.", body = Object)))]
+pub(crate) async fn report(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(id): Segment,
+    Json(sarif): Json<Value>,
+) -> Result<Reply<Value>, ApiError> {
+    let (desk, by, text) = (desk(&state)?, by(&caller, &headers), sarif.to_string());
+    let work = desk.report(&caller.tenant, &id, &by, &text);
+    done(&state, &caller, &headers, &format!("report {id} {text}"), work).await
+}
+
+/// Cancels a release: what waits ends at once, what runs at its next safe point.
+#[utoipa::path(post, path = "/api/v1/releases/{id}/cancel", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Said,
+    responses((status = 200, description = "The release.", body = Object)))]
+pub(crate) async fn cancel(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(id): Segment,
+    Json(said): Json<Said>,
+) -> Result<Reply<Value>, ApiError> {
+    let (desk, by) = (desk(&state)?, by(&caller, &headers));
+    let work = desk.cancel(&caller.tenant, &id, &by, &said.why);
+    done(&state, &caller, &headers, &format!("cancel {id}"), work).await
+}
+
+/// Submits a release that takes this one back, as far as it was applied.
+#[utoipa::path(post, path = "/api/v1/releases/{id}/rollback", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Said,
+    responses((status = 200, description = "The new release.", body = Object)))]
+pub(crate) async fn rollback(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(id): Segment,
+    Json(said): Json<Said>,
+) -> Result<Reply<Value>, ApiError> {
+    let (desk, by) = (desk(&state)?, by(&caller, &headers));
+    let work = desk.rollback(&caller.tenant, &id, &by, &said.why);
+    done(&state, &caller, &headers, &format!("rollback {id}"), work).await
+}
+
+/// What happens to a release, as server-sent events: first what has happened so far, then live until it ends.
+#[utoipa::path(get, path = "/api/v1/releases/{id}/events", tag = "provisioning", params(("id" = String, Path, description = "Its name.")),
+    responses((status = 200, description = "Events; the data of each is JSON with `release`, `what`, `text`, `at`.", content_type = "text/event-stream")))]
+pub(crate) async fn events(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Segment(id): Segment,
+) -> Result<Response, ApiError> {
+    let desk = desk(&state)?;
+    // Listening begins before reading, so that nothing falls between.
+    let live = desk.listen();
+    let release = desk.release(&caller.tenant, &id).await?;
+    let past: Vec<Value> = release["events"].as_array().cloned().unwrap_or_default();
+    let is_over = !release["ended"].is_null();
+    let told: Vec<Value> =
+        past.iter().map(|e| json!({ "release": id, "what": e["what"], "text": e["text"], "at": e["at"] })).collect();
+    let follow = Follow { live: (!is_over).then_some(live), id, tenant: caller.tenant.clone(), told: told.clone() };
+    let past = stream::iter(told.into_iter().map(|value| Ok::<_, Infallible>(event(&value))));
+    let live = stream::unfold(follow, |mut follow| async move {
+        let value = follow.next().await?;
+        Some((Ok(event(&value)), follow))
+    });
+    Ok(Sse::new(past.chain(live)).keep_alive(KeepAlive::default()).into_response())
+}
+
+fn event(value: &Value) -> Event {
+    Event::default().event(value["what"].as_str().unwrap_or("event")).data(value.to_string())
+}
+
+/// The rest of a release's events.
+struct Follow {
+    live: Option<Receiver<Progress>>,
+    id: String,
+    tenant: grid_model::TenantId,
+    /// What was told from the past: it may come again.
+    told: Vec<Value>,
+}
+
+impl Follow {
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            let progress = match self.live.as_mut()?.recv().await {
+                Ok(progress) => progress,
+                // Whoever is too slow misses some; the release itself has them all.
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return None,
+            };
+            if progress.tenant != self.tenant || progress.release != self.id {
+                continue;
+            }
+            let value = json!(progress);
+            if self.told.contains(&value) {
+                continue;
+            }
+            if progress.what == "ended" {
+                self.live = None;
+            }
+            return Some(value);
+        }
+    }
+}
+
+/// Every queue: what runs, what waits in which order and why, and whether it is paused.
+#[utoipa::path(get, path = "/api/v1/queues", tag = "provisioning", params(OfEnvironment),
+    responses((status = 200, description = "The queues.", body = Items)))]
+pub(crate) async fn queues(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Params(params): Params<OfEnvironment>,
+) -> Result<Reply<Items>, ApiError> {
+    page(desk(&state)?.queues(&caller.tenant, params.environment.as_deref()).await?, &params, "environment")
+}
+
+/// A pause.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PauseBody {
+    /// Why.
+    #[serde(default)]
+    why: String,
+    /// Whether emergencies wait too.
+    #[serde(default)]
+    holds_emergencies: bool,
+}
+
+/// Pauses a queue: nothing starts any more, what runs goes on.
+#[utoipa::path(post, path = "/api/v1/queues/{id}/pause", tag = "provisioning", params(("id" = String, Path, description = "The environment.")), request_body = PauseBody,
+    responses((status = 200, description = "The queue.", body = Object)))]
+pub(crate) async fn pause(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(id): Segment,
+    Json(body): Json<PauseBody>,
+) -> Result<Reply<Value>, ApiError> {
+    let (desk, by) = (desk(&state)?, by(&caller, &headers));
+    let work = desk.pause(&caller.tenant, &id, &by, Some((body.why, body.holds_emergencies)));
+    done(&state, &caller, &headers, &format!("pause {id}"), work).await
+}
+
+/// Lets a queue go on.
+#[utoipa::path(post, path = "/api/v1/queues/{id}/resume", tag = "provisioning", params(("id" = String, Path, description = "The environment.")), request_body = Said,
+    responses((status = 200, description = "The queue.", body = Object)))]
+pub(crate) async fn resume(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(id): Segment,
+    Json(_): Json<Said>,
+) -> Result<Reply<Value>, ApiError> {
+    let (desk, by) = (desk(&state)?, by(&caller, &headers));
+    let work = desk.pause(&caller.tenant, &id, &by, None);
+    done(&state, &caller, &headers, &format!("resume {id}"), work).await
+}
