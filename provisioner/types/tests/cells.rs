@@ -21,6 +21,8 @@ fn every_variant_of_every_cell_is_in_the_schema() {
         assert_eq!(schema.version, cloud.provider().unwrap().version, "the extract is of another version");
     }
     let schemas = Cloud::HCL.map(Schema::of);
+    // What executors have proven against emulators; their suites write it.
+    let emulated = std::fs::read_to_string(file("emulated.csv")).unwrap();
     for kind in types() {
         let cases = cases(kind);
         for (cloud, schema) in Cloud::HCL.into_iter().zip(&schemas) {
@@ -46,7 +48,10 @@ fn every_variant_of_every_cell_is_in_the_schema() {
                     }
                 }
             }
-            if let Some(tier) = tier {
+            if let Some(mut tier) = tier {
+                if tier == Tier::SchemaValid && emulated.lines().any(|l| l == format!("{},{}", kind.name, cloud.name())) {
+                    tier = Tier::Emulated;
+                }
                 writeln!(table, "{},{},{}", kind.name, cloud.name(), tier.name()).unwrap();
             }
         }
@@ -59,7 +64,8 @@ fn every_variant_of_every_cell_is_in_the_schema() {
     });
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
     golden("tiers.csv", &table);
-    let valid = table.lines().filter(|l| l.ends_with(Tier::SchemaValid.name())).count();
+    let is_valid = |l: &&str| Tier::ALL[1..].iter().any(|t| l.ends_with(&format!(",{}", t.name())));
+    let valid = table.lines().filter(is_valid).count();
     let all = types().len() * Cloud::HCL.len();
     note("resource_types", valid == all, &format!("{valid} of {all} cells, {checked} variants"));
 }
