@@ -77,6 +77,7 @@ const LAYERS: [(&str, &[&str]); 31] = [
             "grid-ml",
             "grid-plan",
             "grid-types",
+            "grid-aws",
             "grid-desk",
             "grid-store",
             "grid-analytics",

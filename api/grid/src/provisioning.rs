@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use grid_act::Executor;
 use grid_act::executor::Time;
 use grid_analytics::Engine;
 use grid_analytics::price::PriceQuery;
@@ -85,8 +86,40 @@ pub(crate) async fn open(
         .build()
         .context("build the client of gates")?;
     let house = House { engine: Arc::clone(engine), store: store.clone(), client, guard, prices: Mutex::default() };
-    let options = Options { outside: Arc::new(house), executors: BTreeMap::new(), time, inline };
+    let executors = drivers(config, &time).await?;
+    let options = Options { outside: Arc::new(house), executors, time, inline };
     Desk::open(&data_dir.join(FILE_NAME), options).await.context("open the database of environments and releases")
+}
+
+/// The drivers that the settings name, beside the one that touches no cloud.
+async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
+    let region = config.text("provision.aws_region");
+    if region.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    aws(config, region, time).await
+}
+
+#[cfg(feature = "aws")]
+async fn aws(
+    config: &Config,
+    region: &str,
+    time: &Arc<dyn Time>,
+) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
+    let endpoint = config.text("provision.aws_endpoint_url");
+    let settings = grid_aws::Settings {
+        endpoint_url: (!endpoint.is_empty()).then(|| endpoint.to_owned()),
+        ..grid_aws::Settings::new(region, config.text("provision.aws_prefix"))
+    };
+    let driver: Arc<dyn Executor> = Arc::new(grid_aws::Aws::new(settings, Arc::clone(time)).await);
+    Ok(BTreeMap::from([(driver.name().to_owned(), driver)]))
+}
+
+#[cfg(not(feature = "aws"))]
+async fn aws(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
+    anyhow::bail!(
+        "provision.aws_region is set, but this build cannot reach AWS: leave it empty, or build with `cargo build --workspace --features grid/aws`"
+    )
 }
 
 /// Copies the desk's database of a directory that no server holds, if it has one.

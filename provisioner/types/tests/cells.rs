@@ -49,7 +49,8 @@ fn every_variant_of_every_cell_is_in_the_schema() {
                 }
             }
             if let Some(mut tier) = tier {
-                if tier == Tier::SchemaValid && emulated.lines().any(|l| l == format!("{},{}", kind.name, cloud.name())) {
+                if tier == Tier::SchemaValid && emulated.lines().any(|l| l == format!("{},{}", kind.name, cloud.name()))
+                {
                     tier = Tier::Emulated;
                 }
                 writeln!(table, "{},{},{}", kind.name, cloud.name(), tier.name()).unwrap();

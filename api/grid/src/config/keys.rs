@@ -259,6 +259,19 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("promql.lookback_delta", Kind::Duration, "5m", "how long a sample stands for what comes after it"),
     key(
+        "provision.aws_region",
+        Kind::Text,
+        "",
+        "the AWS region that environments with the driver \"aws\" are in; empty: there is no such driver",
+    ),
+    key(
+        "provision.aws_endpoint_url",
+        Kind::Text,
+        "",
+        "where AWS' services are instead of Amazon's own addresses: an emulator, a gateway",
+    ),
+    key("provision.aws_prefix", Kind::Text, "grid", "what the names of everything that Grid makes in AWS begin with"),
+    key(
         "telemetry.to",
         Kind::Text,
         "self",
