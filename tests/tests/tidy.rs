@@ -77,7 +77,6 @@ const LAYERS: [(&str, &[&str]); 31] = [
             "grid-ml",
             "grid-plan",
             "grid-types",
-            "grid-aws",
             "grid-desk",
             "grid-store",
             "grid-analytics",

@@ -21,6 +21,8 @@ pub const MODEL: &str = "fleet-peaks";
 pub const VERSION: u64 = 1;
 /// Fewest machines of a group: one may be lost.
 pub const MACHINES_MIN: u32 = 2;
+/// A group becomes at most so many times as many machines: each carries agents and a part of the system of its own.
+const TIMES_MAX: f64 = 2.0;
 /// Part of a machine that pods can ask for: the rest is the system's (GKE and EKS reserve 6 to 12% of such sizes).
 pub const FOR_PODS: f64 = 0.9;
 /// Hours of a replay in which the policy learns.
@@ -194,6 +196,9 @@ impl Need<'_> {
                 return None;
             }
         }
+        if machines > TIMES_MAX * f64::from(of.machines) {
+            return None;
+        }
         let count = machines as u32;
         let replay = Replay {
             hours: self.hours.len(),
@@ -219,7 +224,7 @@ impl Need<'_> {
         let highest = counts.iter().copied().fold(least, f64::max);
         let max = highest.max((self.cores.for_a_week(RISK_MAX / 2.0) / cores).ceil());
         let risk = self.risk(offer, max);
-        if risk > RISK_MAX || max > FLEET_MACHINES_MAX as f64 {
+        if risk > RISK_MAX || max > (TIMES_MAX * f64::from(of.machines)).min(FLEET_MACHINES_MAX as f64) {
             return None;
         }
         let sum = counts.iter().sum::<f64>() as i128;
@@ -334,7 +339,8 @@ mod tests {
     #[test]
     fn a_load_of_the_day_is_followed_if_it_may_be() {
         let load = |h: i64| 8.0 + 120.0 * day(h).powi(3);
-        check(&group(20, load, 60.0), "keep");
+        let fixed = group(20, load, 60.0);
+        assert_eq!(advise(&fixed, price(&fixed), &[]), Ok(None));
         let of = Use { is_elastic: true, ..group(20, load, 60.0) };
         let found = advise(&of, price(&of), &[]).unwrap().unwrap();
         assert!(found.min < 6 && found.max >= 16, "{found:?}");
