@@ -180,8 +180,12 @@ async fn a_server_goes_on_by_itself_and_tells_what_happens() -> anyhow::Result<(
     let data_dir = bed.file("data");
     let mut grid = Grid::start_with(Options { data_dir: Some(data_dir.clone()), ..Options::default() }).await?;
     let call = |method: reqwest::Method, path: &str, body: Value| {
-        let request = grid.client.request(method, format!("{}/api/v1{path}", grid.http)).json(&body);
-        async move { anyhow::Ok(request.header("idempotency-key", body.to_string()).send().await?) }
+        let request = grid
+            .client
+            .request(method, format!("{}/api/v1{path}", grid.http))
+            .json(&body)
+            .header("idempotency-key", path);
+        async move { anyhow::Ok(request.send().await?) }
     };
     let body = json!({ "name": "prod", "spec": SPEC, "cloud": "aws", "settings": { "prices": PRICES } });
     let made = call(reqwest::Method::POST, "/environments", body.clone()).await?;
