@@ -18,7 +18,7 @@ POWERCUT_SEEDS ?= 1000
 # Suites that note figures; the others of `make test` only hold rules.
 SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs \
     scrape corpus differential expressions promql_http grafana bounds allocation allocation_cluster bill_bucket \
-    bill_formats commitments costs estimates focus focus_bill rules webhooks alertmanager insight cost_faults cells
+    bill_formats commitments costs estimates focus focus_bill rules webhooks alertmanager insight cost_faults cells releases moto speed
 
 .PHONY: help demo build test peers bench bench-ml fuzz scorecard fmt lint licences rust
 
@@ -60,6 +60,7 @@ scorecard: build peers ## every bar with its figure: kills, power cuts, the demo
 	-GRID_FIGURES="$(FIGURES)" GRID_PEERS="$(PEERS)" GRID_KILL_CYCLES=$(KILL_CYCLES) \
 	GRID_POWERCUT_SEEDS=$(POWERCUT_SEEDS) GRID_TENANT_CASES=2000 \
 	    cargo test --locked --workspace --no-fail-fast $(SUITES:%=--test %)
+	-GRID_FIGURES="$(FIGURES)" cargo test --locked --no-fail-fast -p grid-plan -p grid-act -p grid-desk --lib
 	cargo build --locked --workspace --release --bin grid --bin bench --bin bench-ml
 	-GRID_FIGURES="$(FIGURES)" GRID_BIN="$(CARGO_TARGET_DIR)/release/grid" \
 	    cargo test --locked --workspace --test demo the_first_answer
