@@ -65,18 +65,26 @@ impl Aws {
     }
 
     /// Makes one call when its turn has come. `name` is the operation's, for what is said if it fails.
-    pub(crate) async fn call<T, E, F>(&self, name: &str, call: F) -> Result<T, Failure>
+    pub(crate) fn call<'a, T, E, F>(
+        &'a self,
+        name: &'a str,
+        call: F,
+    ) -> impl Future<Output = Result<T, Failure>> + Send + use<'a, T, E, F>
     where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'a,
+        E: ProvideErrorMetadata + Error + Send + 'static,
+        T: Send + 'a,
     {
-        let _slot = self.slots.acquire().await.map_err(|_| Failure::refused("", "the executor is closed"))?;
-        let wait = self.rate.lock().take(self.time.now());
-        if wait > 0 {
-            self.time.wait(wait).await;
+        // The SDK's futures are large: boxed here, no future of ours holds one.
+        let call = Box::pin(call);
+        async move {
+            let _slot = self.slots.acquire().await.map_err(|_| Failure::refused("", "the executor is closed"))?;
+            let wait = self.rate.lock().take(self.time.now());
+            if wait > 0 {
+                self.time.wait(wait).await;
+            }
+            call.await.map_err(|error| Failure::of(name, &error))
         }
-        // The SDK's futures are large.
-        Box::pin(call).await.map_err(|error| Failure::of(name, &error))
     }
 }
 
