@@ -148,6 +148,14 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
             let path = route.split_once(' ').unwrap().1.replace("{id}", "theirs");
             at(&path, if route.starts_with("GET") { Value::Null } else { json!({ "reason": "mine" }) })
         }
+        // The desk: its lists, and names that one could guess.
+        route if OF_DESK.iter().any(|part| route.contains(part)) => {
+            let path = route.split_once(' ').unwrap().1;
+            let path = ["{id}", "{other}", "{name}", "{environment}"]
+                .iter()
+                .fold(path.to_owned(), |p, part| p.replace(part, "theirs"));
+            at(&path, if route.starts_with("GET") { Value::Null } else { json!({}) })
+        }
         other => panic!("{other} has no attempt here: add one"),
     }
 }
@@ -163,6 +171,18 @@ const OF_INSIGHT: [&str; 10] = [
     "/api/v1/forecasts",
     "/api/v1/recommendations",
     "/api/v1/jobs",
+];
+
+const OF_DESK: [&str; 9] = [
+    "/api/v1/types",
+    "/api/v1/resources",
+    "/api/v1/environments",
+    "/api/v1/plans",
+    "/api/v1/releases",
+    "/api/v1/queues",
+    "/api/v1/scaling",
+    "/api/v1/actions",
+    "/api/v1/audit",
 ];
 
 const STATEMENTS: &[&str] = &[
