@@ -341,7 +341,7 @@ async fn decide(config: &Config, verb: &str, args: &DecideArgs) -> anyhow::Resul
             let more: Vec<&str> = more.collect();
             let release = action["release"].as_str().map(|r| format!(", release {r}")).unwrap_or_default();
             let (environment, state) = (text(action, "environment"), text(action, "state"));
-            out::line(&format!("  in {environment}: {state}{release}; {}", more.join("; ")).trim_end_matches("; "))?;
+            out::line(format!("  in {environment}: {state}{release}; {}", more.join("; ")).trim_end_matches("; "))?;
         } else if verb == "accept" {
             out::line("  no environment has this resource, or no field does it: it is yours to do")?;
         }
