@@ -24,7 +24,7 @@ pub struct Row {
     pub kind: String,
     /// The cloud's id.
     pub id: String,
-    /// Its full name, as bills have it; empty where the service does not tell and no tag does.
+    /// Its full name, as bills have it; empty where the service does not tell it, no tag does and it cannot be put together.
     pub arn: String,
     /// The region.
     pub region: String,
@@ -101,6 +101,7 @@ impl Aws {
             Ok(all) => made.merge(all),
             Err(failure) => made.failed("tags", &failure),
         }
+        made.name_the_untagged();
         made.inventory.rows.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
         made.inventory
     }
@@ -160,6 +161,27 @@ impl Making {
                     }
                 }
             }
+        }
+    }
+
+    /// EC2 lists without ARNs, and what nobody tagged (an instance that a group launched) has none from its tags either. Its parts are
+    /// known: the account is that of any ARN of this region. Networks and security groups are left, they may be shared by another account.
+    fn name_the_untagged(&mut self) {
+        let account = self.inventory.rows.iter().find_map(|row| {
+            let parts: Vec<&str> = row.arn.splitn(6, ':').collect();
+            let is_here = parts.len() == 6 && parts[3] == self.region && !parts[4].is_empty();
+            is_here.then(|| (parts[1].to_owned(), parts[4].to_owned()))
+        });
+        let Some((partition, account)) = account else { return };
+        for row in self.inventory.rows.iter_mut().filter(|r| r.arn.is_empty() && !r.id.is_empty()) {
+            let of = match row.kind.as_str() {
+                "vm" => "instance",
+                "block_disk" => "volume",
+                "nat" => "natgateway",
+                "spot_pool" => "fleet",
+                _ => continue,
+            };
+            row.arn = format!("arn:{partition}:ec2:{}:{account}:{of}/{}", self.region, row.id);
         }
     }
 }
@@ -302,6 +324,34 @@ fn named(id: Option<&str>, tags: BTreeMap<String, String>, fields: serde_json::M
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_untagged_have_arns() {
+        let row = |kind: &str, id: &str, arn: &str| Row {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+            arn: arn.to_owned(),
+            region: "eu-central-1".to_owned(),
+            name: String::new(),
+            tags: BTreeMap::new(),
+            fields: Fields::default(),
+            outputs: BTreeMap::new(),
+            observed_at: Timestamp(0),
+        };
+        let check = |others: &str, kind: &str, expected: &str| {
+            let rows = vec![row("bucket", "b", "arn:aws:s3:::b"), row("x", "y", others), row(kind, "i-1", "")];
+            let inventory = Inventory { rows, ..Inventory::default() };
+            let mut made = Making { region: "eu-central-1".to_owned(), now: Timestamp(0), inventory };
+            made.name_the_untagged();
+            assert_eq!(made.inventory.rows[2].arn, expected, "{kind} beside {others:?}");
+        };
+        let queue = "arn:aws-cn:sqs:eu-central-1:12:orders";
+        check(queue, "vm", "arn:aws-cn:ec2:eu-central-1:12:instance/i-1");
+        check(queue, "block_disk", "arn:aws-cn:ec2:eu-central-1:12:volume/i-1");
+        check(queue, "network", "");
+        check("arn:aws:sqs:us-east-1:12:orders", "vm", "");
+        check("", "vm", "");
+    }
 
     #[test]
     fn arns_tell_kinds() {
