@@ -174,10 +174,14 @@ pub(crate) async fn watch(insight: Insight, store: Store, token: CancellationTok
             let Some(done) = token.run_until_cancelled(work).await else { return Ok(()) };
             for (job, report) in done {
                 match report {
-                    Ok(r) if r.changed => {
-                        info!(%tenant, job = job.name(), rows = r.rows, elapsed_ms = r.elapsed.as_millis() as u64, "findings changed");
+                    Ok(r) => {
+                        for part in &r.failed {
+                            warn!(%tenant, job = job.name(), error = %part, "a part of a job failed");
+                        }
+                        if r.changed {
+                            info!(%tenant, job = job.name(), rows = r.rows, elapsed_ms = r.elapsed.as_millis() as u64, "findings changed");
+                        }
                     }
-                    Ok(_) => {}
                     Err(e) => warn!(%tenant, job = job.name(), code = e.code(), error = %chain(&e), "job failed"),
                 }
             }

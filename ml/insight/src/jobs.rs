@@ -96,7 +96,7 @@ impl JobError {
 }
 
 /// What a run did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobReport {
     /// Which.
     pub job: Job,
@@ -106,6 +106,8 @@ pub struct JobReport {
     pub rows: usize,
     /// Whether they differ from those before.
     pub changed: bool,
+    /// Parts that failed, each with its reason; what they said the last time stands.
+    pub failed: Vec<String>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -126,6 +128,16 @@ pub struct Insight {
     engine: Arc<Engine>,
     store: Store,
     commitments: Option<Arc<dyn Commitments>>,
+}
+
+/// How a run ended.
+struct Done {
+    /// Rows that the job has now.
+    rows: usize,
+    /// Whether they differ from those before.
+    changed: bool,
+    /// Parts that failed while the others went through.
+    failed: Vec<(&'static str, JobError)>,
 }
 
 /// One run of one job.
@@ -212,16 +224,21 @@ impl Insight {
             failures: 0,
             error: None,
         };
-        match &done {
-            Ok((rows, _)) => state.rows = *rows as u64,
-            Err(e) => {
-                state.failures = before.failures + 1;
-                state.error = Some(format!("{}: {}", e.code(), chain(e)));
+        let told = |e: &JobError| format!("{}: {}", e.code(), chain(e));
+        let failed: Vec<String> = match &done {
+            Ok(done) => {
+                state.rows = done.rows as u64;
+                done.failed.iter().map(|(part, e)| format!("{part}: {}", told(e))).collect()
             }
+            Err(e) => vec![told(e)],
+        };
+        if !failed.is_empty() {
+            state.failures = before.failures + 1;
+            state.error = Some(failed.join("; "));
         }
         keep::put_job_state(&self.store, tenant, job.name(), &state).await?;
-        let (rows, changed) = done?;
-        Ok(JobReport { job, until: due.window.end, rows, changed, elapsed })
+        let Done { rows, changed, .. } = done?;
+        Ok(JobReport { job, until: due.window.end, rows, changed, failed, elapsed })
     }
 }
 

@@ -290,13 +290,19 @@ async fn run_jobs(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut failed = None;
     for job in wanted {
         match insight.run_until(&tenant, job, until).await {
-            Ok(r) => out::line(&format!(
-                "{}: {} rows{} in {:.1} s",
-                job.name(),
-                r.rows,
-                if r.changed { "" } else { ", as before" },
-                r.elapsed.as_secs_f64()
-            ))?,
+            Ok(r) => {
+                out::line(&format!(
+                    "{}: {} rows{} in {:.1} s",
+                    job.name(),
+                    r.rows,
+                    if r.changed { "" } else { ", as before" },
+                    r.elapsed.as_secs_f64()
+                ))?;
+                for part in r.failed {
+                    out::say(&format!("{}: {part}", job.name()));
+                    failed = Some(anyhow::anyhow!("run the job {}: {part}", job.name()));
+                }
+            }
             Err(e) => {
                 let code = e.code();
                 let e = anyhow::Error::from(e).context(format!("run the job {} ({code})", job.name()));

@@ -13,7 +13,7 @@ use grid_model::table::forecasts::ForecastRow;
 use grid_model::time::{DAY_NS, HOUR_NS};
 use serde_json::json;
 
-use super::{Job, JobError, Run, think};
+use super::{Done, Job, JobError, Run, think};
 use crate::evidence::Evidence;
 use crate::keep;
 use crate::limits::{EVIDENCE_MAX, FORECASTS_KEPT};
@@ -41,7 +41,7 @@ const DISKS: [(&str, &str, &[&str]); 3] = [
     ("db_storage_free_bytes", "db_storage_size_bytes", &["database", "resource_id"]),
 ];
 
-pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
+pub(super) async fn run(run: &Run<'_>) -> Result<Done, JobError> {
     let mut forecasts = budgets::find(run).await?;
     for disk in DISKS {
         forecasts.extend(disks(run, disk).await?);
@@ -54,7 +54,11 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     let job = Job::Capacity.name();
     let before: Vec<ForecastRow> = keep::rows_of(run.engine, run.tenant, job).await?;
     let count = forecasts.len();
-    Ok((count, keep::replace(run.store, run.tenant, job, &before, forecasts).await?))
+    Ok(Done {
+        rows: count,
+        changed: keep::replace(run.store, run.tenant, job, &before, forecasts).await?,
+        failed: Vec::new(),
+    })
 }
 
 /// One disk: its labels, free bytes per step, and its size if that is known.

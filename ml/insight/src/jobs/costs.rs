@@ -10,7 +10,7 @@ use grid_model::table::anomalies::AnomalyRow;
 use grid_model::{Amount, Timestamp};
 use serde_json::json;
 
-use super::{Job, JobError, Run, think};
+use super::{Done, Job, JobError, Run, think};
 use crate::evidence::Evidence;
 use crate::keep;
 use crate::limits::{ANOMALIES_KEPT, EVIDENCE_MAX};
@@ -27,7 +27,7 @@ const USAGE: &str = "charge_category = 'Usage'";
 /// An account in a currency.
 type Account = (String, String);
 
-pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
+pub(super) async fn run(run: &Run<'_>) -> Result<Done, JobError> {
     let cubes = read_cubes(run).await?;
     let events: Vec<(Account, Event)> = think(move || {
         let of = |(account, cube): (Account, Cube)| detect(&cube).into_iter().map(move |e| (account.clone(), e));
@@ -47,7 +47,11 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     rows.truncate(ANOMALIES_KEPT);
     feedback::apply(&mut rows, &keep::feedback(run.store, run.tenant).await?);
     let count = rows.len();
-    Ok((count, keep::replace(run.store, run.tenant, job, &before, rows).await?))
+    Ok(Done {
+        rows: count,
+        changed: keep::replace(run.store, run.tenant, job, &before, rows).await?,
+        failed: Vec::new(),
+    })
 }
 
 async fn read_cubes(run: &Run<'_>) -> Result<BTreeMap<Account, Cube>, JobError> {

@@ -23,20 +23,12 @@ use grid_model::Amount;
 use grid_model::table::recommendations::RecommendationRow;
 use serde_json::json;
 
-use super::{Job, JobError, Run};
+use super::{Done, Job, JobError, Run};
 use crate::keep;
 
-pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
+pub(super) async fn run(run: &Run<'_>) -> Result<Done, JobError> {
     let job = Job::Recommend.name();
-    let mut judged = BTreeSet::new();
-    let park = machines::read(run).await?;
-    let mut proposed = machines::find(run, &park, &mut judged).await?;
-    let (of_pods, asked) = workloads::find(run, &park, &mut judged).await?;
-    fleets::find(run, &park, &asked, &mut judged, &mut proposed).await?;
-    proposed.extend(of_pods);
-    proposed.extend(databases::find(run, &mut judged).await?);
-    proposed.extend(unused::find(run, &mut judged).await?);
-    proposed.extend(commitments::find(run, &park, &mut judged).await?);
+    let Parts { proposed, judged, failed } = Parts::of(run).await;
     // What saves nothing takes no money from anybody: higher limits.
     let (free, paid): (Vec<Proposed>, Vec<Proposed>) = proposed.into_iter().partition(|p| p.row.saving_high.0 == 0);
     let claims: Vec<Claim> = paid.iter().map(Proposed::claim).collect();
@@ -60,7 +52,63 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     let decisions = keep::decisions(run.store, run.tenant).await?;
     let rows = join(&before, rows, &judged, &decisions, run.until);
     let count = rows.len();
-    Ok((count, keep::replace(run.store, run.tenant, job, &before, rows).await?))
+    Ok(Done { rows: count, changed: keep::replace(run.store, run.tenant, job, &before, rows).await?, failed })
+}
+
+/// What the parts of a run propose. One that fails is told and judges nothing, so that what it said the last time stands.
+#[derive(Default)]
+struct Parts {
+    proposed: Vec<Proposed>,
+    judged: BTreeSet<String>,
+    failed: Vec<(&'static str, JobError)>,
+}
+
+impl Parts {
+    async fn of(run: &Run<'_>) -> Self {
+        let mut parts = Self::default();
+        match machines::read(run).await {
+            Ok(park) => parts.on_machines(run, &park).await,
+            Err(e) => parts.failed.push(("machines", e)),
+        }
+        let mut judged = BTreeSet::new();
+        let found = databases::find(run, &mut judged).await;
+        parts.take("databases", judged, found);
+        let mut judged = BTreeSet::new();
+        let found = unused::find(run, &mut judged).await;
+        parts.take("unused resources", judged, found);
+        parts
+    }
+
+    /// Machines and what rests on knowing them: groups of them, pods on them, commitments to them.
+    async fn on_machines(&mut self, run: &Run<'_>, park: &machines::Park) {
+        let mut of_pods = BTreeSet::new();
+        let (pods, asked) = match workloads::find(run, park, &mut of_pods).await {
+            Ok((pods, asked)) => (Ok(pods), asked),
+            Err(e) => (Err(e), workloads::Asked::default()),
+        };
+        let mut judged = BTreeSet::new();
+        let found = async {
+            let mut found = machines::find(run, park, &mut judged).await?;
+            fleets::find(run, park, &asked, &mut judged, &mut found).await?;
+            Ok(found)
+        };
+        let found = found.await;
+        self.take("machines", judged, found);
+        self.take("pods", of_pods, pods);
+        let mut judged = BTreeSet::new();
+        let found = commitments::find(run, park, &mut judged).await;
+        self.take("commitments", judged, found);
+    }
+
+    fn take(&mut self, part: &'static str, judged: BTreeSet<String>, found: Result<Vec<Proposed>, JobError>) {
+        match found {
+            Ok(found) => {
+                self.proposed.extend(found);
+                self.judged.extend(judged);
+            }
+            Err(e) => self.failed.push((part, e)),
+        }
+    }
 }
 
 /// A proposal with what it claims.
@@ -129,5 +177,22 @@ fn common(run: &Run<'_>) -> RecommendationRow {
         language: "sql".to_owned(),
         made_time: run.until,
         ..RecommendationRow::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_fails_is_told_and_judges_nothing() {
+        let proposal = || Proposed::changes(RecommendationRow { resource_id: "db-1".to_owned(), ..Default::default() });
+        let judged = |id: &str| BTreeSet::from([id.to_owned()]);
+        let mut parts = Parts::default();
+        parts.take("machines", judged("vm-1"), Err(JobError::Time));
+        parts.take("databases", judged("db-1"), Ok(vec![proposal()]));
+        assert_eq!(parts.judged, judged("db-1"));
+        assert_eq!(parts.proposed.iter().map(|p| p.row.resource_id.as_str()).collect::<Vec<_>>(), ["db-1"]);
+        assert!(matches!(parts.failed[..], [("machines", JobError::Time)]));
     }
 }

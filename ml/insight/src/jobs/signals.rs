@@ -21,7 +21,7 @@ use grid_model::table::anomalies::AnomalyRow;
 use grid_model::time::{DAY_NS, HOUR_NS, MINUTE_NS};
 use serde_json::{Value, json};
 
-use super::{Job, JobError, Run, think};
+use super::{Done, Job, JobError, Run, think};
 use crate::evidence::Evidence;
 use crate::keep;
 use crate::limits::{ANOMALIES_KEPT, EVIDENCE_MAX};
@@ -74,7 +74,7 @@ struct Found {
     title: String,
 }
 
-pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
+pub(super) async fn run(run: &Run<'_>) -> Result<Done, JobError> {
     let end = Timestamp(run.until.0 - run.until.0.rem_euclid(BUCKET_NS));
     let window = Window { start: Timestamp((end.0 - LOOKBACK_DAYS * DAY_NS).div_euclid(HOUR_NS) * HOUR_NS), end };
     let mut found = calls::find(run, window).await?;
@@ -123,7 +123,11 @@ pub(super) async fn run(run: &Run<'_>) -> Result<(usize, bool), JobError> {
     rows.reverse();
     feedback::apply(&mut rows, &keep::feedback(run.store, run.tenant).await?);
     let count = rows.len();
-    Ok((count, keep::replace(run.store, run.tenant, job, &before, rows).await?))
+    Ok(Done {
+        rows: count,
+        changed: keep::replace(run.store, run.tenant, job, &before, rows).await?,
+        failed: Vec::new(),
+    })
 }
 
 /// The finding that this one goes on with: its beginning has left the window, or lies at its edge.

@@ -178,7 +178,9 @@ async fn findings(engine: &Arc<Engine>, store: &Store, until: Timestamp) -> anyh
     let tenant = TenantId::default_tenant();
     let insight = crate::watch::insight(engine, store);
     for job in Job::ALL {
-        insight.run_until(&tenant, job, until).await.with_context(|| format!("run the job {}", job.name()))?;
+        let done = insight.run_until(&tenant, job, until).await;
+        let done = done.with_context(|| format!("run the job {}", job.name()))?;
+        anyhow::ensure!(done.failed.is_empty(), "run the job {}: {}", job.name(), done.failed.join("; "));
     }
     let desk = Desk { engine, store, tenant, client: "tour".to_owned(), as_of: None };
     let all = |sort: &str| ListAsk { sort: Some(sort.to_owned()), ..ListAsk::default() };
