@@ -27,7 +27,7 @@ use state::{Reader, Writer};
 use week::Week;
 
 /// The version of the whole: it changes whenever an answer may.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Points of the short mean, and of the deviation that is watched for calm and for noise.
 const MEAN_POINTS: usize = 5;
@@ -201,7 +201,7 @@ impl Detector {
         let early = (of_season / SEASON.at).max(of_extreme / EXTREME_AT).clamp(0.0, 1.5 * LOUDEST);
         let sign = (all + EARLY * early) / (1.0 + EARLY);
         let (score, anomaly) =
-            if self.seen <= POINTS_MIN { (0.0, false) } else { self.onset.judge(self.seen, all, sign) };
+            if self.seen <= POINTS_MIN { (0.0, false) } else { self.onset.judge(self.seen, time, all, sign) };
         Verdict { score, expected, lower: expected - spread, upper: expected + spread, anomaly }
     }
 

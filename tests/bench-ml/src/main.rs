@@ -2,7 +2,7 @@
 //! the data is not part of the project (see ../shared/data), and what is missing is skipped aloud.
 //!
 //! Reading order: `main` -> [`forecasts`] (M4), [`anomalies`] (NAB by [`nab`], cloud monitoring),
-//! [`changes`] (TCPD), [`replays`] (right-sizing and scaling), [`logs`] (Loghub), [`speed`].
+//! [`changes`] (TCPD), [`replays`] (right-sizing and scaling, with [`loads`]), [`logs`] (Loghub), [`speed`].
 //!
 //! Architecture invariants:
 //! - A model sees a series point by point, or its past only; labels are read by the scorers alone.
@@ -14,6 +14,7 @@ mod anomalies;
 mod nab;
 mod changes;
 mod replays;
+mod loads;
 mod speed;
 mod logs;
 

@@ -8,13 +8,16 @@ use anyhow::{Context as _, ensure};
 use grid_ml::{rightsize, scale};
 use grid_model::time::MINUTE_NS;
 
-use crate::Line;
+use crate::{Line, loads};
 
 const STEP_NS: i64 = 5 * MINUTE_NS;
 
 pub(crate) fn run(data: &Path) -> anyhow::Result<Vec<Line>> {
     let mut lines = sizes(data)?;
-    lines.push(web(data)?);
+    lines.extend(web(data)?);
+    lines.push(loads::unforeseeable());
+    // Its other traces are not at hand.
+    grid_tests::skip("ml_scale_twitter", "the trace is not in ../shared/data/ml/web_traces")?;
     Ok(lines)
 }
 
@@ -106,14 +109,14 @@ fn sizes(data: &Path) -> anyhow::Result<Vec<Line>> {
     ])
 }
 
-fn web(data: &Path) -> anyhow::Result<Line> {
+fn web(data: &Path) -> anyhow::Result<[Line; 2]> {
     let text = unpack("tar", &["-xjOf"], &data.join("web_traces/nasa_workload.tbz2"))?;
     // Requests per second, one number each.
     let seconds: Vec<f64> = text.split_whitespace().filter_map(|v| v.parse().ok()).collect();
     let minutes: Vec<f64> = seconds.chunks(60).map(|minute| crate::mean(minute.iter().copied())).collect();
     let ours = scale::Score::of(&minutes, &scale::limits(&minutes, MINUTE_NS));
     let reactive = scale::Score::of(&minutes, &scale::reactive(&minutes, MINUTE_NS));
-    Ok(Line {
+    let line = Line {
         id: "ml_scale_nasa",
         data: "NASA web server, 58 days of minutes",
         measure: "cost x, unserved; the same of reactive 70%",
@@ -121,5 +124,6 @@ fn web(data: &Path) -> anyhow::Result<Line> {
         bar: "<= 1.75 at <= .007",
         holds: ours.cost <= 1.75 && ours.unserved <= 0.007,
         published: "HPA-like 2.015/.0071, hybrid 1.89/.0090, oracle 1.25/0",
-    })
+    };
+    Ok([line, loads::beside_autoscaler(&minutes)])
 }
