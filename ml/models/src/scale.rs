@@ -7,7 +7,8 @@
 //! Reactive and forecasting policies are experts of one another: each forecast with each headroom is one, and the exponentially weighted mean of
 //! all (Freund and Schapire, 1997; discounted as Cesa-Bianchi and Lugosi, 2006, section 2.11) costs in the long run little more than the best
 //! of them. Where a load cannot be foreseen, the reactive ones are the best. How much unserved load is worth is not asked of the user but read
-//! off the load: money is spent up to what a reactive policy at 70% would cost, and beyond while it still removes much of what is unserved.
+//! off the load: money is spent up to what a reactive policy at 70% would cost, and beyond while it still removes much of what is unserved. What a
+//! reactive policy would have cost and left unserved is known as well: whoever did worse on both counts saves until that is no longer so.
 
 mod foresee;
 mod blend;
@@ -18,7 +19,7 @@ use grid_model::time::{DAY_NS, MINUTE_NS};
 use frontier::Frontier;
 
 /// The version of the whole: it changes whenever an answer may.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// How long capacity takes from being asked for to serving.
 pub const LAG_NS: i64 = 5 * MINUTE_NS;
 /// The utilisation that a reactive policy aims at: what is compared with.
@@ -45,8 +46,8 @@ pub fn limits(usage: &[f64], step_ns: i64) -> Vec<f64> {
             {
                 frontier.learn(usage[known], options);
             }
-            let options = frontier.options(past.foresee(step, known), usage[known]);
-            let limit = frontier.limit(&options);
+            let mut options = frontier.options(past.foresee(step, known), usage[known]);
+            let limit = frontier.decide(&mut options);
             open.push_back(options);
             limit
         })

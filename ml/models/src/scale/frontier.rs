@@ -18,19 +18,40 @@ const BUDGET: f64 = 0.985 / REACTIVE_UTILISATION;
 const WORTH: f64 = 4.0;
 /// Unserved shares that are not worth telling apart.
 const UNSERVED_MIN: f64 = 1e-4;
+/// Share of the cost of a reactive policy that is as much.
+const AS_DEAR: f64 = 0.99;
 /// Part of a day before prices are compared.
-const COMPARED_FROM: f64 = 0.25;
+const COMPARED_FROM: f64 = 0.05;
 
 /// What each expert and each price would have for a step.
 pub(super) struct Options {
     experts: [f64; EXPERTS],
     limits: [f64; OPTIONS],
+    reactive: f64,
+    /// What was decided.
+    decided: f64,
+}
+
+/// What came of a policy: capacity and unserved load.
+#[derive(Debug, Clone, Copy, Default)]
+struct Came {
+    capacity: f64,
+    unserved: f64,
+}
+
+impl Came {
+    fn learn(&mut self, fade: f64, usage: f64, limit: f64) {
+        self.capacity = fade * self.capacity + limit;
+        self.unserved = fade * self.unserved + (usage - limit).max(0.0);
+    }
 }
 
 pub(super) struct Frontier {
     blends: Vec<Blend>,
-    /// Capacity and unserved load per price.
-    came_of: [(f64, f64); OPTIONS],
+    came_of: [Came; OPTIONS],
+    /// The same of what was decided, and of a reactive policy.
+    came_of_us: Came,
+    came_of_reactive: Came,
     load: f64,
     fade: f64,
     seen: usize,
@@ -42,7 +63,9 @@ impl Frontier {
         let blends = (0..PRICES).map(|k| Blend::new(PRICE_FIRST * PRICE_RATIO.powi(k as i32), day)).collect();
         Self {
             blends,
-            came_of: [(0.0, 0.0); OPTIONS],
+            came_of: [Came::default(); OPTIONS],
+            came_of_us: Came::default(),
+            came_of_reactive: Came::default(),
             load: 0.0,
             fade: 0.5_f64.powf(1.0 / (HALF_LIFE_DAYS * day as f64)),
             seen: 0,
@@ -58,7 +81,7 @@ impl Frontier {
             *limit = blend.limit(&experts).unwrap_or(reactive);
         }
         limits[PRICES] = limits[PRICES - 1].max(reactive);
-        Options { experts, limits }
+        Options { experts, limits, reactive, decided: reactive }
     }
 
     /// What the load was for which there were these options.
@@ -68,20 +91,29 @@ impl Frontier {
         for blend in &mut self.blends {
             blend.learn(usage, &options.experts);
         }
-        for (came_of, limit) in self.came_of.iter_mut().zip(options.limits) {
-            came_of.0 = self.fade * came_of.0 + limit;
-            came_of.1 = self.fade * came_of.1 + (usage - limit).max(0.0);
-        }
+        let came = self.came_of.iter_mut().zip(options.limits);
+        let beside = [(&mut self.came_of_us, options.decided), (&mut self.came_of_reactive, options.reactive)];
+        came.chain(beside).for_each(|(came, limit)| came.learn(self.fade, usage, limit));
     }
 
-    /// The limit that is right for this load.
-    pub(super) fn limit(&self, options: &Options) -> f64 {
+    /// Decides the limit that is right for this load.
+    pub(super) fn decide(&self, options: &mut Options) -> f64 {
+        options.decided = self.limit(options);
+        options.decided
+    }
+
+    fn limit(&self, options: &Options) -> f64 {
         if self.seen < self.judged_from || self.load <= 0.0 {
             return options.limits[PRICES];
         }
-        let cost = |k: usize| self.came_of[k].0 / self.load;
-        let unserved = |k: usize| (self.came_of[k].1 / self.load).max(UNSERVED_MIN);
+        let cost = |k: usize| self.came_of[k].capacity / self.load;
+        let unserved = |k: usize| (self.came_of[k].unserved / self.load).max(UNSERVED_MIN);
         let within = (0..OPTIONS).rfind(|k| cost(*k) <= BUDGET).unwrap_or(0);
+        // Where nothing can be foreseen more money buys nothing: whoever has paid as much as a reactive policy for less spends less.
+        let (us, reactive) = (self.came_of_us, self.came_of_reactive);
+        if us.capacity > AS_DEAR * reactive.capacity && us.unserved > reactive.unserved {
+            return options.limits[within].min(options.reactive);
+        }
         let use_of = |k: usize| -unserved(k).ln() - WORTH * cost(k);
         let best = (within..OPTIONS).max_by(|a, b| use_of(*a).total_cmp(&use_of(*b))).unwrap_or(within);
         if best > within || within + 1 == OPTIONS {
