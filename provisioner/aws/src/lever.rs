@@ -57,11 +57,6 @@ const fn lacking(kind: &'static str, does: Does, call: &'static str) -> Lever {
     Lever { kind, does, call, lacks: Some(call) }
 }
 
-/// Moto's MSK gives times without a zone, which no SDK with types reads: nothing of it can be proven.
-const fn unread(kind: &'static str, does: Does, call: &'static str) -> Lever {
-    Lever { kind, does, call, lacks: Some("times with a zone in ListClustersV2") }
-}
-
 use Does::{Change, Create, Destroy, Fix};
 
 /// All levers, kind by kind.
@@ -147,13 +142,13 @@ pub const LEVERS: &[Lever] = &[
     lever("nosql", Fix("sort_key"), "CreateTable"),
     lever("nosql", Destroy, "DeleteTable"),
 
-    unread("kafka", Create, "CreateCluster"),
-    unread("kafka", Change("brokers"), "UpdateBrokerCount"),
-    unread("kafka", Change("machine"), "UpdateBrokerType"),
-    unread("kafka", Change("storage_gib"), "UpdateBrokerStorage"),
-    unread("kafka", Change("version"), "UpdateClusterKafkaVersion"),
+    lever("kafka", Create, "CreateCluster"),
+    lacking("kafka", Change("brokers"), "UpdateBrokerCount"),
+    lacking("kafka", Change("machine"), "UpdateBrokerType"),
+    lacking("kafka", Change("storage_gib"), "UpdateBrokerStorage"),
+    lacking("kafka", Change("version"), "UpdateClusterKafkaVersion"),
     lever("kafka", Fix("network"), "CreateCluster"),
-    unread("kafka", Destroy, "DeleteCluster"),
+    lever("kafka", Destroy, "DeleteCluster"),
 
     lever("function", Create, "CreateFunction, PutFunctionConcurrency"),
     lever("function", Change("memory_mib"), "UpdateFunctionConfiguration"),

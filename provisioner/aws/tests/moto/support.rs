@@ -41,6 +41,19 @@ impl Drop for Moto {
     }
 }
 
+/// Moto's server with one fault of its MSK mended: moto 5.2.5 writes times without a zone there, which no SDK with types reads.
+const MENDED: &str = "
+import datetime
+import moto.kafka.models as kafka
+from moto.server import main
+class Zoned(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz or datetime.timezone.utc)
+kafka.datetime = Zoned
+main()
+";
+
 /// The one moto of this process; why there is none if it is not installed.
 pub(crate) async fn moto() -> anyhow::Result<Result<Arc<Moto>, String>> {
     static RUNNING: tokio::sync::Mutex<Weak<Moto>> = tokio::sync::Mutex::const_new(Weak::new());
@@ -48,13 +61,13 @@ pub(crate) async fn moto() -> anyhow::Result<Result<Arc<Moto>, String>> {
     if let Some(moto) = running.upgrade() {
         return Ok(Ok(moto));
     }
-    let program = match peers::python_program("moto_server") {
-        Ok(program) => program,
+    let python = match peers::python_program("moto_server").and(peers::python_program("python")) {
+        Ok(python) => python,
         Err(reason) => return Ok(Err(reason)),
     };
     let port = peers::free_port()?;
-    let mut command = Command::new(program);
-    command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+    let mut command = Command::new(python);
+    command.args(["-c", MENDED, "-H", "127.0.0.1", "-p", &port.to_string()]);
     let child =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("start moto")?;
     let endpoint = format!("http://127.0.0.1:{port}");
