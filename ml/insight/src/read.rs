@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::StreamExt as _;
 use grid_analytics::render::{Format, Renderer};
 use grid_analytics::{Engine, QueryError, SqlRequest};
-use grid_model::time::DAY_NS;
+use grid_model::time::{DAY_NS, HOUR_NS};
 use grid_model::{Amount, TenantId, Timestamp};
 use serde_json::Value;
 
@@ -34,10 +34,37 @@ pub async fn rows(engine: &Engine, tenant: &TenantId, sql: &str) -> Result<Vec<V
     lines.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()).map(parse).collect()
 }
 
-/// A time cut into days, from its start on: what collects samples before it answers, such as a rate, is asked day by day.
-pub fn days(start: Timestamp, end: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+/// All rows of a statement that is asked piece by piece of a time, in order of time. What collects samples before it answers, such as a rate, is asked
+/// day by day; a day that needs more memory than a query may have is asked in halves, down to an hour. Pieces end at whole hours from the start.
+pub async fn by_time(
+    engine: &Engine,
+    tenant: &TenantId,
+    (start, end): (Timestamp, Timestamp),
+    sql: impl Fn(Timestamp, Timestamp) -> String,
+) -> Result<Vec<Value>, QueryError> {
+    let mut open: Vec<(Timestamp, Timestamp)> = days(start, end).collect();
+    open.reverse();
+    let mut all = Vec::new();
+    while let Some((from, to)) = open.pop() {
+        match (rows(engine, tenant, &sql(from, to)).await, middle(from, to)) {
+            (Ok(rows), _) => all.extend(rows),
+            (Err(QueryError::Memory(_)), Some(middle)) => open.extend([(middle, to), (from, middle)]),
+            (Err(e), _) => return Err(e),
+        }
+    }
+    Ok(all)
+}
+
+/// A time cut into days, from its start on.
+fn days(start: Timestamp, end: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
     let starts = (0..).map(move |n| start.saturating_add(n * DAY_NS));
     starts.take_while(move |from| *from < end).map(move |from| (from, from.saturating_add(DAY_NS).min(end)))
+}
+
+/// Whole hours after the start, about half way; `None` if there is no such time within.
+fn middle(start: Timestamp, end: Timestamp) -> Option<Timestamp> {
+    let hours = end.0.saturating_sub(start.0) / 2 / HOUR_NS;
+    (hours > 0).then(|| start.saturating_add(hours * HOUR_NS))
 }
 
 /// The columns of a metric's table; none if nobody sent the metric.
@@ -93,4 +120,27 @@ pub fn whole(row: &Value, name: &str) -> i64 {
 /// An exact decimal of a row; zero if it is null or absent.
 pub fn amount(row: &Value, name: &str) -> Amount {
     Amount::parse(text(row, name)).map_or(Amount::ZERO, |(amount, _)| amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_end_at_whole_hours() {
+        let hour = |h: i64| Timestamp(h * HOUR_NS);
+        for (start, end, expected) in [
+            (0, 24 * HOUR_NS, Some(12)),
+            (0, 5 * HOUR_NS, Some(2)),
+            (0, 2 * HOUR_NS, Some(1)),
+            (0, 2 * HOUR_NS - 1, None),
+            (0, HOUR_NS, None),
+            (HOUR_NS, HOUR_NS, None),
+            (3 * HOUR_NS, 0, None),
+        ] {
+            assert_eq!(middle(Timestamp(start), Timestamp(end)), expected.map(hour), "{start} to {end}");
+        }
+        let all: Vec<_> = days(hour(1), hour(50)).collect();
+        assert_eq!(all, [(hour(1), hour(25)), (hour(25), hour(49)), (hour(49), hour(50))]);
+    }
 }

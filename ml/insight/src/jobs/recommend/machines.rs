@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Proposed, common, full, replayed, rounded, said};
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run, think};
-use crate::read::{amount, columns, days, literal, name, number, rows, text, whole, within};
+use crate::read::{amount, by_time, columns, literal, name, number, rows, text, whole, within};
 
 pub(super) const CPU: &str = "node_cpu_seconds_total";
 const CORES: &str = "machine_cpu_cores";
@@ -154,9 +154,7 @@ fn is_arm(machine: &str) -> bool {
 async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTreeMap<String, Use>, JobError> {
     let range = within("time", start, end);
     let mut uses: BTreeMap<String, Use> = BTreeMap::new();
-    for (start, end) in days(start, end) {
-        read_cores(run, &within("time", start, end), &mut uses).await?;
-    }
+    read_cores(run, (start, end), &mut uses).await?;
     for (id, cores) in largest(run, CORES, "max(value)", &range).await? {
         if let Some(of) = uses.get_mut(&id) {
             of.cores = cores;
@@ -167,9 +165,7 @@ async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTr
         of.hours.iter_mut().for_each(|h| h.cores *= cores);
     }
     read_memory(run, &range, &mut uses).await?;
-    for (start, end) in days(start, end) {
-        read_sent(run, &within("time", start, end), &mut uses).await?;
-    }
+    read_sent(run, (start, end), &mut uses).await?;
     for (id, restarts) in largest(run, RESTARTS, "increase(value, time, series_id)", &range).await? {
         if let Some(of) = uses.get_mut(&id) {
             of.was_short_of_memory = restarts > 0.0;
@@ -179,14 +175,21 @@ async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTr
 }
 
 /// Highest share of its cores in each hour, by resource.
-async fn read_cores(run: &Run<'_>, range: &str, uses: &mut BTreeMap<String, Use>) -> Result<(), JobError> {
+async fn read_cores(
+    run: &Run<'_>,
+    time: (Timestamp, Timestamp),
+    uses: &mut BTreeMap<String, Use>,
+) -> Result<(), JobError> {
     // The mean of five minutes is what a machine is asked for; the highest of an hour is what it needs.
-    let sql = format!(
-        "SELECT id, CAST(time_bucket('1h', bucket) AS BIGINT) AS hour, round(max(share), 5) AS share, max(cpus) AS cpus FROM \
+    let sql = |start, end| {
+        format!(
+            "SELECT id, CAST(time_bucket('1h', bucket) AS BIGINT) AS hour, round(max(share), 5) AS share, max(cpus) AS cpus FROM \
          (SELECT {ID} AS id, time_bucket('5m', time) AS bucket, 1 - rate(value, time, series_id) / count(DISTINCT cpu) AS share, count(DISTINCT cpu) AS cpus \
-          FROM metrics.{CPU} WHERE mode = 'idle' AND {ID} <> '' AND {range} GROUP BY 1, 2) GROUP BY 1, 2 ORDER BY 1, 2"
-    );
-    for row in rows(run.engine, run.tenant, &sql).await? {
+          FROM metrics.{CPU} WHERE mode = 'idle' AND {ID} <> '' AND {} GROUP BY 1, 2) GROUP BY 1, 2 ORDER BY 1, 2",
+            within("time", start, end)
+        )
+    };
+    for row in by_time(run.engine, run.tenant, time, sql).await? {
         let id = text(&row, "id");
         let share = number(&row, "share");
         if !share.is_finite() || uses.len() >= RESOURCES_MAX && !uses.contains_key(id) {
@@ -246,15 +249,22 @@ async fn read_memory(run: &Run<'_>, range: &str, uses: &mut BTreeMap<String, Use
     Ok(())
 }
 
-async fn read_sent(run: &Run<'_>, range: &str, uses: &mut BTreeMap<String, Use>) -> Result<(), JobError> {
+async fn read_sent(
+    run: &Run<'_>,
+    time: (Timestamp, Timestamp),
+    uses: &mut BTreeMap<String, Use>,
+) -> Result<(), JobError> {
     if !columns(run.engine, run.tenant, SENT).await?.contains(ID) {
         return Ok(());
     }
-    let sql = format!(
-        "SELECT {ID} AS id, CAST(time_bucket('1h', time) AS BIGINT) AS hour, rate(value, time, series_id) AS sent FROM metrics.{SENT} \
-         WHERE {ID} <> '' AND {range} GROUP BY 1, 2 ORDER BY 1, 2"
-    );
-    for row in rows(run.engine, run.tenant, &sql).await? {
+    let sql = |start, end| {
+        format!(
+            "SELECT {ID} AS id, CAST(time_bucket('1h', time) AS BIGINT) AS hour, rate(value, time, series_id) AS sent FROM metrics.{SENT} \
+             WHERE {ID} <> '' AND {} GROUP BY 1, 2 ORDER BY 1, 2",
+            within("time", start, end)
+        )
+    };
+    for row in by_time(run.engine, run.tenant, time, sql).await? {
         let hour = whole(&row, "hour").div_euclid(HOUR_NS);
         let sent = number(&row, "sent");
         if let Some(of) = uses.get_mut(text(&row, "id")).filter(|_| sent.is_finite())

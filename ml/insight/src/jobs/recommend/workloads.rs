@@ -18,7 +18,7 @@ use super::machines::{GROWTH, ID, MONTHLY, Machine, OF_MACHINES, Park, TOTAL};
 use super::{Proposed, common, full, replayed, rounded, said};
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run, think};
-use crate::read::{amount, columns, days, literal, number, rows, text, whole, within};
+use crate::read::{amount, by_time, columns, literal, number, rows, text, whole, within};
 
 const CPU: &str = "container_cpu_usage_seconds_total";
 const MEMORY: &str = "container_memory_working_set_bytes";
@@ -232,15 +232,16 @@ async fn read(
     let mut known: BTreeMap<Workload, Known> = BTreeMap::new();
     read_running(run, is_clustered, end, &mut known).await?;
     let named = names(run, CPU, is_clustered).await?.unwrap_or_default();
-    for (start, end) in days(start, end) {
-        let range = within("time", start, end);
-        let cores = format!(
+    let cores = |start, end| {
+        format!(
             "SELECT cluster, namespace, pod, container, CAST(time_bucket('1h', bucket) AS BIGINT) AS hour, round(max(cores), 6) AS value FROM \
              (SELECT {named}, time_bucket('5m', time) AS bucket, rate(value, time, series_id) AS cores FROM metrics.{CPU} \
-              WHERE {NAMED} AND {range} GROUP BY 1, 2, 3, 4, 5) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
-        );
-        each(run, &cores, &mut known, false, |of, value| of.cores = of.cores.max(value)).await?;
-    }
+              WHERE {NAMED} AND {} GROUP BY 1, 2, 3, 4, 5) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5",
+            within("time", start, end)
+        )
+    };
+    let rows_of_cores = by_time(run.engine, run.tenant, (start, end), cores).await?;
+    each(&rows_of_cores, &mut known, false, |of, value| of.cores = of.cores.max(value));
     let named = names(run, MEMORY, is_clustered).await?.unwrap_or_default();
     let sql = format!(
         "SELECT {named}, CAST(time_bucket('1h', time) AS BIGINT) AS hour, max(value) / {MIB} AS value FROM metrics.{MEMORY} \
@@ -248,33 +249,26 @@ async fn read(
         within("time", start, end)
     );
     let raise = |of: &mut Hour, value: f64| of.memory_mib = Some(of.memory_mib.map_or(value, |m| m.max(value)));
-    each(run, &sql, &mut known, true, raise).await?;
+    each(&rows(run.engine, run.tenant, &sql).await?, &mut known, true, raise);
     read_throttled(run, is_clustered, start, end, &mut known).await?;
     read_kills(run, is_clustered, start, end, &mut known).await?;
     known.retain(|_, of| !of.running.is_empty());
     Ok(known)
 }
 
-/// Reads a number per container and hour.
-async fn each(
-    run: &Run<'_>,
-    sql: &str,
-    known: &mut BTreeMap<Workload, Known>,
-    keeps_pods: bool,
-    put: impl Fn(&mut Hour, f64),
-) -> Result<(), JobError> {
-    for row in rows(run.engine, run.tenant, sql).await? {
-        let Some(of) = known.get_mut(&workload(&row)) else { continue };
-        let (hour, value) = (whole(&row, "hour").div_euclid(HOUR_NS), number(&row, "value"));
+/// Takes a number per container and hour.
+fn each(rows: &[Value], known: &mut BTreeMap<Workload, Known>, keeps_pods: bool, put: impl Fn(&mut Hour, f64)) {
+    for row in rows {
+        let Some(of) = known.get_mut(&workload(row)) else { continue };
+        let (hour, value) = (whole(row, "hour").div_euclid(HOUR_NS), number(row, "value"));
         if value.is_finite() {
             if keeps_pods {
-                of.pods.entry(text(&row, "pod").to_owned()).or_default().insert(hour, value);
+                of.pods.entry(text(row, "pod").to_owned()).or_default().insert(hour, value);
             }
             let empty = Hour { hour, cores: 0.0, memory_mib: None, throttled: None };
             put(of.hours.entry(hour).or_insert(empty), value);
         }
     }
-    Ok(())
 }
 
 /// What runs now, on which machine, with what it asks for and may use.
@@ -325,7 +319,7 @@ async fn read_throttled(
 ) -> Result<(), JobError> {
     let (of, all) = (names(run, THROTTLED, is_clustered).await?, names(run, PERIODS, is_clustered).await?);
     let (Some(of), Some(all)) = (of, all) else { return Ok(()) };
-    for (start, end) in days(start, end) {
+    let sql = |start, end| {
         let range = within("time", start, end);
         let part = |metric: &str, named: &str| {
             format!(
@@ -333,16 +327,16 @@ async fn read_throttled(
                  WHERE {NAMED} AND {range} GROUP BY 1, 2, 3, 4, 5"
             )
         };
-        let sql = format!(
+        format!(
             "SELECT t.cluster AS cluster, t.namespace AS namespace, t.pod AS pod, t.container AS container, CAST(t.hour AS BIGINT) AS hour, t.n / p.n AS value \
              FROM ({}) AS t JOIN ({}) AS p ON t.cluster = p.cluster AND t.namespace = p.namespace AND t.pod = p.pod \
              AND t.container = p.container AND t.hour = p.hour WHERE p.n > 0 ORDER BY 1, 2, 3, 4, 5",
             part(THROTTLED, &of),
             part(PERIODS, &all)
-        );
-        let raise = |of: &mut Hour, value: f64| of.throttled = Some(of.throttled.map_or(value, |t| t.max(value)));
-        each(run, &sql, known, false, raise).await?;
-    }
+        )
+    };
+    let raise = |of: &mut Hour, value: f64| of.throttled = Some(of.throttled.map_or(value, |t| t.max(value)));
+    each(&by_time(run.engine, run.tenant, (start, end), sql).await?, known, false, raise);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use grid_model::Timestamp;
 use super::calls::parameters;
 use super::{BUCKET, BUCKET_NS, Found, REFERENCE_NS, Run, Window};
 use crate::jobs::{JobError, think};
-use crate::read::{columns, days, literal, name, number, rows, text, time, whole, within};
+use crate::read::{by_time, columns, literal, name, number, text, time, whole, within};
 
 /// Metrics of connections with the metrics of their limits, as known exporters name them.
 const CONNECTIONS: [(&str, &str); 4] = [
@@ -102,22 +102,21 @@ impl Level {
 
 async fn read(run: &Run<'_>, window: Window, of: &Level) -> Result<BTreeMap<String, Vec<f64>>, JobError> {
     let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    // Day by day: a rate holds the samples of all its buckets.
-    for (start, end) in days(window.start, window.end) {
-        let sql = format!(
+    let sql = |start, end| {
+        format!(
             "SELECT name, CAST(bucket AS BIGINT) AS bucket, round(value, 6) AS value FROM (\n  {}\n) WHERE name IS NOT NULL ORDER BY 1, 2",
             of.sql(start, end)
-        );
-        for row in rows(run.engine, run.tenant, &sql).await? {
-            let name = text(&row, "name");
-            if series.len() >= SERIES_MAX && !series.contains_key(name) {
-                continue;
-            }
-            let points = series.entry(name.to_owned()).or_insert_with(|| vec![f64::NAN; window.buckets()]);
-            let at = (whole(&row, "bucket") - window.start.0).div_euclid(BUCKET_NS);
-            if let Some(point) = usize::try_from(at).ok().and_then(|at| points.get_mut(at)) {
-                *point = number(&row, "value");
-            }
+        )
+    };
+    for row in by_time(run.engine, run.tenant, (window.start, window.end), sql).await? {
+        let name = text(&row, "name");
+        if series.len() >= SERIES_MAX && !series.contains_key(name) {
+            continue;
+        }
+        let points = series.entry(name.to_owned()).or_insert_with(|| vec![f64::NAN; window.buckets()]);
+        let at = (whole(&row, "bucket") - window.start.0).div_euclid(BUCKET_NS);
+        if let Some(point) = usize::try_from(at).ok().and_then(|at| points.get_mut(at)) {
+            *point = number(&row, "value");
         }
     }
     Ok(series)
