@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use libc::c_int;
 
 use crate::format::kind;
-use crate::record::{CHANGES, Fact, append, setup};
+use crate::record::{CHANGES, Fact, ORDER, append, setup};
 
 /// What a call is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,8 @@ pub(crate) fn decide(change: Change, path: &[u8]) -> Verdict {
             }
             b"die-sync" if change != Change::Sync => continue,
             b"die" | b"die-sync" => {
+                // Whoever syncs does not hold the lock yet: another thread could be between a change and its record.
+                let _order = (change == Change::Sync).then(|| ORDER.hold());
                 // SAFETY: two integers; the signal ends this process while the lock is held, hence between two records.
                 unsafe { libc::syscall(libc::SYS_kill, libc::getpid(), libc::SIGKILL) };
                 continue;
