@@ -45,8 +45,8 @@ impl Budget {
 /// The pool of one query, and never more than the engine's budget allows.
 ///
 /// What cannot spill may take all that is left. Half of the rest is lent to whoever comes: a query has a dozen operators, most of which hold nothing, and one that holds a lot. The other half is kept in
-/// equal shares for operators that can spill, so that each of them can always go on, if only by spilling. Together they are never more than the
-/// whole. (DataFusion's `FairSpillPool` keeps all of it in shares: one aggregation then fails at a twelfth of the limit.)
+/// equal shares for operators that can spill, so that each of them can always go on, if only by spilling. While no
+/// operator comes or goes they are never more than the whole. (DataFusion's `FairSpillPool` keeps all of it in shares: one aggregation then fails at a twelfth of the limit.)
 #[derive(Debug)]
 pub(crate) struct QueryPool {
     own: Mutex<Own>,
