@@ -270,6 +270,12 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "where AWS' services are instead of Amazon's own addresses: an emulator, a gateway",
     ),
+    key(
+        "provision.inventory_every",
+        Kind::Duration,
+        "1h",
+        "how often drivers look at what their accounts have, for the table `resources`; 0s = never",
+    ),
     key("provision.aws_prefix", Kind::Text, "grid", "what the names of everything that Grid makes in AWS begin with"),
     key(
         "telemetry.to",
