@@ -93,32 +93,50 @@ pub(crate) async fn open(
 
 /// The drivers that the settings name, beside the one that touches no cloud.
 async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
-    let region = config.text("provision.aws_region");
-    if region.is_empty() {
-        return Ok(BTreeMap::new());
+    let mut all: Vec<Arc<dyn Executor>> = Vec::new();
+    if !config.text("provision.aws_region").is_empty() {
+        all.push(aws(config, config.text("provision.aws_region"), time).await?);
     }
-    aws(config, region, time).await
+    if !config.text("provision.kubeconfig").is_empty() {
+        all.push(kube(config, config.text("provision.kubeconfig"), time).await?);
+    }
+    Ok(all.into_iter().map(|driver| (driver.name().to_owned(), driver)).collect())
 }
 
 #[cfg(feature = "aws")]
-async fn aws(
-    config: &Config,
-    region: &str,
-    time: &Arc<dyn Time>,
-) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
+async fn aws(config: &Config, region: &str, time: &Arc<dyn Time>) -> anyhow::Result<Arc<dyn Executor>> {
     let endpoint = config.text("provision.aws_endpoint_url");
     let settings = grid_aws::Settings {
         endpoint_url: (!endpoint.is_empty()).then(|| endpoint.to_owned()),
         ..grid_aws::Settings::new(region, config.text("provision.aws_prefix"))
     };
-    let driver: Arc<dyn Executor> = Arc::new(grid_aws::Aws::new(settings, Arc::clone(time)).await);
-    Ok(BTreeMap::from([(driver.name().to_owned(), driver)]))
+    Ok(Arc::new(grid_aws::Aws::new(settings, Arc::clone(time)).await))
 }
 
 #[cfg(not(feature = "aws"))]
-async fn aws(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
+async fn aws(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Arc<dyn Executor>> {
     anyhow::bail!(
         "provision.aws_region is set, but this build cannot reach AWS: leave it empty, or build with `cargo build --workspace --features grid/aws`"
+    )
+}
+
+#[cfg(feature = "kube")]
+async fn kube(config: &Config, file: &str, time: &Arc<dyn Time>) -> anyhow::Result<Arc<dyn Executor>> {
+    let named = |key| Some(config.text(key)).filter(|t: &&str| !t.is_empty()).map(str::to_owned);
+    let access = match file {
+        "in-cluster" => grid_kube::Access::InCluster,
+        path => grid_kube::Access::File { path: path.into(), context: named("provision.kube_context") },
+    };
+    let namespace = named("provision.kube_namespace");
+    let settings = grid_kube::Settings { namespace, ..grid_kube::Settings::new(access) };
+    let driver = grid_kube::Kube::new(settings, Arc::clone(time)).await;
+    Ok(Arc::new(driver.context("reach the cluster of provision.kubeconfig")?))
+}
+
+#[cfg(not(feature = "kube"))]
+async fn kube(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Arc<dyn Executor>> {
+    anyhow::bail!(
+        "provision.kubeconfig is set, but this build cannot reach Kubernetes: leave it empty, or build with `cargo build --workspace --features grid/kube`"
     )
 }
 

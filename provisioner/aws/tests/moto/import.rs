@@ -141,7 +141,7 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
         "{:?}",
         inventory.failed
     );
-    let found = inventory.found();
+    let found = inventory.found(&KINDS);
     for (kind, id) in all.iter().filter(|(kind, _)| *kind != "kafka") {
         assert!(found.iter().any(|f| f.kind == *kind && f.observed.id == *id), "{kind} {id}");
     }
