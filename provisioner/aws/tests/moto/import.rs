@@ -108,7 +108,7 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
     let (cloud, stage) = (aws(&moto, region).await, stage(&moto, region).await?);
     let all = others(&stage).await?;
     assert_eq!(all.iter().map(|(kind, _)| *kind).collect::<std::collections::BTreeSet<_>>(), KINDS.into());
-    let mut world = World::new();
+    let mut world = World::new(grid_aws::kinds());
     let mut found = Vec::new();
     for (kind, id) in all.iter().filter(|(kind, _)| *kind != "kafka") {
         let observed = cloud.import(&Address::new(kind, "theirs")?, id).await?;

@@ -16,7 +16,7 @@ async fn an_account_is_told_and_left_as_it_is() -> anyhow::Result<()> {
     };
     let region = "ca-central-1";
     let (cloud, stage) = (aws(&moto, region).await, stage(&moto, region).await?);
-    let mut world = World::new();
+    let mut world = World::new(grid_aws::kinds());
     for case in stage.cases().iter().filter(|c| c.kind != "kafka") {
         world.want(&grid_plan::Address::new(case.kind, "inv")?, &case.made);
     }
