@@ -118,7 +118,12 @@ impl Kube {
     }
 
     /// All of a sort, in one namespace or everywhere, with a label or without.
-    pub(crate) async fn list(&self, sort: &Sort, namespace: Option<&str>, label: Option<&str>) -> Result<Vec<Value>, Failure> {
+    pub(crate) async fn list(
+        &self,
+        sort: &Sort,
+        namespace: Option<&str>,
+        label: Option<&str>,
+    ) -> Result<Vec<Value>, Failure> {
         let name = format!("list {}", sort.plural);
         let api = self.api(sort, namespace);
         let (mut all, mut asked) = (Vec::new(), ListParams::default().limit(PAGE_OBJECTS));

@@ -147,8 +147,14 @@ mod tests {
 
     #[test]
     fn answers_are_come_again_look_up_or_give_up() {
-        check(json!({"code": 429, "reason": "TooManyRequests", "details": {"retryAfterSeconds": 7}}), "again Some(7000000000)");
-        check(json!({"code": 429, "details": {"retryAfterSeconds": 4_000_000_000_u32}}), &format!("again Some({RETRY_AFTER_NS_MAX})"));
+        check(
+            json!({"code": 429, "reason": "TooManyRequests", "details": {"retryAfterSeconds": 7}}),
+            "again Some(7000000000)",
+        );
+        check(
+            json!({"code": 429, "details": {"retryAfterSeconds": 4_000_000_000_u32}}),
+            &format!("again Some({RETRY_AFTER_NS_MAX})"),
+        );
         check(json!({"code": 503}), "again None");
         check(json!({"code": 409, "reason": "Conflict"}), &format!("again Some({SETTLE_NS})"));
         check(json!({"code": 409, "reason": "AlreadyExists"}), "refused");

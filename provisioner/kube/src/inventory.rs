@@ -98,6 +98,16 @@ impl Making<'_> {
         let (full_name, name) = (uid(&seen.main).to_owned(), seen.id.name.clone());
         let Observed { id, fields, outputs, .. } = seen.observed();
         let (kind, region) = (kind.to_owned(), self.cluster.to_owned());
-        self.inventory.rows.push(Row { kind, id, full_name, region, name, tags, fields, outputs, observed_at: self.now });
+        self.inventory.rows.push(Row {
+            kind,
+            id,
+            full_name,
+            region,
+            name,
+            tags,
+            fields,
+            outputs,
+            observed_at: self.now,
+        });
     }
 }

@@ -29,8 +29,10 @@ pub enum ManifestError {
 pub fn manifests(address: &Address, fields: &Fields, namespace: &str) -> Result<Vec<Value>, ManifestError> {
     let kind = address.kind();
     let driver = native(kind).ok_or_else(|| ManifestError::Kind(kind.to_owned()))?;
-    let failed =
-        |failure: crate::failure::Failure| ManifestError::Fields { address: address.clone(), why: failure.error.to_string() };
+    let failed = |failure: crate::failure::Failure| ManifestError::Fields {
+        address: address.clone(),
+        why: failure.error.to_string(),
+    };
     let fields = with_defaults(kind, fields);
     let want = Want { kind, fields: &fields };
     known(&want).map_err(failed)?;
@@ -97,9 +99,11 @@ mod tests {
         check(
             "block_disk.data",
             json!({"size_gib": 20, "network": "db", "kubernetes": {"storage_class": "fast"}}),
-            Ok(json!([{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "db"},
+            Ok(
+                json!([{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "db"},
                 "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "fast",
-                    "resources": {"requests": {"storage": "20Gi"}}}}])),
+                    "resources": {"requests": {"storage": "20Gi"}}}}]),
+            ),
         );
         check(
             "node_pool.general",
@@ -113,7 +117,11 @@ mod tests {
         check("container_service.a", json!({}), Err("without image"));
         check("container_service.a", json!({"image": "a", "desired": 1, "max": 2}), Err("both would write it"));
         check("container_service.a", json!({"image": "a", "gpu": 1}), Err("gpu is not set in Kubernetes"));
-        check("container_service.a", json!({"image": "a", "kubernetes": {"workload": "Job"}}), Err("Deployment or StatefulSet"));
+        check(
+            "container_service.a",
+            json!({"image": "a", "kubernetes": {"workload": "Job"}}),
+            Err("Deployment or StatefulSet"),
+        );
         check("node_pool.a", json!({"kubernetes": {"node_class": "x"}}), Err("GROUP/KIND/NAME"));
     }
 }

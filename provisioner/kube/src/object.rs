@@ -43,15 +43,13 @@ pub static DEPLOYMENT: Sort = namespaced("apps", "v1", "Deployment", "deployment
 /// Workloads with names and disks of their own.
 pub static STATEFUL_SET: Sort = namespaced("apps", "v1", "StatefulSet", "statefulsets");
 /// What moves the number of a workload's pods.
-pub static AUTOSCALER: Sort =
-    namespaced("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
+pub static AUTOSCALER: Sort = namespaced("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
 /// Addresses of workloads.
 pub static SERVICE: Sort = namespaced("", "v1", "Service", "services");
 /// Claims of storage.
 pub static CLAIM: Sort = namespaced("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims");
 /// Karpenter's pools of nodes.
-pub static NODE_POOL: Sort =
-    Sort { is_namespaced: false, ..namespaced("karpenter.sh", "v1", "NodePool", "nodepools") };
+pub static NODE_POOL: Sort = Sort { is_namespaced: false, ..namespaced("karpenter.sh", "v1", "NodePool", "nodepools") };
 /// Workloads that run on every node.
 pub static DAEMON_SET: Sort = namespaced("apps", "v1", "DaemonSet", "daemonsets");
 /// Machines.

@@ -165,7 +165,9 @@ fn holds(tree: &Value, place: &[Seg]) -> bool {
     }
     let next = match first {
         Seg::Key(key) => members.get(&format!("f:{key}")),
-        Seg::Item(keys) => members.iter().find(|(name, _)| item_of(name).is_some_and(|of| is_item(&of, keys))).map(|m| m.1),
+        Seg::Item(keys) => {
+            members.iter().find(|(name, _)| item_of(name).is_some_and(|of| is_item(&of, keys))).map(|m| m.1)
+        }
     };
     next.is_some_and(|next| holds(next, rest))
 }

@@ -144,7 +144,8 @@ impl Want<'_> {
 
     /// A text that must be there.
     pub(crate) fn must(&self, name: &str) -> Result<&str, Failure> {
-        self.text(name).ok_or_else(|| Failure::refused(format!("a {} cannot be made without {name}: give it", self.kind)))
+        self.text(name)
+            .ok_or_else(|| Failure::refused(format!("a {} cannot be made without {name}: give it", self.kind)))
     }
 }
 
@@ -192,15 +193,24 @@ mod tests {
         let check = |fields: Value, expected: Value| {
             assert_eq!(with_defaults("container_service", &Fields::of_json(&fields)).to_json(), expected);
         };
-        check(json!({"image": "a"}), json!({"image": "a", "port": 8080, "cpu_milli": 500, "memory_mib": 1024, "min": 1, "max": 4}));
-        check(json!({"desired": 2, "port": 1, "cpu_milli": 250}), json!({"desired": 2, "port": 1, "cpu_milli": 250, "memory_mib": 1024}));
+        check(
+            json!({"image": "a"}),
+            json!({"image": "a", "port": 8080, "cpu_milli": 500, "memory_mib": 1024, "min": 1, "max": 4}),
+        );
+        check(
+            json!({"desired": 2, "port": 1, "cpu_milli": 250}),
+            json!({"desired": 2, "port": 1, "cpu_milli": 250, "memory_mib": 1024}),
+        );
     }
 
     #[test]
     fn wishes_are_read() {
         let fields = Fields::of_json(&json!({"env": {"A": "1", "B": 2}, "kubernetes": {"take_over": "max, min"}}));
         let want = Want { kind: "container_service", fields: &fields };
-        assert_eq!(want.map("env"), BTreeMap::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())]));
+        assert_eq!(
+            want.map("env"),
+            BTreeMap::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())])
+        );
         assert_eq!(want.texts(TAKE_OVER), ["max", "min"]);
         assert!(want.must("image").is_err());
         assert_eq!(object(json!({"a": null, "b": [{"c": null, "d": 1}]})), json!({"b": [{"d": 1}]}));

@@ -79,7 +79,8 @@ fn metrics(scaler: Option<&Value>, percent: &Value) -> Value {
 
 fn scaler(id: &Id, min: Option<&Value>, max: &Value, percent: &Value) -> (Id, Value) {
     let target = json!({"apiVersion": id.sort.api_version(), "kind": id.sort.kind, "name": id.name});
-    let spec = json!({"scaleTargetRef": target, "minReplicas": min, "maxReplicas": max, "metrics": metrics(None, percent)});
+    let spec =
+        json!({"scaleTargetRef": target, "minReplicas": min, "maxReplicas": max, "metrics": metrics(None, percent)});
     (id.beside(&AUTOSCALER), object(json!({ "spec": spec })))
 }
 
@@ -157,7 +158,8 @@ impl Native for Service {
     fn make(&self, id: &Id, want: &Want<'_>) -> Result<Vec<(Id, Value)>, Failure> {
         let port = want.get("port").cloned().unwrap_or(json!(8080));
         let labels = json!({NAME_LABEL: id.name});
-        let mut main = json!({"spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}});
+        let mut main =
+            json!({"spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}});
         let at = Place::of("spec.template.spec.containers").named(&id.name);
         let mut put = |place: Place, value: Value| crate::place::put(&mut main, &place, value);
         put(at.clone().key("image"), Value::from(want.must("image")?));
@@ -216,7 +218,8 @@ impl Native for Service {
             }
             "port" => {
                 let mut all = Vec::new();
-                let old = get(&seen.main, &at.clone().key("ports")).and_then(|p| p.get(0)?.get("containerPort").cloned());
+                let old =
+                    get(&seen.main, &at.clone().key("ports")).and_then(|p| p.get(0)?.get("containerPort").cloned());
                 let ports = at.key("ports");
                 all.extend(old.iter().map(|old| edit(main, port_place(ports.clone(), &container_port(old)), None)));
                 let new = value.map(|port| (port, port_place(ports, &container_port(port))));

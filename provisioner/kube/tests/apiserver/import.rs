@@ -7,7 +7,7 @@ use grid_kube::object::{AUTOSCALER, CLAIM, DEPLOYMENT, Id, NODE_POOL, STATEFUL_S
 use grid_model::Timestamp;
 use grid_plan::Address;
 use grid_plan::adopt::{Found, adopt};
-use grid_tests::{figure, skip};
+use grid_tests::skip;
 use serde_json::json;
 
 use crate::server::cluster;
@@ -115,6 +115,9 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
     }
     let error = cloud.import(&theirs, "import/service/web").await.unwrap_err().to_string();
     assert!(error.contains("NAMESPACE/deployment/NAME or NAMESPACE/statefulset/NAME"), "{error}");
-    figure("kube_import", true, format!("{} objects of {} kinds imported, adopted, empty plan, untouched", all.len(), KINDS.len()));
-    Ok(())
+    cluster.figure(
+        "kube_import",
+        true,
+        format!("{} objects of {} kinds imported, adopted, empty plan, untouched", all.len(), KINDS.len()),
+    )
 }

@@ -6,7 +6,7 @@ use grid_act::simulated::SimulatedTime;
 use grid_kube::object::{Id, NODE, SERVICE};
 use grid_kube::{KINDS, Kube, Settings};
 use grid_model::Timestamp;
-use grid_tests::{figure, skip};
+use grid_tests::skip;
 use serde_json::json;
 
 use crate::server::cluster;
@@ -23,7 +23,10 @@ async fn a_cluster_is_told_and_left_as_it_is() -> anyhow::Result<()> {
     let cloud = cluster.grid(namespace).await;
     let mut world = World::new(grid_kube::kinds());
     world.want(&address("container_service.web"), &json!({"image": "shop:1"}));
-    world.want(&address("container_service.db"), &json!({"image": "db:1", "desired": 1, "kubernetes": {"workload": "StatefulSet"}}));
+    world.want(
+        &address("container_service.db"),
+        &json!({"image": "db:1", "desired": 1, "kubernetes": {"workload": "StatefulSet"}}),
+    );
     world.want(&address("block_disk.data"), &json!({"size_gib": 20}));
     world.settle(&cloud).await.map_err(anyhow::Error::msg)?;
     let node = json!({"metadata": {"labels": {"node.kubernetes.io/instance-type": "m7i.large"}}, "spec": {"providerID": "aws:///a/i-1"}});
@@ -57,6 +60,9 @@ async fn a_cluster_is_told_and_left_as_it_is() -> anyhow::Result<()> {
         let is_named = matches!(failed.as_slice(), [one] if one.why.contains("forbidden"));
         assert!(is_named || kind == "node_pool", "{kind}: {failed:?}");
     }
-    figure("kube_inventory", true, format!("{} rows of a namespace, {} of the cluster, nothing changed", first.rows.len(), all.rows.len()));
-    Ok(())
+    cluster.figure(
+        "kube_inventory",
+        true,
+        format!("{} rows of a namespace, {} of the cluster, nothing changed", first.rows.len(), all.rows.len()),
+    )
 }

@@ -10,7 +10,7 @@ use grid_kube::lever::{Does, LEVERS, levers_of};
 use grid_kube::object::{AUTOSCALER, CLAIM, Id, SERVICE, STATEFUL_SET};
 use grid_kube::page::table;
 use grid_plan::plan::{Goal, Inputs, plan};
-use grid_tests::{figure, repository, skip};
+use grid_tests::{repository, skip};
 use serde_json::{Value, json};
 
 use crate::server::cluster;
@@ -123,7 +123,10 @@ async fn each_lever_from_a_recommendation_to_the_ledger() -> anyhow::Result<()> 
     let scaler = object(&cluster, &Id::new(&AUTOSCALER, namespace, "scaled")).await?;
     assert_eq!((&scaler["spec"]["minReplicas"], &scaler["spec"]["maxReplicas"]), (&json!(2), &json!(6)));
     let service = object(&cluster, &Id::new(&SERVICE, namespace, "scaled")).await?;
-    assert_eq!((&service["spec"]["ports"][0]["port"], &service["spec"]["ports"][0]["targetPort"]), (&json!(9090), &json!(9090)));
+    assert_eq!(
+        (&service["spec"]["ports"][0]["port"], &service["spec"]["ports"][0]["targetPort"]),
+        (&json!(9090), &json!(9090))
+    );
     let set = object(&cluster, &Id::new(&STATEFUL_SET, namespace, "fixed")).await?;
     assert_eq!(set["spec"]["replicas"], json!(1));
 
@@ -137,8 +140,7 @@ async fn each_lever_from_a_recommendation_to_the_ledger() -> anyhow::Result<()> 
     assert!(cluster.get(&deployment(namespace, "scaled")).await?.is_none());
     let claim = cluster.get(&Id::new(&CLAIM, namespace, "one")).await?;
     assert!(claim.is_none_or(|c| c["metadata"]["deletionTimestamp"].is_string()), "its finalizer is a controller's");
-    figure("kube_levers", true, format!("{} of {} levers on a real kube-apiserver", done.len(), wanted.len()));
-    Ok(())
+    cluster.figure("kube_levers", true, format!("{} of {} levers", done.len(), wanted.len()))
 }
 
 #[tokio::test]
@@ -156,7 +158,8 @@ async fn a_deployment_is_scaled_and_set_back_by_a_plan() -> anyhow::Result<()> {
     let web = address("container_service.web");
     world.want(&web, &json!({"image": "shop:1", "desired": 4}));
     world.settle(&cloud).await.map_err(anyhow::Error::msg)?;
-    let replicas = async || object(&cluster, &deployment(namespace, "web")).await.map(|d| d["spec"]["replicas"].clone());
+    let replicas =
+        async || object(&cluster, &deployment(namespace, "web")).await.map(|d| d["spec"]["replicas"].clone());
     assert_eq!(replicas().await?, json!(4));
 
     let change = advice(&web, "desired", &json!(2));

@@ -7,7 +7,7 @@ use grid_kube::object::{AUTOSCALER, DEPLOYMENT, Id};
 use grid_plan::Fields;
 use grid_plan::plan::Action;
 use grid_plan::state::Observed;
-use grid_tests::{figure, skip};
+use grid_tests::skip;
 use serde_json::{Value, json};
 
 use crate::server::cluster;
@@ -19,7 +19,8 @@ async fn ask(cloud: &Kube, id: &Id, fields: &Value, managed: &[&str]) -> Result<
     let mut before = cloud.import(&address, &id.to_string()).await?;
     before.managed = managed.iter().map(|p| crate::support::path(p)).collect();
     let (fields, token) = (Fields::of_json(fields), Token::of_text(&format!("grid-{}", fields_digits(fields))));
-    let call = Call { address: &address, action: Action::Update, before: Some(&before), fields: &fields, token: &token };
+    let call =
+        Call { address: &address, action: Action::Update, before: Some(&before), fields: &fields, token: &token };
     cloud.apply(&call).await
 }
 
@@ -86,8 +87,11 @@ async fn what_others_own_is_named_and_left_or_taken_over_by_the_plan() -> anyhow
     cluster.change("kubectl", &id, json!({"spec": {"replicas": 9}})).await?;
     let error = ask(&cloud, &id, &json!({"desired": 1}), &[]).await.unwrap_err();
     assert!(matches!(&error, CloudError::Owned { owned, .. } if owned[0].by == "kubectl"), "{error}");
-    figure("kube_owners", true, "7 of 7 fields of others refused by name with nothing changed; 1 taken over as the plan said");
-    Ok(())
+    cluster.figure(
+        "kube_owners",
+        true,
+        "7 of 7 fields of others refused by name with nothing changed; 1 taken over as the plan said".to_owned(),
+    )
 }
 
 #[tokio::test]
@@ -115,10 +119,12 @@ async fn bounds_of_others_and_a_number_beside_them_are_refused() -> anyhow::Resu
     let there = object(&cluster, &scaler).await?;
     assert_eq!((&there["spec"]["minReplicas"], &there["spec"]["maxReplicas"]), (&json!(2), &json!(5)));
     // The other load that it looks at stays.
-    let percent = json!({"kubernetes": {"target_cpu_percent": 50, "take_over": ["max", "kubernetes.target_cpu_percent"]}});
+    let percent =
+        json!({"kubernetes": {"target_cpu_percent": 50, "take_over": ["max", "kubernetes.target_cpu_percent"]}});
     ask(&cloud, &id, &percent, &[]).await?;
     let there = object(&cluster, &scaler).await?;
-    let loads: Vec<&Value> = there["spec"]["metrics"].as_array().unwrap().iter().map(|m| &m["resource"]["name"]).collect();
+    let loads: Vec<&Value> =
+        there["spec"]["metrics"].as_array().unwrap().iter().map(|m| &m["resource"]["name"]).collect();
     assert_eq!(loads, ["memory", "cpu"]);
     Ok(())
 }

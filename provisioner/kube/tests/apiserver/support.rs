@@ -63,8 +63,13 @@ pub(crate) fn pool() -> Value {
 
 /// A class of storage whose claims may grow. Made once, whoever comes first.
 pub(crate) async fn storage_class(cluster: &Cluster) {
-    static CLASS: Sort =
-        Sort { group: "storage.k8s.io", version: "v1", kind: "StorageClass", plural: "storageclasses", is_namespaced: false };
+    static CLASS: Sort = Sort {
+        group: "storage.k8s.io",
+        version: "v1",
+        kind: "StorageClass",
+        plural: "storageclasses",
+        is_namespaced: false,
+    };
     let class = json!({"provisioner": "example.com/none", "allowVolumeExpansion": true, "reclaimPolicy": "Delete"});
     let _ = cluster.create(&Id::new(&CLASS, "", "grows"), class).await;
 }
