@@ -109,7 +109,7 @@ async fn each_lever_from_a_recommendation_to_the_ledger() -> anyhow::Result<()> 
         }
     }
     let wanted: BTreeSet<(&str, &str)> =
-        LEVERS.iter().filter_map(|l| matches!(l.does, Does::Change(_)).then(|| (l.kind, l.field().unwrap()))).collect();
+        LEVERS.iter().filter(|l| matches!(l.does, Does::Change(_))).map(|l| (l.kind, l.field().unwrap())).collect();
     assert_eq!(wanted.difference(&done).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 
     // In the cluster's own words.
