@@ -1,5 +1,5 @@
 //! What Grid can do to each kind, and where in which object that rests. The executor refuses what is not in this table; `docs/kubernetes.md` is made of
-//! it, and a test goes through it against a real API server.
+//! it, and a test goes through it against an API server.
 
 use grid_plan::Path;
 
