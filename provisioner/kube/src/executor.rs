@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use grid_act::Executor;
 use grid_act::executor::{Call, CloudError, Token};
-use grid_plan::Address;
+use grid_plan::{Address, Fields};
 use grid_plan::plan::{Action, Step};
 use grid_plan::state::Observed;
 use serde_json::Value;
@@ -192,7 +192,7 @@ async fn prepare(kube: &Kube, driver: &dyn Native, wish: &Wish<'_>) -> Result<Pr
             for (id, _) in bodies.iter().filter(|(of, _)| *of != id) {
                 there.extend(kube.get(id).await?.map(|object| (id.clone(), object)));
             }
-            on_creation(wish, id, bodies, &there)
+            on_creation(wish, id, bodies, &there, fields.clone())
         }
     }
 }
@@ -212,8 +212,8 @@ fn namespace<'a>(kube: &'a Kube, want: &'a Want<'_>) -> Result<&'a str, Failure>
 async fn asked(kube: &Kube, driver: &dyn Native, wish: &Wish<'_>) -> Result<Vec<String>, Failure> {
     match prepare(kube, driver, wish).await? {
         Prepared::Done(_) => Ok(vec!["  it is so already".to_owned()]),
-        Prepared::Todo { mut jobs, drops, seen, mut lines } => {
-            dry(kube, driver, wish, &mut jobs, &drops, seen.as_deref()).await?;
+        Prepared::Todo { mut jobs, drops, seen, asked, mut lines } => {
+            dry(kube, driver, wish, &asked, &mut jobs, &drops, seen.as_deref()).await?;
             lines.extend(jobs.iter().filter(|j| j.forces).map(|j| format!("  takes over fields of {}", j.id)));
             Ok(lines)
         }
@@ -225,6 +225,7 @@ async fn dry(
     kube: &Kube,
     driver: &dyn Native,
     wish: &Wish<'_>,
+    asked: &Fields,
     jobs: &mut [Job],
     drops: &[(Id, String)],
     seen: Option<&Seen>,
@@ -232,8 +233,7 @@ async fn dry(
     for (id, uid) in drops {
         kube.delete(id, uid, How::Dry).await?;
     }
-    let fields = if seen.is_some() { wish.fields.clone() } else { with_defaults(wish.address.kind(), wish.fields) };
-    let want = Want { kind: wish.address.kind(), fields: &fields };
+    let want = Want { kind: wish.address.kind(), fields: wish.fields };
     let mut would: Vec<(&'static Sort, Value)> = Vec::new();
     for job in jobs.iter_mut() {
         let answer = match kube.apply(&job.id, &job.body, How::Dry, false).await {
@@ -252,7 +252,10 @@ async fn dry(
     let around: Vec<_> = [would.clone(), kept].concat();
     let mut told = Seen::new(id, main, around);
     driver.tell(&mut told);
-    let open: Vec<String> = differs(&told, &want).into_iter().map(|(path, is, _)| format!("{path} {is}")).collect();
+    let open: Vec<String> = differs(&told, &Want { kind: want.kind, fields: asked })
+        .into_iter()
+        .map(|(path, is, _)| format!("{path} {is}"))
+        .collect();
     if open.is_empty() {
         return Ok(());
     }
@@ -262,11 +265,11 @@ async fn dry(
 
 /// Makes what is there into what is wanted. Whatever an earlier try has done is found done.
 async fn converge(kube: &Kube, driver: &dyn Native, wish: &Wish<'_>) -> Result<Seen, Failure> {
-    let (mut jobs, drops, seen) = match prepare(kube, driver, wish).await? {
+    let (mut jobs, drops, seen, asked) = match prepare(kube, driver, wish).await? {
         Prepared::Done(seen) => return Ok(*seen),
-        Prepared::Todo { jobs, drops, seen, .. } => (jobs, drops, seen),
+        Prepared::Todo { jobs, drops, seen, asked, .. } => (jobs, drops, seen, asked),
     };
-    dry(kube, driver, wish, &mut jobs, &drops, seen.as_deref()).await?;
+    dry(kube, driver, wish, &asked, &mut jobs, &drops, seen.as_deref()).await?;
     let Some((last, first)) = jobs.split_last() else { return Err(Failure::refused("there is nothing to change")) };
     for job in first {
         kube.apply(&job.id, &job.body, How::Real, job.forces).await?;
@@ -277,7 +280,7 @@ async fn converge(kube: &Kube, driver: &dyn Native, wish: &Wish<'_>) -> Result<S
     kube.apply(&last.id, &last.body, How::Real, last.forces).await?;
     let now = read(kube, driver, &last.id).await?;
     let now = now.ok_or_else(|| Failure::unsettled(format!("{} is not to be seen yet", last.id)))?;
-    let want = Want { kind: wish.address.kind(), fields: wish.fields };
+    let want = Want { kind: wish.address.kind(), fields: &asked };
     let open: Vec<String> = differs(&now, &want).into_iter().map(|(path, ..)| path.to_string()).collect();
     if open.is_empty() {
         return Ok(now);

@@ -59,8 +59,8 @@ pub(crate) trait Native: Sync {
         Ok(())
     }
 
-    /// Objects that go because nobody wants these fields any more.
-    fn drops(&self, _seen: &Seen, _removed: &[Path]) -> Vec<&'static Sort> {
+    /// Objects that go because of what is asked for, or because nobody wants these fields any more.
+    fn drops(&self, _seen: &Seen, _asked: &Want<'_>, _removed: &[Path]) -> Vec<&'static Sort> {
         Vec::new()
     }
 }

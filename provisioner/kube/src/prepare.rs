@@ -45,6 +45,8 @@ pub(crate) enum Prepared {
         drops: Vec<(Id, String)>,
         /// What is there.
         seen: Option<Box<Seen>>,
+        /// What must be so at the end.
+        asked: Fields,
         /// What is done, in words.
         lines: Vec<String>,
     },
@@ -140,6 +142,7 @@ pub(crate) fn on_creation(
     id: Id,
     bodies: Vec<(Id, Value)>,
     there: &[(Id, Value)],
+    asked: Fields,
 ) -> Result<Prepared, Failure> {
     let address = wish.address;
     // Left over by a try that was cut short they are ours; else they are somebody's.
@@ -161,7 +164,7 @@ pub(crate) fn on_creation(
         }
         jobs.push(last);
     }
-    Ok(Prepared::Todo { jobs, drops: Vec::new(), seen: None, lines })
+    Ok(Prepared::Todo { jobs, drops: Vec::new(), seen: None, asked, lines })
 }
 
 /// A resource that is there.
@@ -178,8 +181,10 @@ pub(crate) fn on_update(
     if changed.is_empty() && removed.is_empty() && seen.token() == Some(wish.token) {
         return Ok(Prepared::Done(Box::new(seen)));
     }
+    let asked = asked(&seen, &want, before);
+    let really = Want { kind, fields: &asked };
     if !changed.is_empty() {
-        driver.check(Some(&seen), &want)?;
+        driver.check(Some(&seen), &really)?;
     }
     let (mut edits, mut lines) = (Vec::new(), Vec::new());
     for (path, is, value) in &changed {
@@ -191,7 +196,7 @@ pub(crate) fn on_update(
         lines.push(format!("  apply {}: {path} goes", seen.id));
         edits.extend(edits_of(driver, &seen, path, None)?);
     }
-    let dropped = driver.drops(&seen, &removed);
+    let dropped = driver.drops(&seen, &really, &removed);
     edits.retain(|e| !dropped.contains(&e.sort));
     removable(&seen, &edits)?;
     let mut jobs = Vec::new();
@@ -219,7 +224,7 @@ pub(crate) fn on_update(
     let gone = |sort: &&'static Sort| seen.part(sort).map(|o| (Id::of(sort, o), uid(o).to_owned()));
     let drops: Vec<(Id, String)> = dropped.iter().filter_map(gone).collect();
     lines.extend(drops.iter().map(|(id, _)| format!("  delete {id}")));
-    Ok(Prepared::Todo { jobs, drops, seen: Some(Box::new(seen)), lines })
+    Ok(Prepared::Todo { jobs, drops, seen: Some(Box::new(seen)), asked, lines })
 }
 
 /// Where a change of a field goes.
@@ -261,6 +266,16 @@ fn removable(seen: &Seen, edits: &[Edit]) -> Result<(), Failure> {
     }
     let advice = format!("Grid can take away from {} only what it has set alone: remove it there", seen.id);
     Err(Failure { code: 409, error: CloudError::Owned { owned: open, advice }, owned: Vec::new() })
+}
+
+/// What is asked for: a plan tells fields that nobody mentions as they are, and those are whoever's they were.
+fn asked(seen: &Seen, want: &Want<'_>, before: &Observed) -> Fields {
+    let is_left_alone = |path: &Path, value: &Value| {
+        let is_same = seen.fields.get(path).is_some_and(|is| same_set(is, value));
+        is_same && !before.managed.iter().any(|m| m.holds(path))
+    };
+    let all = want.fields.iter().filter(|(path, value)| !is_left_alone(path, value));
+    all.map(|(path, value)| (path.clone(), value.clone())).collect()
 }
 
 /// Fields that Grid has set and nobody wants any more.

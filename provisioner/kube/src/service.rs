@@ -261,8 +261,10 @@ impl Native for Service {
         Ok(())
     }
 
-    fn drops(&self, seen: &Seen, removed: &[Path]) -> Vec<&'static Sort> {
-        let is_dropped = removed.iter().any(|p| p.to_string() == "max");
+    fn drops(&self, seen: &Seen, asked: &Want<'_>, removed: &[Path]) -> Vec<&'static Sort> {
+        let is_bound = asked.get("min").or(asked.get("max")).is_some();
+        let is_fixed = asked.get("desired").is_some() && !is_bound;
+        let is_dropped = is_fixed || removed.iter().any(|p| p.to_string() == "max");
         if is_dropped && seen.has_made(&AUTOSCALER) { vec![&AUTOSCALER] } else { Vec::new() }
     }
 }

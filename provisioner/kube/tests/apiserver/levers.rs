@@ -178,7 +178,7 @@ async fn a_deployment_is_scaled_and_set_back_by_a_plan() -> anyhow::Result<()> {
     let report = runner.run(current, &world.state, &allowed(&back), &|_| grid_act::run::Go::On).await?;
     assert!(matches!(report.outcomes[0].1, Outcome::Done(_)), "{:?}", report.outcomes);
     report.commit("test", &mut world.state)?;
-    assert!(world.plan().is_empty());
+    assert!(world.plan().is_empty(), "{:?}", world.plan().steps);
     assert_eq!(replicas().await?, json!(4));
     for of in [first.id, back.id] {
         let entries = journal.entries(of).await?;
@@ -220,6 +220,27 @@ async fn who_asks_for_bounds_gets_an_autoscaler_and_gives_the_number_away() -> a
     world.settle(&cloud).await.map_err(anyhow::Error::msg)?;
     assert!(cluster.get(&scaler).await?.is_none());
     assert_eq!(object(&cluster, &id).await?["spec"]["replicas"], json!(3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_asks_for_a_number_gets_no_bounds_of_nobody() -> anyhow::Result<()> {
+    let cluster = match cluster().await? {
+        Ok(cluster) => cluster,
+        Err(reason) => return skip("kube_levers", reason),
+    };
+    let namespace = "number";
+    cluster.namespace(namespace).await?;
+    let cloud = cluster.grid(namespace).await;
+    let mut world = World::new(grid_kube::kinds());
+    let web = address("container_service.web");
+    // Nobody mentions bounds: the type's own make an autoscaler, which goes when somebody asks for a number.
+    world.want(&web, &json!({"image": "shop:1"}));
+    world.settle(&cloud).await.map_err(anyhow::Error::msg)?;
+    assert_eq!(cluster.names(&AUTOSCALER, namespace).await?, ["web"]);
+    act(&mut world, &cloud, advice(&web, "desired", &json!(2))).await.map_err(anyhow::Error::msg)?;
+    assert_eq!(cluster.names(&AUTOSCALER, namespace).await?, Vec::<String>::new());
+    assert_eq!(object(&cluster, &deployment(namespace, "web")).await?["spec"]["replicas"], json!(2));
     Ok(())
 }
 

@@ -21,15 +21,20 @@ use serde_json::{Value, json};
 const TOKENS: &str = "all-rights,admin,1,system:masters\nfew-rights,guest,2,guests\n";
 
 /// What is running.
-pub(crate) struct Cluster {
+struct Running {
     children: Vec<Child>,
     folder: tempfile::TempDir,
-    pub(crate) client: kube::Client,
     /// Why it is not a real one, if it is none.
     stands_in: Option<String>,
 }
 
-impl Drop for Cluster {
+/// What is running, as one test sees it: a client belongs to the runtime that it was made in.
+pub(crate) struct Cluster {
+    running: Arc<Running>,
+    client: kube::Client,
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
         // The API server first: it complains of an etcd that is gone.
         for child in self.children.iter_mut().rev() {
@@ -40,19 +45,19 @@ impl Drop for Cluster {
 }
 
 /// The one cluster of this process; why there is none if it cannot be.
-pub(crate) async fn cluster() -> anyhow::Result<Result<Arc<Cluster>, String>> {
-    static RUNNING: tokio::sync::Mutex<Weak<Cluster>> = tokio::sync::Mutex::const_new(Weak::new());
+pub(crate) async fn cluster() -> anyhow::Result<Result<Cluster, String>> {
+    static RUNNING: tokio::sync::Mutex<Weak<Running>> = tokio::sync::Mutex::const_new(Weak::new());
     let mut running = RUNNING.lock().await;
-    if let Some(cluster) = running.upgrade() {
-        return Ok(Ok(cluster));
+    if let Some(running) = running.upgrade() {
+        let client = client(&running.folder.path().join("admin")).await?;
+        return Ok(Ok(Cluster { running, client }));
     }
     let cluster = match (peers::kube_apiserver(), which("python3")) {
         (Ok(programs), _) => start(&programs).await?,
         (Err(reason), Some(python)) => stand_in(&python, reason).await?,
         (Err(reason), None) => return Ok(Err(reason)),
     };
-    let cluster = Arc::new(cluster);
-    *running = Arc::downgrade(&cluster);
+    *running = Arc::downgrade(&cluster.running);
     Ok(Ok(cluster))
 }
 
@@ -149,15 +154,15 @@ async fn ready(
         std::fs::write(folder.path().join(user), file.to_string())?;
     }
     let client = client(&folder.path().join("admin")).await?;
-    let mut cluster = Cluster { children, folder, client, stands_in };
+    let mut running = Running { children, folder, stands_in };
     let asked = async {
         loop {
             let asked = http::Request::get("/readyz").body(Vec::new()).context("build the request")?;
-            if cluster.client.request_text(asked).await.is_ok() {
+            if client.request_text(asked).await.is_ok() {
                 return Ok(());
             }
-            if cluster.children.iter_mut().any(|c| c.try_wait().is_ok_and(|ended| ended.is_some())) {
-                let read = |name| std::fs::read_to_string(cluster.folder.path().join(name)).unwrap_or_default();
+            if running.children.iter_mut().any(|c| c.try_wait().is_ok_and(|ended| ended.is_some())) {
+                let read = |name| std::fs::read_to_string(running.folder.path().join(name)).unwrap_or_default();
                 let end = |text: String| text.lines().rev().take(20).collect::<Vec<_>>().join("\n");
                 anyhow::bail!("it ended:\n{}\n{}", end(read("etcd.log")), end(read("kube-apiserver.log")));
             }
@@ -165,7 +170,7 @@ async fn ready(
         }
     };
     tokio::time::timeout(Duration::from_secs(300), asked).await.context("wait for the API server")??;
-    Ok(cluster)
+    Ok(Cluster { running: Arc::new(running), client })
 }
 
 async fn client(file: &Path) -> anyhow::Result<kube::Client> {
@@ -177,7 +182,7 @@ async fn client(file: &Path) -> anyhow::Result<kube::Client> {
 impl Cluster {
     /// Notes a figure, if this is a real API server; says that it is none if not.
     pub(crate) fn figure(&self, bar: &str, pass: bool, measured: String) -> anyhow::Result<()> {
-        match &self.stands_in {
+        match &self.running.stands_in {
             Some(reason) => skip(bar, format!("{reason}; on a contract server that is no Kubernetes: {measured}")),
             None => {
                 figure(bar, pass, measured);
@@ -188,7 +193,7 @@ impl Cluster {
 
     /// Settings of somebody: `admin`, `guest`, `nobody`.
     pub(crate) fn settings(&self, who: &str) -> Settings {
-        let path = self.folder.path().join(who);
+        let path = self.running.folder.path().join(who);
         let access = Access::File { path, context: None };
         Settings { calls_per_second: 1000.0, burst: 1000, ..Settings::new(access) }
     }
