@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use grid_act::Executor;
 use grid_act::executor::{Call, CloudError, Token};
-use grid_plan::{Address, Fields};
 use grid_plan::plan::{Action, Step};
 use grid_plan::state::Observed;
+use grid_plan::{Address, Fields};
 use serde_json::Value;
 
 use crate::client::{How, Kube};
