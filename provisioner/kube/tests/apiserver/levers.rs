@@ -156,7 +156,12 @@ async fn a_deployment_is_scaled_and_set_back_by_a_plan() -> anyhow::Result<()> {
     let journal = FileJournal::open(&folder.path().join("journal"))?;
     let mut world = World::new(grid_kube::kinds());
     let web = address("container_service.web");
-    world.want(&web, &json!({"image": "shop:1", "desired": 4}));
+    // All of its fields are said: a plan that takes another back makes those that are not said Grid's own.
+    let said = json!({
+        "image": "shop:1", "desired": 4, "port": 8080, "cpu_milli": 500, "memory_mib": 1024, "network": namespace,
+        "kubernetes": {"workload": "Deployment"},
+    });
+    world.want(&web, &said);
     world.settle(&cloud).await.map_err(anyhow::Error::msg)?;
     let replicas =
         async || object(&cluster, &deployment(namespace, "web")).await.map(|d| d["spec"]["replicas"].clone());
