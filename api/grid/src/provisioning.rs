@@ -127,25 +127,34 @@ type Drivers = (BTreeMap<String, Arc<dyn Executor>>, BTreeMap<String, Arc<dyn Su
 
 /// The drivers that the settings name, beside the one that touches no cloud.
 async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<Drivers> {
-    let region = config.text("provision.aws_region");
-    if region.is_empty() {
-        return Ok(Drivers::default());
+    let mut all: Vec<Driver> = Vec::new();
+    if !config.text("provision.aws_region").is_empty() {
+        all.push(aws(config, config.text("provision.aws_region"), time).await?);
     }
-    aws(config, region, time).await
+    if !config.text("provision.kubeconfig").is_empty() {
+        all.push(kube(config, config.text("provision.kubeconfig"), time).await?);
+    }
+    let mut drivers = Drivers::default();
+    for (executor, surveyor) in all {
+        let name = executor.name().to_owned();
+        drivers.0.insert(name.clone(), executor);
+        drivers.1.insert(name, surveyor);
+    }
+    Ok(drivers)
 }
 
+/// Who carries plans out in one place, and who looks at what is there.
+type Driver = (Arc<dyn Executor>, Arc<dyn Surveyor>);
+
 #[cfg(feature = "aws")]
-async fn aws(config: &Config, region: &str, time: &Arc<dyn Time>) -> anyhow::Result<Drivers> {
+async fn aws(config: &Config, region: &str, time: &Arc<dyn Time>) -> anyhow::Result<Driver> {
     let endpoint = config.text("provision.aws_endpoint_url");
     let settings = grid_aws::Settings {
         endpoint_url: (!endpoint.is_empty()).then(|| endpoint.to_owned()),
         ..grid_aws::Settings::new(region, config.text("provision.aws_prefix"))
     };
     let aws = Arc::new(grid_aws::Aws::new(settings, Arc::clone(time)).await);
-    let driver: Arc<dyn Executor> = Arc::clone(&aws) as Arc<dyn Executor>;
-    let name = driver.name().to_owned();
-    let surveyor: Arc<dyn Surveyor> = Arc::new(Account(aws));
-    Ok((BTreeMap::from([(name.clone(), driver)]), BTreeMap::from([(name, surveyor)])))
+    Ok((Arc::clone(&aws) as Arc<dyn Executor>, Arc::new(Account(aws))))
 }
 
 /// An account of AWS, to be looked at.
@@ -156,29 +165,47 @@ struct Account(Arc<grid_aws::Aws>);
 #[async_trait]
 impl Surveyor for Account {
     async fn survey(&self, now: Timestamp) -> grid_desk::Survey {
-        let found = self.0.inventory(now).await;
-        let sighting = |row: grid_aws::inventory::Row| grid_desk::Sighting {
-            kind: row.kind,
-            id: row.id,
-            arn: row.arn,
-            region: row.region,
-            name: row.name,
-            tags: row.tags,
-            fields: row.fields.to_json(),
-            at: row.observed_at.0,
-        };
-        grid_desk::Survey {
-            rows: found.rows.into_iter().map(sighting).collect(),
-            failed: found.failed.into_iter().map(|f| grid_desk::Unlisted { what: f.what, why: f.why }).collect(),
-            left_out: found.left_out,
-        }
+        self.0.inventory(now).await.into()
     }
 }
 
 #[cfg(not(feature = "aws"))]
-async fn aws(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Drivers> {
+async fn aws(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver> {
     anyhow::bail!(
         "provision.aws_region is set, but this build cannot reach AWS: leave it empty, or build with `cargo build --workspace --features grid/aws`"
+    )
+}
+
+#[cfg(feature = "kube")]
+async fn kube(config: &Config, file: &str, time: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    let named = |key| Some(config.text(key)).filter(|t: &&str| !t.is_empty()).map(str::to_owned);
+    let access = match file {
+        "in-cluster" => grid_kube::Access::InCluster,
+        path => grid_kube::Access::File { path: path.into(), context: named("provision.kube_context") },
+    };
+    let namespace = named("provision.kube_namespace");
+    let settings = grid_kube::Settings { namespace, ..grid_kube::Settings::new(access) };
+    let driver = grid_kube::Kube::new(settings, Arc::clone(time)).await;
+    let kube = Arc::new(driver.context("reach the cluster of provision.kubeconfig")?);
+    Ok((Arc::clone(&kube) as Arc<dyn Executor>, Arc::new(Cluster(kube))))
+}
+
+/// A cluster, to be looked at.
+#[cfg(feature = "kube")]
+struct Cluster(Arc<grid_kube::Kube>);
+
+#[cfg(feature = "kube")]
+#[async_trait]
+impl Surveyor for Cluster {
+    async fn survey(&self, now: Timestamp) -> grid_desk::Survey {
+        self.0.inventory(now).await.into()
+    }
+}
+
+#[cfg(not(feature = "kube"))]
+async fn kube(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    anyhow::bail!(
+        "provision.kubeconfig is set, but this build cannot reach Kubernetes: leave it empty, or build with `cargo build --workspace --features grid/kube`"
     )
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use grid_model::{TenantId, Timestamp};
 use grid_plan::Address;
+use grid_plan::inventory::{Inventory, Row};
 use grid_plan::state::Observed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,6 +53,26 @@ pub struct Survey {
     pub failed: Vec<Unlisted>,
     /// Resources that were left out because there are too many.
     pub left_out: usize,
+}
+
+impl From<Inventory> for Survey {
+    fn from(found: Inventory) -> Self {
+        let sighting = |row: Row| Sighting {
+            kind: row.kind,
+            id: row.id,
+            arn: row.full_name,
+            region: row.region,
+            name: row.name,
+            tags: row.tags,
+            fields: row.fields.to_json(),
+            at: row.observed_at.0,
+        };
+        Self {
+            rows: found.rows.into_iter().map(sighting).collect(),
+            failed: found.failed.into_iter().map(|f| Unlisted { what: f.what, why: f.why }).collect(),
+            left_out: found.left_out,
+        }
+    }
 }
 
 /// Looks at what an account has. Reads, and changes nothing.

@@ -278,6 +278,14 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("provision.aws_prefix", Kind::Text, "grid", "what the names of everything that Grid makes in AWS begin with"),
     key(
+        "provision.kubeconfig",
+        Kind::Text,
+        "",
+        "the kubeconfig of the cluster that environments with the driver \"kubernetes\" are in, \"in-cluster\" for the service account of Grid's pod; empty: there is no such driver",
+    ),
+    key("provision.kube_context", Kind::Text, "", "which context of the kubeconfig; empty: its current one"),
+    key("provision.kube_namespace", Kind::Text, "", "the one namespace that Grid works in; empty: the whole cluster"),
+    key(
         "telemetry.to",
         Kind::Text,
         "self",
