@@ -35,7 +35,7 @@ test: build peers ## all tests: units, properties, suites against the binary wit
 	GRID_PEERS="$(PEERS)" cargo test --locked --workspace --no-fail-fast
 
 peers: ## install what the suites talk to (a Python environment, a Prometheus) under the target directory
-	@PROMTOOL="$(PROMTOOL)" bash tests/peers/setup.sh "$(PEERS)"
+	@PROMTOOL="$(PROMTOOL)" KUBE="$(KUBE)" bash tests/peers/setup.sh "$(PEERS)"
 
 bench: rust peers ## speed, sizes and memory beside peers, on the release build (PARTS="ingest size", BENCH=--write)
 	cargo build --locked --workspace --release --bin grid --bin bench

@@ -8,13 +8,14 @@ use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSch
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::empty::EmptyTable;
-use grid_model::Table;
+use grid_model::{Lent, Table};
 
 use crate::alerts;
 use crate::price::own;
 use crate::table::Source;
 use crate::table::charges::ChargesTable;
 use crate::table::files::FilesTable;
+use crate::table::lent::LentTable;
 use crate::table::metric::MetricsSchema;
 use crate::table::prices::PricesTable;
 use crate::table::samples::SamplesTable;
@@ -104,7 +105,8 @@ struct PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        Table::ALL.iter().map(|t| t.name()).chain([own::VIEW, alerts::VIEW]).map(str::to_owned).collect()
+        let lent = Lent::ALL.iter().map(|t| t.name());
+        Table::ALL.iter().map(|t| t.name()).chain([own::VIEW, alerts::VIEW]).chain(lent).map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
@@ -117,6 +119,9 @@ impl SchemaProvider for PublicSchema {
         }
         if name == alerts::VIEW {
             return Ok(source.alerts.get().cloned());
+        }
+        if let Some(table) = Lent::parse(name) {
+            return Ok(Some(Arc::new(LentTable { source, table })));
         }
         let Some(table) = Table::parse(name) else { return Ok(None) };
         Ok(Some(match table {
@@ -136,7 +141,9 @@ impl SchemaProvider for PublicSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        Table::parse(name).is_some() || [own::VIEW, alerts::VIEW, alerts::SAMPLES].contains(&name)
+        Table::parse(name).is_some()
+            || Lent::parse(name).is_some()
+            || [own::VIEW, alerts::VIEW, alerts::SAMPLES].contains(&name)
     }
 }
 

@@ -33,6 +33,7 @@ use crate::registry::{QueryHandle, QueryInfo, QueryState, Registry, Watch};
 use crate::runtime::QueryRuntime;
 use crate::session::Sessions;
 use crate::table::Source;
+use crate::table::lent::{Borrowed, Lender};
 use crate::table::metric::MetricCache;
 use crate::table::series_rows::SeriesRowsCache;
 
@@ -118,6 +119,8 @@ pub(crate) struct Shared {
     pub registry: Arc<Registry>,
     metrics: Arc<MetricCache>,
     series_rows: Arc<SeriesRowsCache>,
+    /// Who keeps the tables that do not rest in the store.
+    lender: OnceLock<Arc<dyn Lender>>,
     /// Held by a run that writes allocations.
     pub allocating: tokio::sync::Mutex<()>,
 }
@@ -139,6 +142,7 @@ impl Engine {
             registry: Arc::new(Registry::new(limits.slow)),
             metrics: Arc::new(MetricCache::default()),
             series_rows: Arc::new(SeriesRowsCache::default()),
+            lender: OnceLock::new(),
             allocating: tokio::sync::Mutex::new(()),
             store,
             limits,
@@ -146,6 +150,12 @@ impl Engine {
             runtime,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Lets statements read what somebody else keeps ([`grid_model::Lent`]). The first counts; without one these tables are empty.
+    pub fn borrow_from(&self, lender: Arc<dyn Lender>) {
+        // A second one would be a mistake of whoever wires, and harmless.
+        let _ = self.shared.lender.set(lender);
     }
 
     /// The bounds.
@@ -262,6 +272,7 @@ impl Shared {
             facts: OnceCell::new(),
             own_prices: OnceLock::new(),
             alerts: OnceLock::new(),
+            borrowed: Borrowed::of(self.lender.get().cloned()),
         })
     }
 }

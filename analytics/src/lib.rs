@@ -48,6 +48,7 @@ pub use error::{Position, QueryError};
 pub use limits::QueryLimits;
 pub use registry::{QueryInfo, QueryState};
 pub use statement::Statement;
+pub use table::lent::Lender;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
 //! Tables as DataFusion sees them, all of one tenant at one instant.
 //!
 //! [`files`] reads what rests as rows (logs, spans, charges, ...); [`samples`] the same with "the later write wins";
-//! [`metric`] is one metric's samples with labels as columns; [`series`] and [`system`] are made from memory and catalog.
+//! [`metric`] is one metric's samples with labels as columns; [`series`] and [`system`] are made from memory and catalog; [`lent`] is what others keep.
 
 pub(crate) mod files;
+pub(crate) mod lent;
 pub(crate) mod samples;
 pub(crate) mod overlap;
 pub(crate) mod metric;
@@ -55,6 +56,8 @@ pub(crate) struct Source {
     pub own_prices: OnceLock<Arc<dyn TableProvider>>,
     /// The view of alerts; likewise.
     pub alerts: OnceLock<Arc<dyn TableProvider>>,
+    /// Tables that others keep.
+    pub borrowed: lent::Borrowed,
 }
 
 impl Source {
@@ -71,6 +74,7 @@ impl Source {
             facts: OnceCell::new(),
             own_prices: OnceLock::new(),
             alerts: OnceLock::new(),
+            borrowed: lent::Borrowed::of(self.borrowed.lender.clone()),
         })
     }
 }

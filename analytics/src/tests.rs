@@ -6,6 +6,7 @@ mod bed;
 mod commitments;
 mod errors;
 mod isolation;
+mod lent;
 mod limits;
 mod metrics;
 mod money;

@@ -50,4 +50,11 @@ if [ -n "${PROMTOOL:-}" ]; then
     bash "$here/go.sh" "$dir/promtool-go" github.com/prometheus/prometheus v0.316.0 cmd/promtool \
         >"$dir/promtool-go.path" 2>"$dir/promtool-go.log" || rm -f "$dir/promtool-go.path"
 fi
+# A real API server of Kubernetes and its etcd: built once, for who asks for them; that takes half an hour on two cores.
+if [ -n "${KUBE:-}" ]; then
+    bash "$here/kube.sh" "$dir/kube-go" v1.37.2 v3.7.3 >"$dir/kube-go.path" 2>"$dir/kube-go.log" || {
+        rm -f "$dir/kube-go.path"
+        echo "peers: no kube-apiserver (see $dir/kube-go.log); its suite will be skipped" >&2
+    }
+fi
 exit 0

@@ -56,6 +56,16 @@ pub fn promtool() -> Result<PathBuf, String> {
     found(PathBuf::from(built.map_err(|_| "no promtool (make peers PROMTOOL=1)".to_owned())?.trim()))
 }
 
+/// The folder with a real kube-apiserver and an etcd: where envtest keeps them (`KUBEBUILDER_ASSETS`), or built from their modules.
+pub fn kube_apiserver() -> Result<PathBuf, String> {
+    let built = || std::fs::read_to_string(folder().join("kube-go.path")).ok().map(|text| PathBuf::from(text.trim()));
+    let dir = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from).or_else(built);
+    let dir = dir.ok_or_else(|| "no kube-apiserver (set KUBEBUILDER_ASSETS, or `make peers KUBE=1`)".to_owned())?;
+    found(dir.join("etcd"))?;
+    found(dir.join("kube-apiserver"))?;
+    Ok(dir)
+}
+
 fn found(path: PathBuf) -> Result<PathBuf, String> {
     if path.exists() { Ok(path) } else { Err(format!("no {} (run `make peers`)", path.display())) }
 }

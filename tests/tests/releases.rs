@@ -119,6 +119,17 @@ async fn an_environment_is_made_planned_released_and_taken_back() -> anyhow::Res
     ensure!(back.contains("rollback") && back.contains("done"), "{back}");
     let all = bed.json(&["release", "list", "-o", "json"]).await?;
     ensure!(all.as_array().map(Vec::len) == Some(3), "{all}");
+    // The same in SQL, on the directory too.
+    let rows = "SELECT r.release_id, r.state, p.monthly_delta, p.currency FROM releases AS r JOIN plans AS p ON p.plan_id = r.plan_id ORDER BY r.number";
+    let rows = bed.run(&["query", rows, "-o", "csv"]).await?;
+    let expected =
+        "release_id,state,monthly_delta,currency\nprod-1,done,72.48,USD\nprod-2,done,5.6,USD\nprod-3,done,-5.6,USD";
+    ensure!(rows.trim() == expected, "{rows}");
+    let deeds =
+        bed.run(&["query", "SELECT DISTINCT actor FROM audit WHERE action LIKE 'release.%'", "-o", "csv"]).await?;
+    ensure!(deeds.trim() == "actor\nada", "{deeds}");
+    let unowned = bed.json(&["env", "resources", "--kind", "vm", "-o", "json"]).await?;
+    ensure!(unowned.as_array().map(Vec::len) == Some(1), "{unowned}");
     Ok(())
 }
 
@@ -224,6 +235,42 @@ async fn a_server_goes_on_by_itself_and_tells_what_happens() -> anyhow::Result<(
     grid.kill().await?;
     let shown = bed.json(&["env", "show", "prod", "-o", "json"]).await?;
     ensure!(shown["resources_there"] == 2, "{shown:#}");
+    Ok(())
+}
+
+/// The first statement of a document that begins so.
+fn documented(start: &str) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(grid_tests::repository().join("docs/sql.md"))?;
+    let (_, rest) =
+        text.split_once(start).with_context(|| format!("docs/sql.md has a statement that begins {start:?}"))?;
+    let (statement, _) = rest.split_once(';').context("the statement ends")?;
+    Ok(format!("{start}{statement}"))
+}
+
+#[tokio::test]
+async fn bills_are_joined_with_what_the_inventory_knows() -> anyhow::Result<()> {
+    let grid = Grid::start().await?;
+    let json = [("content-type", "application/json")];
+    let body = json!({ "name": "prod", "spec": SPEC, "cloud": "aws", "existing": { "vm.web": "i-0a", "network.main": "vpc-0a" } });
+    grid.post_ok("/api/v1/environments", "default", &json, body.to_string()).await?;
+    let mut bill = String::from(
+        "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingAccountId,BillingCurrency,BillingPeriodStart,BillingPeriodEnd,\
+         ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ServiceName,ProviderName,ResourceId\n",
+    );
+    for (cost, resource) in [("1.5", "i-0a"), ("2.25", "i-0b"), ("0.000000001", "i-0b"), ("4", "")] {
+        bill.push_str(&format!(
+            "{cost},{cost},{cost},{cost},1,USD,2026-09-01T00:00:00Z,2026-10-01T00:00:00Z,2026-09-01T00:00:00Z,2026-09-01T01:00:00Z,Usage,Compute,Cloud,{resource}\n"
+        ));
+    }
+    grid.post_ok("/api/v1/imports?format=focus&name=n.csv&dataset=n", "default", &[("content-type", "text/csv")], bill)
+        .await?;
+    let rows = grid.sql("default", &documented("WITH known AS (")?).await?;
+    let shown: Vec<String> =
+        rows.iter().map(|r| format!("{} {} {}", r["resource"], r["resources"], r["cost"]).replace('"', "")).collect();
+    ensure!(shown == ["in an environment 1 1.5", "no resource 0 4", "unknown 1 2.250000001"], "{shown:?}");
+    let seen = grid.sql("default", "SELECT resource_id, resource_address FROM resources ORDER BY 1").await?;
+    ensure!(seen.len() == 2 && seen[0]["resource_address"] == "vm.web", "{seen:?}");
+    ensure!(grid.sql("other", "SELECT * FROM resources").await?.is_empty());
     Ok(())
 }
 

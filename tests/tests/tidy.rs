@@ -62,6 +62,8 @@ const LAYERS: [(&str, &[&str]); 32] = [
     ("grid-desk", &["grid-model", "grid-plan", "grid-types", "grid-estimate", "grid-act"]),
     // The last for its suite against the emulator.
     ("grid-aws", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
+    // The last for its suite against a real API server.
+    ("grid-kube", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     (
         "grid-api",
         &[
@@ -103,7 +105,7 @@ const LAYERS: [(&str, &[&str]); 32] = [
 ];
 
 /// Heavy dependencies and the only crates that may name them (beside the binary, which wires, the tests and the benchmarks).
-const HEAVY: [(&str, &[&str]); 17] = [
+const HEAVY: [(&str, &[&str]); 19] = [
     ("datafusion", &["grid-analytics"]),
     ("datafusion-proto", &["grid-analytics"]),
     ("sqlparser", &["grid-sql-guard"]),
@@ -118,6 +120,8 @@ const HEAVY: [(&str, &[&str]); 17] = [
     ("axum", &["grid-ingest", "grid-guard", "grid-api", "grid-notify"]),
     ("aws-config", &["grid-aws"]),
     ("aws-sdk-ec2", &["grid-aws"]),
+    ("kube", &["grid-kube"]),
+    ("k8s-openapi", &["grid-kube"]),
     ("clap", &[]),
     ("toml", &["grid-decode", "grid-cost", "grid-types"]),
     ("utoipa", &["grid-api"]),

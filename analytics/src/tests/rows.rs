@@ -254,6 +254,12 @@ async fn one_session_knows_its_tables() {
             grid,public,recommendations,BASE TABLE
             grid,public,effective_prices,VIEW
             grid,public,alerts,VIEW
+            grid,public,actions,VIEW
+            grid,public,audit,VIEW
+            grid,public,plans,VIEW
+            grid,public,releases,VIEW
+            grid,public,resources,VIEW
+            grid,public,savings,VIEW
             grid,grid,conformance,VIEW
             grid,grid,files,VIEW
             grid,grid,generations,VIEW

@@ -10,18 +10,22 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use grid_act::Executor;
 use grid_act::executor::Time;
-use grid_analytics::Engine;
 use grid_analytics::price::PriceQuery;
 use grid_analytics::promql::PromqlRequest;
+use grid_analytics::{Engine, Lender};
 use grid_api::finance;
-use grid_desk::{Desk, FILE_NAME, Language, Options, Outside};
+use grid_api::findings::decide::accept_if_open;
+use grid_api::findings::list::{ListAsk, list};
+use grid_api::findings::recommended;
+use grid_desk::{Desk, FILE_NAME, Language, Options, Outside, Recommended, Surveyor, Tables};
 use grid_estimate::book::Machine;
 use grid_finance::calendar::Day;
 use grid_finance::relation::{Relation, quote};
 use grid_findings::ledger::{DAYS_BEFORE, Outcome, compare};
 use grid_findings::size::MONTH_HOURS;
 use grid_insight::read;
-use grid_model::{Amount, TenantId, Timestamp};
+use grid_model::lent::Batch;
+use grid_model::{Amount, Lent, TenantId, Timestamp};
 use grid_notify::{AddressGuard, GuardedResolver};
 use grid_plan::gate::Answer;
 use grid_plan::gate::health::Smoke;
@@ -52,6 +56,8 @@ const PRICES_HOLD: Duration = Duration::from_secs(30);
 const PRICES_KNOWN_MAX: usize = 5_000;
 /// Steps of a range of samples.
 const SAMPLES_MAX: i64 = 240;
+/// How long after the start accounts are first looked at.
+const FIRST_SURVEY: Duration = Duration::from_secs(10);
 /// How often it is looked whether something goes on by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -86,39 +92,120 @@ pub(crate) async fn open(
         .build()
         .context("build the client of gates")?;
     let house = House { engine: Arc::clone(engine), store: store.clone(), client, guard, prices: Mutex::default() };
-    let executors = drivers(config, &time).await?;
-    let options = Options { outside: Arc::new(house), executors, time, inline };
-    Desk::open(&data_dir.join(FILE_NAME), options).await.context("open the database of environments and releases")
+    let (executors, surveyors) = drivers(config, &time).await?;
+    let options = Options { outside: Arc::new(house), executors, surveyors, time, inline };
+    let desk = Desk::open(&data_dir.join(FILE_NAME), options).await;
+    let desk = desk.context("open the database of environments and releases")?;
+    engine.borrow_from(Arc::new(Shelf(desk.tables())));
+    Ok(desk)
 }
+
+/// Lets SQL on a data directory that no server holds read what its desk keeps, if it has one. To be closed in the end.
+pub(crate) async fn lend(engine: &Engine, data_dir: &Path) -> anyhow::Result<Option<Tables>> {
+    let path = data_dir.join(FILE_NAME);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let tables = Tables::open(&path, Arc::new(Wall)).await;
+    let tables = tables.context("open the database of environments and releases")?;
+    engine.borrow_from(Arc::new(Shelf(tables.clone())));
+    Ok(Some(tables))
+}
+
+/// The desk's tables, for SQL.
+struct Shelf(Tables);
+
+#[async_trait]
+impl Lender for Shelf {
+    async fn rows(&self, tenant: &TenantId, table: Lent) -> Result<Batch, String> {
+        self.0.rows(tenant, table).await.map_err(|e| format!("{:#}", anyhow::Error::from(e)))
+    }
+}
+
+/// Who carries plans out, and who looks at what accounts have, by the driver's name.
+type Drivers = (BTreeMap<String, Arc<dyn Executor>>, BTreeMap<String, Arc<dyn Surveyor>>);
 
 /// The drivers that the settings name, beside the one that touches no cloud.
-async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
-    let region = config.text("provision.aws_region");
-    if region.is_empty() {
-        return Ok(BTreeMap::new());
+async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<Drivers> {
+    let mut all: Vec<Driver> = Vec::new();
+    if !config.text("provision.aws_region").is_empty() {
+        all.push(aws(config, config.text("provision.aws_region"), time).await?);
     }
-    aws(config, region, time).await
+    if !config.text("provision.kubeconfig").is_empty() {
+        all.push(kube(config, config.text("provision.kubeconfig"), time).await?);
+    }
+    let mut drivers = Drivers::default();
+    for (executor, surveyor) in all {
+        let name = executor.name().to_owned();
+        drivers.0.insert(name.clone(), executor);
+        drivers.1.insert(name, surveyor);
+    }
+    Ok(drivers)
 }
 
+/// Who carries plans out in one place, and who looks at what is there.
+type Driver = (Arc<dyn Executor>, Arc<dyn Surveyor>);
+
 #[cfg(feature = "aws")]
-async fn aws(
-    config: &Config,
-    region: &str,
-    time: &Arc<dyn Time>,
-) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
+async fn aws(config: &Config, region: &str, time: &Arc<dyn Time>) -> anyhow::Result<Driver> {
     let endpoint = config.text("provision.aws_endpoint_url");
     let settings = grid_aws::Settings {
         endpoint_url: (!endpoint.is_empty()).then(|| endpoint.to_owned()),
         ..grid_aws::Settings::new(region, config.text("provision.aws_prefix"))
     };
-    let driver: Arc<dyn Executor> = Arc::new(grid_aws::Aws::new(settings, Arc::clone(time)).await);
-    Ok(BTreeMap::from([(driver.name().to_owned(), driver)]))
+    let aws = Arc::new(grid_aws::Aws::new(settings, Arc::clone(time)).await);
+    Ok((Arc::clone(&aws) as Arc<dyn Executor>, Arc::new(Account(aws))))
+}
+
+/// An account of AWS, to be looked at.
+#[cfg(feature = "aws")]
+struct Account(Arc<grid_aws::Aws>);
+
+#[cfg(feature = "aws")]
+#[async_trait]
+impl Surveyor for Account {
+    async fn survey(&self, now: Timestamp) -> grid_desk::Survey {
+        self.0.inventory(now).await.into()
+    }
 }
 
 #[cfg(not(feature = "aws"))]
-async fn aws(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<BTreeMap<String, Arc<dyn Executor>>> {
+async fn aws(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver> {
     anyhow::bail!(
         "provision.aws_region is set, but this build cannot reach AWS: leave it empty, or build with `cargo build --workspace --features grid/aws`"
+    )
+}
+
+#[cfg(feature = "kube")]
+async fn kube(config: &Config, file: &str, time: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    let named = |key| Some(config.text(key)).filter(|t: &&str| !t.is_empty()).map(str::to_owned);
+    let access = match file {
+        "in-cluster" => grid_kube::Access::InCluster,
+        path => grid_kube::Access::File { path: path.into(), context: named("provision.kube_context") },
+    };
+    let namespace = named("provision.kube_namespace");
+    let settings = grid_kube::Settings { namespace, ..grid_kube::Settings::new(access) };
+    let driver = grid_kube::Kube::new(settings, Arc::clone(time)).await;
+    let kube = Arc::new(driver.context("reach the cluster of provision.kubeconfig")?);
+    Ok((Arc::clone(&kube) as Arc<dyn Executor>, Arc::new(Cluster(kube))))
+}
+
+/// A cluster, to be looked at.
+#[cfg(feature = "kube")]
+struct Cluster(Arc<grid_kube::Kube>);
+
+#[cfg(feature = "kube")]
+#[async_trait]
+impl Surveyor for Cluster {
+    async fn survey(&self, now: Timestamp) -> grid_desk::Survey {
+        self.0.inventory(now).await.into()
+    }
+}
+
+#[cfg(not(feature = "kube"))]
+async fn kube(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    anyhow::bail!(
+        "provision.kubeconfig is set, but this build cannot reach Kubernetes: leave it empty, or build with `cargo build --workspace --features grid/kube`"
     )
 }
 
@@ -162,6 +249,27 @@ pub(crate) async fn go_on(desk: Desk, token: CancellationToken) -> anyhow::Resul
     }
     desk.close().await;
     Ok(())
+}
+
+/// Looks at what accounts have until the token is cancelled: soon after the start, and then at each interval.
+pub(crate) async fn survey(desk: Desk, every: Duration, token: CancellationToken) -> anyhow::Result<()> {
+    if every.is_zero() {
+        token.cancelled().await;
+        return Ok(());
+    }
+    let mut wait = FIRST_SURVEY.min(every);
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = every;
+        // What is dropped here was not written, and is seen the next time.
+        let Some(failed) = token.run_until_cancelled(desk.survey()).await else { return Ok(()) };
+        for (tenant, driver, error) in failed {
+            warn!(%tenant, driver, error = %error, "what an account has cannot be written down");
+        }
+    }
 }
 
 /// What the desk asks, answered by the rest of the house.
@@ -384,5 +492,15 @@ impl Outside for House {
         let sum = before.iter().fold(0_i128, |sum, c| sum.saturating_add(c.0));
         let monthly = Amount(sum).mul_div(MONTH_HOURS, 24 * before.len().max(1) as i128).unwrap_or(Amount(sum));
         Ok(Some((monthly, Amount(monthly.0.saturating_sub(entry.realised.0)))))
+    }
+
+    async fn advice(&self, tenant: &TenantId) -> Result<Vec<Recommended>, String> {
+        let ask = ListAsk { state: Some("open".to_owned()), ..ListAsk::default() };
+        let found = list(&self.finance(tenant), Relation::Recommendations, &ask).await.map_err(|e| e.to_string())?;
+        Ok(found.items.iter().filter_map(recommended).collect())
+    }
+
+    async fn accept(&self, tenant: &TenantId, id: &str, by: &str, why: &str) -> Result<bool, String> {
+        accept_if_open(&self.finance(tenant), id, by, why).await.map_err(|e| e.to_string())
     }
 }

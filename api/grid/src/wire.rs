@@ -263,6 +263,8 @@ pub(crate) async fn serve(
     background.spawn("alerting configuration", move |token| alerting.watch(token));
     let desk = rooms.desk.clone();
     background.spawn("environments", move |token| provisioning::go_on(desk, token));
+    let (desk, every) = (rooms.desk.clone(), config.duration("provision.inventory_every"));
+    background.spawn("inventory", move |token| provisioning::survey(desk, every, token));
     let router = rooms.router(state.clone());
     let http = |listener: TcpListener, router: Router| {
         move |token: CancellationToken| listen::serve(listener, router, listen::Limits::default(), token)

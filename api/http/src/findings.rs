@@ -29,5 +29,8 @@ pub fn recommended(item: &Value) -> Option<Recommended> {
         currency: text("currency")?,
         risk: item["risk"].as_f64()?,
         title: text("title")?,
+        effort: text("effort").unwrap_or_default(),
+        restart_needed: item["restart_needed"].as_bool().unwrap_or(true),
+        rollback_possible: item["rollback_possible"].as_bool().unwrap_or(false),
     })
 }

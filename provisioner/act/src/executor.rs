@@ -55,6 +55,21 @@ pub struct Call<'a> {
     pub token: &'a Token,
 }
 
+/// A field that somebody else sets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owned {
+    /// The field, in the names of Grid's type where it has one there.
+    pub field: String,
+    /// Who sets it, by the name that the cloud knows them under.
+    pub by: String,
+}
+
+impl fmt::Display for Owned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is set by {:?}", self.field, self.by)
+    }
+}
+
 /// Why a cloud did not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudError {
@@ -72,6 +87,14 @@ pub enum CloudError {
     /// It will not do it, however often it is asked.
     #[error("the cloud refuses: {0}")]
     Refused(String),
+    /// Others set these fields, and nobody said that they are to be taken over. Nothing was done.
+    #[error("{}: {advice}", owned.iter().map(Owned::to_string).collect::<Vec<_>>().join(", "))]
+    Owned {
+        /// The fields.
+        owned: Vec<Owned>,
+        /// What can be done about it.
+        advice: String,
+    },
     /// The driver cannot do this for this kind.
     #[error("{driver} cannot {action} {kind}")]
     Unsupported {

@@ -251,7 +251,7 @@ impl Runner<'_> {
             let wait = match &error {
                 CloudError::Again { after_ns, .. } => backoff.next(*after_ns),
                 CloudError::Lost(_) => backoff.next(None),
-                CloudError::Refused(_) | CloudError::Unsupported { .. } => {
+                CloudError::Refused(_) | CloudError::Owned { .. } | CloudError::Unsupported { .. } => {
                     self.journal.append(entry(What::Failed { why: error.to_string() })).await?;
                     return Err(Stop::Cloud(error));
                 }

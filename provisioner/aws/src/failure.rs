@@ -169,7 +169,7 @@ mod tests {
         let shown = match failure.error {
             CloudError::Again { after_ns, .. } => format!("again {after_ns:?}"),
             CloudError::Lost(_) => "lost".to_owned(),
-            CloudError::Refused(_) => "refused".to_owned(),
+            CloudError::Refused(_) | CloudError::Owned { .. } => "refused".to_owned(),
             CloudError::Unsupported { .. } => "unsupported".to_owned(),
         };
         assert_eq!(shown, expected, "{status} {code}");

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grid_model::Timestamp;
-use grid_plan::Fields;
-use grid_plan::adopt::Found;
+use grid_plan::inventory::{Failed, Inventory, Row};
 use grid_plan::state::Observed;
 use serde_json::{Value, json};
 
@@ -16,74 +15,6 @@ use crate::failure::Failure;
 use crate::limits::{LISTED_MAX, ROWS_MAX};
 use crate::native::native;
 use crate::seen::{Seen, fields};
-
-/// One resource.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Grid's kind, such as `vm`, or where there is none the service and its type, such as `ec2:snapshot`.
-    pub kind: String,
-    /// The cloud's id.
-    pub id: String,
-    /// Its full name, as bills have it; empty where the service does not tell it, no tag does and it cannot be put together.
-    pub arn: String,
-    /// The region.
-    pub region: String,
-    /// What people call it; empty if they do not.
-    pub name: String,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// What it is, in the names of the type: sizes, counts, classes.
-    pub fields: Fields,
-    /// What it tells beside.
-    pub outputs: BTreeMap<String, Value>,
-    /// When it was seen.
-    pub observed_at: Timestamp,
-}
-
-/// A listing that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// What was listed: a kind, or the tags.
-    pub what: String,
-    /// What the cloud said.
-    pub why: String,
-}
-
-/// All that was found.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Inventory {
-    /// What is there, in order of kinds and ids.
-    pub rows: Vec<Row>,
-    /// What could not be listed.
-    pub failed: Vec<Failed>,
-    /// Rows that were left out because there are more than [`ROWS_MAX`].
-    pub left_out: usize,
-}
-
-impl Inventory {
-    /// What Grid can take over.
-    pub fn found(&self) -> Vec<Found> {
-        let ours = self.rows.iter().filter(|r| KINDS.contains(&r.kind.as_str()));
-        ours.map(|row| Found {
-            kind: row.kind.clone(),
-            title: if row.name.is_empty() { row.id.clone() } else { row.name.clone() },
-            observed: Observed {
-                id: row.id.clone(),
-                fields: row.fields.clone(),
-                outputs: row.outputs.clone(),
-                ..Observed::default()
-            },
-        })
-        .collect()
-    }
-
-    /// How many there are of each kind.
-    pub fn counts(&self) -> BTreeMap<&str, usize> {
-        let mut counts = BTreeMap::new();
-        self.rows.iter().for_each(|row| *counts.entry(row.kind.as_str()).or_default() += 1);
-        counts
-    }
-}
 
 impl Aws {
     /// Reads what is there.
@@ -126,10 +57,10 @@ impl Making {
             self.inventory.left_out += 1;
             return;
         }
-        let (arn, name, tags) = (seen.arn.clone(), seen.name.clone(), seen.tags.clone());
+        let (full_name, name, tags) = (seen.arn.clone(), seen.name.clone(), seen.tags.clone());
         let Observed { id, fields, outputs, .. } = seen.observed(family);
         let (kind, region) = (kind.to_owned(), self.region.clone());
-        self.inventory.rows.push(Row { kind, id, arn, region, name, tags, fields, outputs, observed_at: self.now });
+        self.inventory.rows.push(Row { kind, id, full_name, region, name, tags, fields, outputs, observed_at: self.now });
     }
 
     fn failed(&mut self, what: &str, failure: &Failure) {
@@ -138,18 +69,18 @@ impl Making {
 
     /// What carries tags: rows that have no ARN yet get theirs, and what no listing gave is added.
     fn merge(&mut self, all: Vec<Seen>) {
-        let known: BTreeSet<String> = self.inventory.rows.iter().map(|r| r.arn.clone()).collect();
+        let known: BTreeSet<String> = self.inventory.rows.iter().map(|r| r.full_name.clone()).collect();
         let places: BTreeMap<String, usize> = self
             .inventory
             .rows
             .iter()
             .enumerate()
-            .filter(|(_, r)| r.arn.is_empty())
+            .filter(|(_, r)| r.full_name.is_empty())
             .map(|(n, r)| (r.id.clone(), n))
             .collect();
         for seen in all.into_iter().filter(|seen| !known.contains(&seen.arn)) {
             match places.get(&seen.id) {
-                Some(place) => self.inventory.rows[*place].arn = seen.arn,
+                Some(place) => self.inventory.rows[*place].full_name = seen.arn,
                 None => {
                     let kind = kind_of(&seen.arn);
                     // A kind that was listed is whole: what only its tags remember is on its way out.
@@ -168,12 +99,12 @@ impl Making {
     /// known: the account is that of any ARN of this region. Networks and security groups are left, they may be shared by another account.
     fn name_the_untagged(&mut self) {
         let account = self.inventory.rows.iter().find_map(|row| {
-            let parts: Vec<&str> = row.arn.splitn(6, ':').collect();
+            let parts: Vec<&str> = row.full_name.splitn(6, ':').collect();
             let is_here = parts.len() == 6 && parts[3] == self.region && !parts[4].is_empty();
             is_here.then(|| (parts[1].to_owned(), parts[4].to_owned()))
         });
         let Some((partition, account)) = account else { return };
-        for row in self.inventory.rows.iter_mut().filter(|r| r.arn.is_empty() && !r.id.is_empty()) {
+        for row in self.inventory.rows.iter_mut().filter(|r| r.full_name.is_empty() && !r.id.is_empty()) {
             let of = match row.kind.as_str() {
                 "vm" => "instance",
                 "block_disk" => "volume",
@@ -181,7 +112,7 @@ impl Making {
                 "spot_pool" => "fleet",
                 _ => continue,
             };
-            row.arn = format!("arn:{partition}:ec2:{}:{account}:{of}/{}", self.region, row.id);
+            row.full_name = format!("arn:{partition}:ec2:{}:{account}:{of}/{}", self.region, row.id);
         }
     }
 }
@@ -323,6 +254,8 @@ fn named(id: Option<&str>, tags: BTreeMap<String, String>, fields: serde_json::M
 
 #[cfg(test)]
 mod tests {
+    use grid_plan::Fields;
+
     use super::*;
 
     #[test]
@@ -330,7 +263,7 @@ mod tests {
         let row = |kind: &str, id: &str, arn: &str| Row {
             kind: kind.to_owned(),
             id: id.to_owned(),
-            arn: arn.to_owned(),
+            full_name: arn.to_owned(),
             region: "eu-central-1".to_owned(),
             name: String::new(),
             tags: BTreeMap::new(),
@@ -343,7 +276,7 @@ mod tests {
             let inventory = Inventory { rows, ..Inventory::default() };
             let mut made = Making { region: "eu-central-1".to_owned(), now: Timestamp(0), inventory };
             made.name_the_untagged();
-            assert_eq!(made.inventory.rows[2].arn, expected, "{kind} beside {others:?}");
+            assert_eq!(made.inventory.rows[2].full_name, expected, "{kind} beside {others:?}");
         };
         let queue = "arn:aws-cn:sqs:eu-central-1:12:orders";
         check(queue, "vm", "arn:aws-cn:ec2:eu-central-1:12:instance/i-1");

@@ -1,7 +1,7 @@
 //! What Grid does in AWS by itself: the levers of thirteen types (scaling, sizes, start and stop), and a read-only inventory of an account. For what
 //! must be quick and provable; everything else of these types is left to their recipes.
 //!
-//! Entry points: [`Aws::new`] makes an executor for the runner of `grid-act`; [`inventory::Inventory`] is what an account has; [`kinds()`] is what a planner
+//! Entry points: [`Aws::new`] makes an executor for the runner of `grid-act`; [`Aws::inventory`] is what an account has; [`kinds()`] is what a planner
 //! must know. Reading order: [`settings`], `client` (how calls are made), `failure` (what is come again, looked up, given up), `seen` (the cloud's words
 //! in Grid's fields), [`lever`] (what can be changed by which call, and what the emulator lacks), `native` (what a kind must be able to do), `executor`
 //! (what is the same for all); then one file per service: `autoscaling`, `ec2`, `eks`, `rds`, `elasticache`, `dynamodb`, `kafka`, `lambda`, `ecs`, `efs`;

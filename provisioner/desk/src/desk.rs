@@ -1,13 +1,17 @@
 //! The desk: one door to all that is kept. Every change goes through one lock, is checked, written in one transaction and noted in the audit; what takes time
 //! (queries, calls to a cloud) happens outside of the lock.
 //!
-//! Reading order: [`Desk`], `environments`, `plans`, `releases`, `work` (what goes on by itself), `actions` (accepted recommendations), `scaling`.
+//! Reading order: [`Desk`], `environments`, `plans`, `releases`, `work` (what goes on by itself), `life` (what sleeps, wakes and ends), `actions` (accepted
+//! recommendations), `advice` (those that Grid accepts by itself), `survey` (what accounts have), `scaling`.
 
 mod environments;
 mod plans;
 mod releases;
 mod work;
 mod actions;
+mod advice;
+mod life;
+mod survey;
 mod scaling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,17 +35,21 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::dryrun::{DRY_RUN, DryRun};
 use crate::error::DeskError;
+use crate::inventory::Surveyor;
 use crate::keep::{Audit, Batch, Deed, Keep, Kind};
 use crate::limits::{EVENTS_MAX, KEY_BYTES_MAX, LISTENER_BEHIND_MAX};
 use crate::outside::Outside;
 use crate::price::TypePrices;
 use crate::progress::Progress;
 use crate::room::{GoalOf, Happened, PlanRow, ReleaseRow, Room};
+use crate::tables::Tables;
 
+pub(crate) use advice::HeldRow;
 pub use environments::{CloneWish, New, PromoteWish, Written};
 pub use plans::PlanWish;
 pub use releases::Submission;
 pub use scaling::{PolicyForm, SimulateForm, TriggerForm, play};
+pub use survey::ResourceAsk;
 
 /// Who asks, and by what right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +73,8 @@ pub struct Options {
     pub outside: Arc<dyn Outside>,
     /// Drivers beside the dry-run driver, by name.
     pub executors: BTreeMap<String, Arc<dyn Executor>>,
+    /// Who looks at what an account has, by the driver's name.
+    pub surveyors: BTreeMap<String, Arc<dyn Surveyor>>,
     /// Where time comes from.
     pub time: Arc<dyn Time>,
     /// Whether what was asked for is carried out before the answer: where no server goes on with it.
@@ -77,8 +87,14 @@ pub struct Desk(Arc<Inner>);
 
 struct Inner {
     keep: Keep,
+    tables: Tables,
+    /// When bills were last asked for the saving of a change that is kept and not billed yet.
+    billed_at: Mutex<BTreeMap<(TenantId, String), Timestamp>>,
+    /// When it was last looked whether a recommendation is to be accepted, by environment.
+    advised_at: Mutex<BTreeMap<(TenantId, String), Timestamp>>,
     outside: Arc<dyn Outside>,
     executors: BTreeMap<String, Arc<dyn Executor>>,
+    surveyors: BTreeMap<String, Arc<dyn Surveyor>>,
     time: Arc<dyn Time>,
     inline: bool,
     /// One writer.
@@ -100,11 +116,16 @@ pub(crate) struct Bench {
 impl Desk {
     /// Opens or creates the database.
     pub async fn open(path: &Path, options: Options) -> Result<Self, DeskError> {
-        let Options { outside, executors, time, inline } = options;
+        let Options { outside, executors, surveyors, time, inline } = options;
+        let keep = Keep::open(path).await?;
         Ok(Self(Arc::new(Inner {
-            keep: Keep::open(path).await?,
+            tables: Tables::open(path, Arc::clone(&time)).await?,
+            keep,
+            billed_at: Mutex::default(),
+            advised_at: Mutex::default(),
             outside,
             executors,
+            surveyors,
             time,
             inline,
             lock: tokio::sync::Mutex::new(()),
@@ -146,8 +167,14 @@ impl Desk {
         self.0.keep.copy_to(path).await
     }
 
+    /// What is kept, as tables of SQL.
+    pub fn tables(&self) -> Tables {
+        self.0.tables.clone()
+    }
+
     /// Ends well.
     pub async fn close(&self) {
+        self.0.tables.close().await;
         self.0.keep.pool.close().await;
     }
 
@@ -197,15 +224,7 @@ impl Desk {
 
     /// An environment with its state and its queue.
     pub(crate) async fn room(&self, tenant: &TenantId, name: &str) -> Result<Room, DeskError> {
-        let keep = &self.0.keep;
-        let room: Option<Room> = keep.get(tenant, Kind::Environment, "", name).await?;
-        let mut room = room.ok_or_else(|| DeskError::none("environment", name))?;
-        room.state = keep.get(tenant, Kind::State, "", name).await?.unwrap_or_default();
-        if room.state.environment.is_empty() {
-            name.clone_into(&mut room.state.environment);
-        }
-        room.queue = keep.get(tenant, Kind::Queue, "", name).await?.unwrap_or_default();
-        Ok(room)
+        self.0.keep.room(tenant, name).await
     }
 
     pub(crate) fn save(&self, batch: &mut Batch, room: &Room) -> Result<(), DeskError> {

@@ -14,13 +14,16 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::error::DeskError;
+use crate::inventory::{Sighting, Survey};
 use crate::limits::{ANSWERS_KEPT, AUDIT_KEPT};
+use crate::room::Room;
 
 /// The database's file in a data directory.
 pub const FILE_NAME: &str = "desk.db";
 
 /// Steps from one version to the next; a step once released never changes.
-const MIGRATIONS: &[&str] = &["CREATE TABLE documents (
+const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE documents (
         tenant TEXT NOT NULL,
         kind TEXT NOT NULL,
         owner TEXT NOT NULL,
@@ -62,7 +65,17 @@ const MIGRATIONS: &[&str] = &["CREATE TABLE documents (
         digest TEXT NOT NULL,
         body TEXT NOT NULL,
         UNIQUE (tenant, key)
-    );"];
+    );",
+    "CREATE TABLE inventory (
+        tenant TEXT NOT NULL,
+        driver TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (tenant, driver, kind, id)
+    ) WITHOUT ROWID;",
+];
 
 /// What a document is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +87,7 @@ pub(crate) enum Kind {
     Release,
     Action,
     Policy,
+    Held,
 }
 
 impl Kind {
@@ -86,6 +100,7 @@ impl Kind {
             Self::Release => "release",
             Self::Action => "action",
             Self::Policy => "policy",
+            Self::Held => "held",
         }
     }
 }
@@ -109,12 +124,12 @@ pub struct Audit {
     pub detail: String,
 }
 
-/// A record to be written.
+/// A record to be written, or read.
 #[derive(Debug, Clone)]
-pub(crate) struct Deed {
+pub(crate) struct Deed<W = &'static str> {
     pub(crate) at: Timestamp,
     pub(crate) who: String,
-    pub(crate) what: &'static str,
+    pub(crate) what: W,
     pub(crate) subject: String,
     pub(crate) allowed_by: String,
     pub(crate) detail: String,
@@ -124,6 +139,17 @@ enum Change {
     Put(Kind, String, String, String),
     Delete(Kind, String, String),
     Deed(Deed),
+    /// What a driver has found before is gone, but for kinds that could not be listed.
+    Unsee {
+        driver: String,
+        kept: String,
+    },
+    /// A driver has found something.
+    See {
+        driver: String,
+        of: Sighting,
+        body: String,
+    },
 }
 
 /// Changes that are made together.
@@ -150,6 +176,19 @@ impl Batch {
 
     pub(crate) fn delete(&mut self, kind: Kind, owner: &str, name: &str) {
         self.changes.push(Change::Delete(kind, owner.to_owned(), name.to_owned()));
+    }
+
+    /// What a driver has found takes the place of what it found before.
+    pub(crate) fn inventory(&mut self, driver: &str, survey: Survey) -> Result<(), DeskError> {
+        let damaged = |e: serde_json::Error| DeskError::Damaged(format!("the inventory of {driver}: {e}"));
+        let kept: Vec<&str> = survey.failed.iter().map(|f| f.what.as_str()).collect();
+        let kept = serde_json::to_string(&kept).map_err(damaged)?;
+        self.changes.push(Change::Unsee { driver: driver.to_owned(), kept });
+        for of in survey.rows {
+            let body = serde_json::to_string(&of).map_err(damaged)?;
+            self.changes.push(Change::See { driver: driver.to_owned(), of, body });
+        }
+        Ok(())
     }
 
     pub(crate) fn deed(&mut self, deed: Deed) {
@@ -320,13 +359,13 @@ impl Keep {
         Ok(names.iter().filter_map(|n| TenantId::parse(n).ok()).collect())
     }
 
-    /// Records of who did what, the newest first, older than a number.
-    pub(crate) async fn audit(
+    /// Records of who did what with their numbers, the newest first, older than a number.
+    pub(crate) async fn deeds(
         &self,
         tenant: &TenantId,
         before: Option<i64>,
         limit: usize,
-    ) -> Result<Vec<Audit>, DeskError> {
+    ) -> Result<Vec<(i64, Deed<String>)>, DeskError> {
         let rows = sqlx::query(
             "SELECT n, at, who, what, subject, allowed_by, detail FROM audit WHERE tenant = ? AND n < ? ORDER BY n DESC LIMIT ?",
         )
@@ -336,18 +375,46 @@ impl Keep {
         .fetch_all(&self.pool)
         .await
         .map_err(DeskError::database("read"))?;
-        Ok(rows
-            .iter()
-            .map(|row| Audit {
-                n: row.get(0),
-                at: crate::show::time(Timestamp(row.get(1))),
-                who: row.get(2),
-                what: row.get(3),
-                subject: row.get(4),
-                allowed_by: row.get(5),
-                detail: row.get(6),
-            })
-            .collect())
+        let deed = |row: &sqlx::sqlite::SqliteRow| Deed {
+            at: Timestamp(row.get(1)),
+            who: row.get(2),
+            what: row.get(3),
+            subject: row.get(4),
+            allowed_by: row.get(5),
+            detail: row.get(6),
+        };
+        Ok(rows.iter().map(|row| (row.get(0), deed(row))).collect())
+    }
+
+    /// The same, as it is shown.
+    pub(crate) async fn audit(
+        &self,
+        tenant: &TenantId,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Audit>, DeskError> {
+        let shown = |(n, deed): (i64, Deed<String>)| Audit {
+            n,
+            at: crate::show::time(deed.at),
+            who: deed.who,
+            what: deed.what,
+            subject: deed.subject,
+            allowed_by: deed.allowed_by,
+            detail: deed.detail,
+        };
+        Ok(self.deeds(tenant, before, limit).await?.into_iter().map(shown).collect())
+    }
+
+    /// An environment with its state and its queue.
+    pub(crate) async fn room(&self, tenant: &TenantId, name: &str) -> Result<Room, DeskError> {
+        let room: Option<Room> = self.get(tenant, Kind::Environment, "", name).await?;
+        let mut room = room.ok_or_else(|| DeskError::none("environment", name))?;
+        room.state = self.get(tenant, Kind::State, "", name).await?.unwrap_or_default();
+        if room.state.environment.is_empty() {
+            name.clone_into(&mut room.state.environment);
+        }
+        room.queue = self.get(tenant, Kind::Queue, "", name).await?.unwrap_or_default();
+        Ok(room)
     }
 
     /// What was answered to a key, with the digest of what was asked.
@@ -418,6 +485,32 @@ async fn make(connection: &mut SqliteConnection, tenant: &str, change: Change) -
                 .bind(name)
                 .execute(connection)
                 .await?;
+        }
+        Change::Unsee { driver, kept } => {
+            // Kinds with a colon are found by their tags alone.
+            sqlx::query(
+                "DELETE FROM inventory WHERE tenant = ?1 AND driver = ?2
+                 AND kind NOT IN (SELECT value FROM json_each(?3))
+                 AND NOT (instr(kind, ':') > 0 AND EXISTS (SELECT 1 FROM json_each(?3) WHERE value = 'tags'))",
+            )
+            .bind(tenant)
+            .bind(driver)
+            .bind(kept)
+            .execute(connection)
+            .await?;
+        }
+        Change::See { driver, of, body } => {
+            sqlx::query(
+                "INSERT OR REPLACE INTO inventory (tenant, driver, kind, id, at, body) VALUES (?, ?, ?, ?, ?, ?)",
+            )
+            .bind(tenant)
+            .bind(driver)
+            .bind(of.kind)
+            .bind(of.id)
+            .bind(of.at)
+            .bind(body)
+            .execute(connection)
+            .await?;
         }
         Change::Deed(deed) => {
             sqlx::query(

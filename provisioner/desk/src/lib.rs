@@ -1,8 +1,9 @@
 //! The desk: where planner, queue, gates and executors meet. It keeps environments, plans, releases and accepted recommendations, and goes on with them:
 //! what was asked for is planned, waits, is let through by its gates, is carried out by a driver, is looked at, and stays or is taken back.
 //!
-//! Entry point: [`Desk`]. Reading order: [`spec`] (a spec as a blueprint), [`mod@kinds`], [`price`], [`gates`], [`outside`] (what is asked of others), [`room`]
-//! (what is kept), `keep` (where), [`desk`] (what can be done), `show` (how it looks), `dryrun` (the driver that touches no cloud).
+//! Entry point: [`Desk`]. Reading order: [`spec`] (a spec as a blueprint), [`mod@kinds`], [`price`], [`gates`], [`accepts`] (what Grid accepts by itself), [`outside`] (what is asked of others), [`room`]
+//! (what is kept), `keep` (where), [`desk`] (what can be done), `show` (how it looks), `dryrun` (the driver that touches no cloud),
+//! [`inventory`] (what accounts have), `tables` (all of it as SQL sees it).
 //!
 //! Architecture invariants:
 //! - One writer: every change goes through one lock and one transaction, with a record of who did it and what allowed it.
@@ -17,6 +18,7 @@ pub mod spec;
 pub mod kinds;
 pub mod price;
 pub mod gates;
+pub mod accepts;
 pub mod outside;
 pub mod room;
 mod lever;
@@ -26,18 +28,24 @@ mod progress;
 mod dryrun;
 pub mod desk;
 mod show;
+pub mod inventory;
+mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use accepts::{Accepts, Effort};
 pub use desk::{
-    By, CloneWish, Desk, New, Options, PlanWish, PolicyForm, PromoteWish, SimulateForm, Submission, Written,
+    By, CloneWish, Desk, New, Options, PlanWish, PolicyForm, PromoteWish, ResourceAsk, SimulateForm, Submission,
+    Written,
 };
 pub use dryrun::DRY_RUN;
 pub use error::DeskError;
+pub use inventory::{Sighting, Survey, Surveyor, Unlisted};
 pub use keep::{Audit, FILE_NAME};
 pub use kinds::kinds;
 pub use outside::{Language, Nobody, Outside, Recommended};
 pub use progress::Progress;
 pub use room::{Settings, cautious};
+pub use tables::Tables;
 
 pub use desk::play;

@@ -1,6 +1,6 @@
 //! How much may grow.
 
-use grid_model::time::{DAY_NS, HOUR_NS};
+use grid_model::time::{DAY_NS, HOUR_NS, SECOND_NS};
 
 /// Environments of a tenant.
 pub const ENVIRONMENTS_MAX: usize = 200;
@@ -40,6 +40,14 @@ pub const ROUNDS_MAX: usize = 1_000;
 pub const APPROVAL_HOLDS_NS: i64 = 7 * DAY_NS;
 /// How long a change is watched unless the environment says otherwise, in nanoseconds.
 pub const VERIFY_NS: i64 = DAY_NS;
+/// How often it is looked whether a recommendation is to be accepted by itself, in nanoseconds.
+pub const ADVICE_EVERY_NS: i64 = 60 * SECOND_NS;
+/// Recommendations of an environment that are held with their reasons.
+pub const ADVICE_MAX: usize = 100;
+/// Resources that drivers have found for a tenant that are kept.
+pub const INVENTORY_MAX: usize = 100_000;
+/// How often bills are asked for the saving of a change, in nanoseconds.
+pub const BILLED_EVERY_NS: i64 = HOUR_NS;
 /// How long the record that allows a run holds, in nanoseconds: a run that takes longer is asked for anew.
 pub const RUN_NS_MAX: i64 = 6 * HOUR_NS;
 

@@ -22,7 +22,7 @@ pub enum Language {
 }
 
 /// A recommendation as the jobs keep it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recommended {
     /// Its id.
     pub id: String,
@@ -42,6 +42,12 @@ pub struct Recommended {
     pub risk: f64,
     /// In a sentence.
     pub title: String,
+    /// How much work it is: `VeryLow`, `Low`, `Medium`, `High` or `VeryHigh`; empty if that is not known.
+    pub effort: String,
+    /// Whether it takes a restart.
+    pub restart_needed: bool,
+    /// Whether it can be undone.
+    pub rollback_possible: bool,
 }
 
 /// The rest of the house, and the world.
@@ -82,6 +88,12 @@ pub trait Outside: Send + Sync {
         currency: &str,
         changed: Timestamp,
     ) -> Result<Option<(Amount, Amount)>, String>;
+
+    /// Recommendations that hold and that nobody has decided about: neither accepted, dismissed nor snoozed.
+    async fn advice(&self, tenant: &TenantId) -> Result<Vec<Recommended>, String>;
+
+    /// Decides that a recommendation is accepted, if nobody has decided about it yet; whether it is accepted by this one, now or before.
+    async fn accept(&self, tenant: &TenantId, id: &str, by: &str, why: &str) -> Result<bool, String>;
 }
 
 /// Nobody: every answer is missing.
@@ -118,5 +130,13 @@ impl Outside for Nobody {
 
     async fn billed(&self, _: &TenantId, _: &str, _: &str, _: Timestamp) -> Result<Option<(Amount, Amount)>, String> {
         Ok(None)
+    }
+
+    async fn advice(&self, _: &TenantId) -> Result<Vec<Recommended>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn accept(&self, _: &TenantId, _: &str, _: &str, _: &str) -> Result<bool, String> {
+        Ok(false)
     }
 }

@@ -17,6 +17,7 @@ use grid_plan::{Address, PlanId};
 use grid_types::Cloud;
 use serde::{Deserialize, Serialize};
 
+use crate::accepts::Accepts;
 use crate::error::DeskError;
 use crate::gates::{FreezeForm, Gate, check as check_gates};
 use crate::limits::{FILE_BYTES_MAX, FREEZES_MAX, VERIFY_NS};
@@ -49,6 +50,18 @@ pub struct About {
     /// When it sleeps by itself.
     #[serde(default)]
     pub rest: Option<RestForm>,
+    /// What Grid accepts by itself, where the policy is automatic.
+    #[serde(default)]
+    pub accepts: Accepts,
+    /// What became of its end, once its time had come.
+    #[serde(default)]
+    pub expiry: Option<Expiry>,
+    /// When it was last seen to be used, in nanoseconds, where it rests by use.
+    #[serde(default)]
+    pub used: Option<i64>,
+    /// A release that is owed: the environment fell asleep or woke, and the release has not been submitted yet. Its note.
+    #[serde(default)]
+    pub owed: Option<String>,
     /// How long a change is watched, in nanoseconds.
     pub verify_ns: i64,
     /// How much is used of what is paid by use (Infracost's usage file).
@@ -57,6 +70,19 @@ pub struct About {
     /// Unit prices as CSV.
     #[serde(default)]
     pub prices: Option<String>,
+}
+
+/// What became of the end of an environment whose time had come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// The end that this is about, in nanoseconds.
+    pub at: i64,
+    /// Whether nothing is destroyed, and a person has to decide.
+    pub is_warning: bool,
+    /// In words.
+    pub says: String,
+    /// The release that destroys what it has.
+    pub release: Option<u64>,
 }
 
 /// When an environment sleeps by itself, as people write it: two schedules in cron's form, or hours without use.
@@ -106,6 +132,8 @@ pub struct Settings {
     pub freezes: Option<Vec<FreezeForm>>,
     /// What Grid may do by itself.
     pub policy: Option<Policy>,
+    /// What it accepts by itself, where the policy is automatic.
+    pub accepts: Option<Accepts>,
     /// What it may cost a month; empty for no budget.
     pub budget: Option<String>,
     /// From when on it is to be destroyed, RFC 3339; empty for never.
@@ -187,8 +215,12 @@ impl Room {
     }
 
     /// Sets what is said, checked.
-    pub(crate) fn set(&mut self, settings: Settings) -> Result<(), DeskError> {
-        let Settings { gates, freezes, policy, budget, expires, rest, verify_hours, usage, prices } = settings;
+    pub(crate) fn set(&mut self, settings: Settings, now: Timestamp) -> Result<(), DeskError> {
+        let Settings { gates, freezes, policy, accepts, budget, expires, rest, verify_hours, usage, prices } = settings;
+        if let Some(accepts) = accepts {
+            accepts.check()?;
+            self.about.accepts = accepts;
+        }
         if let Some(gates) = gates {
             check_gates(&gates)?;
             self.about.gates = gates;
@@ -214,11 +246,20 @@ impl Room {
         match expires.as_deref() {
             None => {}
             Some("") => self.environment.expires = None,
-            Some(text) => self.environment.expires = Some(crate::gates::instant(text)?),
+            Some(text) => {
+                let at = crate::gates::instant(text)?;
+                if at <= now {
+                    return Err(DeskError::Bad(format!(
+                        "expires is {text}, which lies in the past: destroy the environment if it is to end now"
+                    )));
+                }
+                self.environment.expires = Some(at);
+            }
         }
         if let Some(rest) = rest {
             rest.read()?;
             self.about.rest = Some(rest);
+            self.about.used = None;
         }
         if let Some(hours) = verify_hours {
             if !(0.0..=24.0 * 31.0).contains(&hours) {
@@ -255,6 +296,10 @@ impl About {
             freezes: Vec::new(),
             policy: cautious(),
             rest: None,
+            accepts: Accepts::default(),
+            expiry: None,
+            used: None,
+            owed: None,
             verify_ns: VERIFY_NS,
             usage: None,
             prices: None,

@@ -8,9 +8,10 @@ use grid_plan::environment::compare::{Difference, Side};
 use grid_plan::environment::{Override, Source};
 use grid_plan::gate::Verdict;
 use grid_plan::plan::{Action, Plan};
-use grid_plan::queue::{End, Entry, Hold, Stage};
+use grid_plan::queue::{End, Entry, Hold, Priority, Stage};
 use serde_json::{Value, json};
 
+use crate::desk::HeldRow;
 use crate::room::{ActionRow, PlanRow, ReleaseRow, Room};
 
 /// A time: RFC 3339.
@@ -71,11 +72,34 @@ pub(crate) fn environment_whole(room: &Room) -> Value {
     shown["freezes"] = json!(room.about.freezes);
     shown["policy"] = json!(room.about.policy);
     shown["rest"] = json!(room.about.rest);
+    shown["accepts"] = json!(room.about.accepts);
+    let expiry = room.about.expiry.as_ref().filter(|e| room.environment.expires.is_some_and(|at| at.0 == e.at));
+    shown["expiry"] = json!(expiry.map(|e| {
+        json!({
+            "is_warning": e.is_warning,
+            "says": e.says,
+            "release": e.release.map(|n| release_name(room.name(), n)),
+        })
+    }));
     shown["verify_hours"] = json!(room.about.verify_ns as f64 / grid_model::time::HOUR_NS as f64);
     let owned = room.environment.owned.iter();
     shown["owned"] = owned.map(|((a, p), by)| json!({ "address": a, "path": p, "policy": by })).collect();
     shown["resources"] = resources(room);
     shown
+}
+
+/// A recommendation that Grid has not accepted by itself, with the reasons.
+pub(crate) fn held(row: &HeldRow) -> Value {
+    json!({
+        "id": row.of.id,
+        "title": row.of.title,
+        "resource_id": row.of.resource_id,
+        "saving": row.of.saving.likely.to_string(),
+        "currency": row.of.currency,
+        "risk": row.of.risk,
+        "why": row.why,
+        "since": time(Timestamp(row.since)),
+    })
 }
 
 /// What is there.
@@ -205,6 +229,16 @@ pub(crate) fn stage(entry: &Entry) -> (&'static str, String) {
         Stage::Ended(End::UndoFailed(why)) => ("undo failed", why.clone()),
         Stage::Ended(End::Cancelled(by)) => ("cancelled", by.clone()),
         Stage::Ended(End::Superseded(by)) => ("superseded", by.to_string()),
+    }
+}
+
+/// How much a release presses, in a word.
+pub(crate) fn priority(of: Priority) -> &'static str {
+    match of {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Emergency => "emergency",
     }
 }
 

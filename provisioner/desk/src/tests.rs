@@ -1,5 +1,9 @@
 //! The desk as a whole, on the dry-run driver.
 #![allow(clippy::unwrap_used)]
+mod by_itself;
+mod inventory;
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +34,12 @@ const PRICES: &str = "component,price\n\"Storage (general purpose SSD, gp3)\",0.
 struct World {
     /// What the query answers.
     errors: Mutex<Option<f64>>,
+    /// What is recommended.
+    advice: Mutex<Vec<Recommended>>,
+    /// Who decided what: `true` for an acceptance.
+    decided: Mutex<BTreeMap<String, (String, bool)>>,
+    /// What bills say of every resource: before and after.
+    billed: Mutex<Option<(Amount, Amount)>>,
 }
 
 #[async_trait]
@@ -65,7 +75,17 @@ impl Outside for World {
     }
 
     async fn billed(&self, _: &TenantId, _: &str, _: &str, _: Timestamp) -> Result<Option<(Amount, Amount)>, String> {
-        Ok(None)
+        Ok(*self.billed.lock())
+    }
+
+    async fn advice(&self, _: &TenantId) -> Result<Vec<Recommended>, String> {
+        let decided = self.decided.lock();
+        Ok(self.advice.lock().iter().filter(|r| !decided.contains_key(&r.id)).cloned().collect())
+    }
+
+    async fn accept(&self, _: &TenantId, id: &str, by: &str, _: &str) -> Result<bool, String> {
+        let mut decided = self.decided.lock();
+        Ok(*decided.entry(id.to_owned()).or_insert((by.to_owned(), true)) == (by.to_owned(), true))
     }
 }
 
@@ -85,7 +105,13 @@ fn by(who: &str) -> By {
 }
 
 async fn open(path: &Path, world: &Arc<World>, time: &Arc<SimulatedTime>) -> Desk {
-    let options = Options { outside: world.clone(), executors: BTreeMap::new(), time: time.clone(), inline: true };
+    let options = Options {
+        outside: world.clone(),
+        executors: BTreeMap::new(),
+        surveyors: BTreeMap::new(),
+        time: time.clone(),
+        inline: true,
+    };
     Desk::open(&path.join("desk.db"), options).await.unwrap()
 }
 
@@ -138,6 +164,9 @@ fn advice(action: &str, proposed: &str, resource_id: &str) -> Recommended {
         currency: "USD".to_owned(),
         risk: 0.01,
         title: "make it smaller".to_owned(),
+        effort: "Low".to_owned(),
+        restart_needed: true,
+        rollback_possible: true,
     }
 }
 

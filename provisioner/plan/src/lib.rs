@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`address`], [`field`] and [`kinds`] (what a resource is to the planner), [`environment`] (blueprint and overrides, each field
 //! with one writer), [`state`] (what was observed), [`cost`], [`diff`], [`plan`] (the planner; [`PlanId`] is what an approval binds, and
-//! [`plan::Current`] what may be applied), [`lint`] (a second opinion), [`drift`], [`adopt`] (import), [`show`] (JSON, table, graph). Then what lets a
+//! [`plan::Current`] what may be applied), [`lint`] (a second opinion), [`drift`], [`adopt`] (import), [`inventory`], [`show`] (JSON, table, graph). Then what lets a
 //! plan run: [`gate`] (pass, hold or fail), [`queue`] (who may start when). And [`scale`]: how many
 //! of something there should be.
 //!
@@ -30,6 +30,7 @@ pub mod plan;
 pub mod lint;
 pub mod drift;
 pub mod adopt;
+pub mod inventory;
 pub mod show;
 pub mod seed;
 pub mod gate;

@@ -6,7 +6,7 @@
 //!
 //! Architecture invariants:
 //! - This crate imports no other crate of the workspace and does no IO; it knows Arrow's types, not its kernels.
-//! - A table's columns are spelled in one file, `table/NAME.rs`.
+//! - A table's columns are spelled in one file, `table/NAME.rs`, or `lent/NAME.rs` for those that do not rest in the store.
 //! - Money is an integer; no `f64` ever holds an amount.
 
 pub mod tenant;
@@ -19,6 +19,7 @@ pub mod decimal_float;
 pub mod wide;
 pub mod money;
 pub mod table;
+pub mod lent;
 pub mod write;
 pub mod reject;
 pub mod resource;
@@ -26,6 +27,7 @@ pub mod resource;
 pub use attr::{AttrValue, Attributes};
 pub use histogram::Histogram;
 pub use labels::Labels;
+pub use lent::Lent;
 pub use money::{Amount, Currency};
 pub use reject::Reject;
 pub use series::{SeriesDef, SeriesId};

@@ -29,6 +29,15 @@ const COLUMNS: Columns = &[
     ("autonomy", "autonomy"),
     ("held by", "held_by"),
 ];
+const RESOURCES: Columns = &[
+    ("environment", "environment"),
+    ("resource", "address"),
+    ("kind", "kind"),
+    ("id", "id"),
+    ("region", "region"),
+    ("driver", "driver"),
+    ("observed", "observed"),
+];
 const DIFFERENCES: Columns = &[("resource", "address"), ("field", "path"), ("first", "first"), ("second", "second")];
 const EXAMPLE: &str = "\
 Example:
@@ -77,6 +86,8 @@ enum Verb {
     Destroy(DestroyArgs),
     /// Read what is there, and tell what has moved, ranked by risk and money
     Drift(DriftArgs),
+    /// What environments have, and what else is in the accounts that their drivers work in
+    Resources(ResourcesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -141,13 +152,16 @@ struct ShowArgs {
 struct SetArgs {
     /// Its name
     name: String,
-    /// Settings: gates, freezes, policy, budget, expires, rest, verify_hours, usage, prices (JSON or TOML)
+    /// Settings: gates, freezes, policy, accepts, budget, expires, rest, verify_hours, usage, prices (JSON or TOML)
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// What it may cost a month; empty for no budget
     #[arg(long, value_name = "AMOUNT")]
     budget: Option<String>,
-    /// off, suggest, approve or automatic: what becomes of accepted recommendations
+    /// From when on it is to be destroyed, such as 2026-12-31T00:00:00Z; empty for never
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
+    /// off, suggest, approve or automatic: what becomes of recommendations
     #[arg(long, value_name = "WORD", value_parser = ["off", "suggest", "approve", "automatic"])]
     autonomy: Option<String>,
     /// Another blueprint
@@ -274,6 +288,26 @@ struct DriftArgs {
     output: ListFormat,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  grid env resources --kind vm --unowned")]
+struct ResourcesArgs {
+    /// Only of this environment
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Only of this kind, such as vm
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only in this region
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// Only what no environment has
+    #[arg(long, conflicts_with = "env")]
+    unowned: bool,
+    /// How they are written
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
+    output: ListFormat,
+}
+
 /// Does what the verb says.
 pub(crate) async fn run(file: Option<&Path>, args: EnvArgs) -> anyhow::Result<ExitCode> {
     let config = setup::config(file, Vec::new())?;
@@ -285,6 +319,17 @@ pub(crate) async fn run(file: Option<&Path>, args: EnvArgs) -> anyhow::Result<Ex
             let empty = "there are no environments; `grid env create NAME --spec FILE --cloud CLOUD` makes one";
             list(config, target, ROUTE, &[], a.output, COLUMNS, empty).await?;
         }
+        Verb::Resources(a) => {
+            let owned = a.unowned.then_some("false");
+            let asked = [
+                ("environment", a.env.as_deref()),
+                ("kind", a.kind.as_deref()),
+                ("region", a.region.as_deref()),
+                ("owned", owned),
+            ];
+            let empty = "there are none";
+            list(config, target, "/api/v1/resources", &asked, a.output, RESOURCES, empty).await?;
+        }
         Verb::Show(a) => show(config, target, &a).await?,
         Verb::Set(a) => {
             let mut body = match &a.settings {
@@ -293,6 +338,9 @@ pub(crate) async fn run(file: Option<&Path>, args: EnvArgs) -> anyhow::Result<Ex
             };
             if let Some(budget) = a.budget {
                 body["budget"] = Value::from(budget);
+            }
+            if let Some(expires) = a.expires {
+                body["expires"] = Value::from(expires);
             }
             if let Some(path) = &a.spec {
                 let (text, format) = spec(path)?;
@@ -451,6 +499,19 @@ async fn show(config: &Config, target: &TargetArgs, a: &ShowArgs) -> anyhow::Res
             text(&of["asleep"], "since"),
             text(&of["asleep"], "who"),
             text(&of["asleep"], "why")
+        ));
+    }
+    if let Some(end) = of["expires"].as_str() {
+        let says = of["expiry"]["says"].as_str().map(|s| format!(": {s}")).unwrap_or_default();
+        lines.push(format!("ends at {end}{says}"));
+    }
+    for held in of["held_recommendations"].as_array().into_iter().flatten() {
+        let why: Vec<&str> = held["why"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        lines.push(format!(
+            "not accepted by itself: {} ({}): {}",
+            text(held, "title"),
+            text(held, "id"),
+            why.join("; ")
         ));
     }
     for gate in of["gates"].as_array().into_iter().flatten() {

@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::target::{self, Target};
 use crate::unit::parse_time;
-use crate::{clock, out, setup};
+use crate::{clock, out, provisioning, setup};
 
 /// Longest statement that is read from stdin.
 const STDIN_BYTES_MAX: u64 = 1 << 20;
@@ -69,6 +69,7 @@ async fn ask_directory(
 ) -> anyhow::Result<()> {
     let store = target::open_existing(config, dir).await?;
     let engine = setup::engine(config, &store)?;
+    let lent = provisioning::lend(&engine, dir).await?;
     let request = SqlRequest {
         params,
         timeout: args.timeout,
@@ -93,6 +94,9 @@ async fn ask_directory(
         printer.finish()
     }
     .await;
+    if let Some(tables) = lent {
+        tables.close().await;
+    }
     store.close().await.context("close the store")?;
     outcome
 }

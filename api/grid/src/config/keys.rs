@@ -270,7 +270,21 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "where AWS' services are instead of Amazon's own addresses: an emulator, a gateway",
     ),
+    key(
+        "provision.inventory_every",
+        Kind::Duration,
+        "1h",
+        "how often drivers look at what their accounts have, for the table `resources`; 0s = never",
+    ),
     key("provision.aws_prefix", Kind::Text, "grid", "what the names of everything that Grid makes in AWS begin with"),
+    key(
+        "provision.kubeconfig",
+        Kind::Text,
+        "",
+        "the kubeconfig of the cluster that environments with the driver \"kubernetes\" are in, \"in-cluster\" for the service account of Grid's pod; empty: there is no such driver",
+    ),
+    key("provision.kube_context", Kind::Text, "", "which context of the kubeconfig; empty: its current one"),
+    key("provision.kube_namespace", Kind::Text, "", "the one namespace that Grid works in; empty: the whole cluster"),
     key(
         "telemetry.to",
         Kind::Text,

@@ -4,7 +4,7 @@ use grid_finance::relation::Relation;
 use grid_findings::decision::{Answer, DECISION_KIND, Decision, FEEDBACK_KIND, NOTE_BYTES_MAX, Promised, Said, Verb};
 use grid_model::Timestamp;
 use grid_model::time::DAY_NS;
-use grid_store::DocumentKey;
+use grid_store::{DocumentError, DocumentKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -106,6 +106,39 @@ pub async fn decide(
     };
     keep(desk, id, &decision, author).await?;
     one(desk, Relation::Recommendations, id).await
+}
+
+/// Accepts a recommendation in the name of a policy, if it holds and nobody has decided about it; whether it is accepted by this author, now or before.
+pub async fn accept_if_open(desk: &Desk<'_>, id: &str, author: &str, why: &str) -> Result<bool, ApiError> {
+    let key = DocumentKey { tenant: desk.tenant.clone(), kind: DECISION_KIND, name: id.to_owned() };
+    let known = desk.store.catalog().document(&key).await?;
+    let now = desk.store.now();
+    let before = known.as_ref().and_then(|d| serde_json::from_str::<Decision>(&d.body).ok());
+    match before.as_ref().map_or(Verb::Open, |d| d.state(now)) {
+        Verb::Open => {}
+        Verb::Accepted => return Ok(known.is_some_and(|d| d.author == author)),
+        Verb::Dismissed | Verb::Snoozed => return Ok(false),
+    }
+    let item = one(desk, Relation::Recommendations, id).await?;
+    if text(&item, "state") != Verb::Open.name() {
+        return Ok(false);
+    }
+    let decision = Decision {
+        verb: Verb::Accepted,
+        reason: Some(why.chars().take(NOTE_BYTES_MAX / 4).collect()),
+        at: now.0,
+        until: None,
+        useful: before.and_then(|d| d.useful),
+        promised: promised(&item),
+    };
+    let body = serde_json::to_string(&decision).map_err(|e| ApiError::Internal(format!("write the decision: {e}")))?;
+    // Against the version that was read: whoever decides meanwhile wins.
+    let seen = known.map_or(0, |d| d.version);
+    match desk.store.catalog().put_document(&key, &body, author, Some(seen), now).await {
+        Ok(_) => Ok(true),
+        Err(DocumentError::Conflict { .. }) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Says whether a recommendation was of use; what was decided about it stays.

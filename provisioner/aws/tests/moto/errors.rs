@@ -75,7 +75,7 @@ async fn what_a_runner_hears() {
             CloudError::Again { after_ns: Some(ns), .. } => format!("again in {} s", ns / SECOND_NS),
             CloudError::Again { .. } => "again".to_owned(),
             CloudError::Lost(_) => "lost".to_owned(),
-            CloudError::Refused(_) => "refused".to_owned(),
+            CloudError::Refused(_) | CloudError::Owned { .. } => "refused".to_owned(),
             CloudError::Unsupported { .. } => "unsupported".to_owned(),
         };
         assert_eq!(shown, expected, "{said:?}: {error}");

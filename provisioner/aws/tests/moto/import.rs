@@ -108,7 +108,7 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
     let (cloud, stage) = (aws(&moto, region).await, stage(&moto, region).await?);
     let all = others(&stage).await?;
     assert_eq!(all.iter().map(|(kind, _)| *kind).collect::<std::collections::BTreeSet<_>>(), KINDS.into());
-    let mut world = World::new();
+    let mut world = World::new(grid_aws::kinds());
     let mut found = Vec::new();
     for (kind, id) in &all {
         let observed = cloud.import(&Address::new(kind, "theirs")?, id).await?;
@@ -135,7 +135,7 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
     // The inventory finds the same, and taking over all of it needs no plan either.
     let inventory = cloud.inventory(grid_model::Timestamp(7)).await;
     assert!(inventory.failed.is_empty(), "{:?}", inventory.failed);
-    let found = inventory.found();
+    let found = inventory.found(&KINDS);
     for (kind, id) in &all {
         assert!(found.iter().any(|f| f.kind == *kind && f.observed.id == *id), "{kind} {id}");
     }

@@ -16,7 +16,7 @@ async fn an_account_is_told_and_left_as_it_is() -> anyhow::Result<()> {
     };
     let region = "ca-central-1";
     let (cloud, stage) = (aws(&moto, region).await, stage(&moto, region).await?);
-    let mut world = World::new();
+    let mut world = World::new(grid_aws::kinds());
     for case in stage.cases() {
         world.want(&grid_plan::Address::new(case.kind, "inv")?, &case.made);
     }
@@ -41,7 +41,7 @@ async fn an_account_is_told_and_left_as_it_is() -> anyhow::Result<()> {
     assert_eq!(of("queue").name, "orders");
     assert_eq!(of("network").fields.get(&Path::parse("cidr")?), Some(&json!("172.31.0.0/16")));
     assert_eq!(of("kubernetes_cluster").id, "main");
-    assert!(of("vm").arn.starts_with("arn:aws:ec2:ca-central-1:"), "{}", of("vm").arn);
+    assert!(of("vm").full_name.starts_with("arn:aws:ec2:ca-central-1:"), "{}", of("vm").full_name);
     assert_eq!(cloud.inventory(Timestamp(7)).await, first, "looking changes nothing");
     let counts = first.counts();
     figure(

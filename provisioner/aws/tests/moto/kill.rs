@@ -1,81 +1,28 @@
 //! Killed before any call to the cloud or around any entry of the journal, again and again, every action is done once.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
 use futures::FutureExt;
-use grid_act::executor::Time;
-use grid_act::journal::{Entry, JournalError, MemoryJournal};
+use grid_act::Executor;
+use grid_act::journal::MemoryJournal;
 use grid_act::retry::Rate;
 use grid_act::run::{Go, Runner};
 use grid_act::simulated::SimulatedTime;
-use grid_act::{Executor, Journal};
 use grid_aws::{Aws, Credentials, Settings};
 use grid_model::Timestamp;
-use grid_plan::{Address, PlanId};
+use grid_plan::Address;
 use grid_tests::{figure, skip};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::fixtures::{Stage, stage};
+use crate::support::world::mortal::{Life, MortalJournal, MortalTime, mixed};
 use crate::support::{Moto, World, allowed, aws, moto};
 
 const SEEDS: u64 = 24;
-
-/// What is left of a life: it ends when nothing is.
-#[derive(Clone)]
-struct Life(Arc<AtomicU32>);
-
-impl Life {
-    fn live(&self) {
-        let left = self.0.load(Ordering::SeqCst);
-        if left == 0 {
-            resume_unwind(Box::new("killed"));
-        }
-        self.0.store(left - 1, Ordering::SeqCst);
-    }
-}
-
-/// A clock that is asked before each call to the cloud, and may be the last thing that is asked.
-struct MortalTime(SimulatedTime, Life);
-
-#[async_trait]
-impl Time for MortalTime {
-    fn now(&self) -> Timestamp {
-        self.1.live();
-        self.0.now()
-    }
-
-    async fn wait(&self, ns: i64) {
-        self.0.wait(ns).await;
-    }
-}
-
-struct MortalJournal<'a>(&'a MemoryJournal, Life);
-
-#[async_trait]
-impl Journal for MortalJournal<'_> {
-    async fn append(&self, entry: Entry) -> Result<(), JournalError> {
-        self.1.live();
-        let answer = self.0.append(entry).await;
-        self.1.live();
-        answer
-    }
-
-    async fn entries(&self, plan: PlanId) -> Result<Vec<Entry>, JournalError> {
-        self.0.entries(plan).await
-    }
-}
-
-fn mixed(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 /// A kind as it is made, and a change of it.
 fn wishes(stage: &Stage) -> Vec<(&'static str, Value, (&'static str, Value))> {
@@ -134,7 +81,7 @@ async fn killed_anywhere_no_action_is_doubled_or_lost_on_moto() -> anyhow::Resul
     let (cloud, stage) = (aws(&moto, region).await, stage(&moto, region).await?);
     let wishes = wishes(&stage);
     // One executor for all lives: it remembers nothing, and its TLS roots are read once.
-    let life = Life(Arc::new(AtomicU32::new(0)));
+    let life = Life::default();
     let executor = mortal(&moto, region, &life).await;
     let (mut kills, mut actions) = (0, 0);
     for seed in 0..SEEDS {
@@ -147,7 +94,7 @@ async fn killed_anywhere_no_action_is_doubled_or_lost_on_moto() -> anyhow::Resul
         let first = draw(wishes.len() as u64) as usize;
         let of = |n: usize| &wishes[(first + n) % wishes.len()];
         let address = |n: usize| Address::new(of(n).0, &format!("s{seed}-{n}")).unwrap();
-        let mut world = World::new();
+        let mut world = World::new(grid_aws::kinds());
         for n in [0, 1] {
             world.want(&address(n), &of(n).1);
         }

@@ -46,7 +46,7 @@ async fn every_lever_from_recommendation_to_ledger() -> anyhow::Result<()> {
 /// Makes one of a kind, changes each field that can be changed, and deletes it: how many levers worked, and which moto lacks.
 async fn kind(cloud: &grid_aws::Aws, case: &Case, wrong: &mut Vec<String>) -> (usize, Vec<String>) {
     let (mut proven, mut lacking) = (0, Vec::new());
-    let mut world = World::new();
+    let mut world = World::new(grid_aws::kinds());
     let address = Address::new(case.kind, "a").unwrap();
     world.want(&address, &case.made);
     if let Some(why) = levers_of(case.kind).find(|l| l.does == Does::Create).and_then(|l| l.lacks) {
@@ -142,7 +142,7 @@ async fn a_token_is_found_and_a_creation_is_not_doubled() -> anyhow::Result<()> 
     let (cloud, stage) = (aws(&moto, region).await, stage(&moto, region).await?);
     for case in stage.cases() {
         let address = Address::new(case.kind, "b").unwrap();
-        let mut world = World::new();
+        let mut world = World::new(grid_aws::kinds());
         world.want(&address, &case.made);
         let plan = world.plan();
         let token = grid_act::executor::Token::of(plan.id, &address, plan.steps[0].action);

@@ -57,7 +57,7 @@ async fn a_group_is_taken_over_and_made_smaller() -> anyhow::Result<()> {
 
         // Taken over: nothing to do, and nothing was touched.
         let observed = cloud.import(&address, &name).await?;
-        let mut world = World::new();
+        let mut world = World::new(grid_aws::kinds());
         let found = Found { kind: "autoscaling_group".to_owned(), title: name.clone(), observed };
         let adopted = adopt("shop", "prod", &[found], &world.kinds);
         (world.blueprint, world.state) = (adopted.blueprint, adopted.state);
@@ -96,7 +96,7 @@ async fn one_from_a_launch_configuration_is_made_smaller_too() -> anyhow::Result
     call.min_size(0).max_size(2).availability_zones(&stage.zone).send().await?;
 
     let address = Address::parse("autoscaling_group.old")?;
-    let mut world = World::new();
+    let mut world = World::new(grid_aws::kinds());
     let observed = cloud.import(&address, "old").await?;
     let found = Found { kind: "autoscaling_group".to_owned(), title: "old".to_owned(), observed };
     let adopted = adopt("shop", "prod", &[found], &world.kinds);
@@ -123,7 +123,7 @@ async fn what_was_applied_is_taken_back_by_a_plan() -> anyhow::Result<()> {
     let (cloud, stage) = (aws(&moto, region).await, stage(&moto, region).await?);
     let folder = tempfile::tempdir()?;
     let journal = FileJournal::open(&folder.path().join("journal"))?;
-    let mut world = World::new();
+    let mut world = World::new(grid_aws::kinds());
     let address = Address::parse("autoscaling_group.web")?;
     let image = &stage.images[0];
     world

@@ -14,7 +14,7 @@ use super::{By, Desk};
 use crate::error::DeskError;
 use crate::gates::{Ask, Gate, When};
 use crate::keep::{Batch, Kind};
-use crate::limits::ACTIONS_KEPT;
+use crate::limits::{ACTIONS_KEPT, BILLED_EVERY_NS};
 use crate::outside::Recommended;
 use crate::room::{ActionRow, GoalOf};
 use crate::{lever, show};
@@ -26,53 +26,67 @@ impl Desk {
     /// Takes an accepted recommendation in; `None` if no environment has the resource, or no field does what is asked.
     pub async fn accept(&self, tenant: &TenantId, of: &Recommended, by: &By) -> Result<Option<Value>, DeskError> {
         for environment in self.0.keep.names(tenant, Kind::Environment, "").await? {
-            let known: Option<ActionRow> = self.0.keep.get(tenant, Kind::Action, &environment, &of.id).await?;
-            let is_under_way = known
-                .as_ref()
-                .is_some_and(|a| !matches!(a.acting.stage, Stage::Undone(_) | Stage::Dropped(_) | Stage::Stuck(_)));
-            if let Some(known) = known.filter(|_| is_under_way) {
-                return Ok(Some(show::action(&known)));
+            if self.take_in(tenant, &environment, of, by, &of.title).await?.is_none() {
+                continue;
             }
-            let room = self.room(tenant, &environment).await?;
-            let Some(target) = lever::find(&room, &of.resource_id) else { continue };
-            let now = self.now();
-            let Ok(mut change) = lever::change(of, &target, &room, now) else { continue };
-            change.by.who.clone_from(&by.who);
-            let acting = Acting::new(Accepted {
-                recommendation: of.id.clone(),
-                change,
-                predicted: of.saving,
-                by: by.who.clone(),
-                at: now,
-                verify_ns: room.about.verify_ns,
-            });
-            let row = ActionRow {
-                acting,
-                environment: environment.clone(),
-                title: of.title.clone(),
-                resource_id: of.resource_id.clone(),
-                currency: of.currency.clone(),
-                risk: of.risk,
-                release: None,
-                undo: None,
-                note: String::new(),
-                read_back: None,
-                priced: None,
-                ledger: None,
-            };
-            let mut batch = Batch::of(tenant);
-            batch.put(Kind::Action, &environment, &of.id, &row)?;
-            let names = self.0.keep.names(tenant, Kind::Action, &environment).await?;
-            if names.len() >= ACTIONS_KEPT {
-                return Err(DeskError::TooMany { what: "accepted recommendations", max: ACTIONS_KEPT });
-            }
-            self.deed(&mut batch, by, "recommendation.accept", &of.id, &of.title);
-            self.0.keep.write(batch).await?;
             self.go_on(tenant, &environment).await?;
             let row: Option<ActionRow> = self.0.keep.get(tenant, Kind::Action, &environment, &of.id).await?;
             return Ok(row.as_ref().map(show::action));
         }
         Ok(None)
+    }
+
+    /// Takes an accepted recommendation into an environment, once; `None` if it has not got the resource, or no field does what is asked. `said` is for the
+    /// audit.
+    pub(super) async fn take_in(
+        &self,
+        tenant: &TenantId,
+        environment: &str,
+        of: &Recommended,
+        by: &By,
+        said: &str,
+    ) -> Result<Option<ActionRow>, DeskError> {
+        let known: Option<ActionRow> = self.0.keep.get(tenant, Kind::Action, environment, &of.id).await?;
+        let is_over = |a: &ActionRow| matches!(a.acting.stage, Stage::Undone(_) | Stage::Dropped(_) | Stage::Stuck(_));
+        if let Some(known) = known.filter(|a| !is_over(a)) {
+            return Ok(Some(known));
+        }
+        let room = self.room(tenant, environment).await?;
+        let Some(target) = lever::find(&room, &of.resource_id) else { return Ok(None) };
+        let now = self.now();
+        let Ok(mut change) = lever::change(of, &target, &room, now) else { return Ok(None) };
+        change.by.who.clone_from(&by.who);
+        let acting = Acting::new(Accepted {
+            recommendation: of.id.clone(),
+            change,
+            predicted: of.saving,
+            by: by.who.clone(),
+            at: now,
+            verify_ns: room.about.verify_ns,
+        });
+        let row = ActionRow {
+            acting,
+            environment: environment.to_owned(),
+            title: of.title.clone(),
+            resource_id: of.resource_id.clone(),
+            currency: of.currency.clone(),
+            risk: of.risk,
+            release: None,
+            undo: None,
+            note: String::new(),
+            read_back: None,
+            priced: None,
+            ledger: None,
+        };
+        let names = self.0.keep.names(tenant, Kind::Action, environment).await?;
+        if names.len() >= ACTIONS_KEPT {
+            return Err(DeskError::TooMany { what: "accepted recommendations", max: ACTIONS_KEPT });
+        }
+        let mut batch = Batch::of(tenant);
+        batch.put(Kind::Action, environment, &of.id, &row)?;
+        self.deed(&mut batch, by, "recommendation.accept", &of.id, said);
+        self.0.keep.write(batch).await?;
+        Ok(Some(row))
     }
 
     async fn action_rows(&self, tenant: &TenantId, environment: Option<&str>) -> Result<Vec<ActionRow>, DeskError> {
@@ -118,6 +132,24 @@ impl Desk {
         let mut batch = Batch::of(tenant);
         batch.put(Kind::Action, &row.environment, &row.acting.accepted.recommendation, row)?;
         self.0.keep.write(batch).await
+    }
+
+    /// Asks the bills again, now and then, as long as they have not said anything.
+    async fn bill_again(&self, tenant: &TenantId, mut row: ActionRow) -> Result<bool, DeskError> {
+        let key = (tenant.clone(), row.acting.accepted.recommendation.clone());
+        if row.ledger.as_ref().is_none_or(|l| l.realised != Realised::NotBilledYet) {
+            self.0.billed_at.lock().remove(&key);
+            return Ok(false);
+        }
+        let now = self.now();
+        let asked = self.0.billed_at.lock().insert(key.clone(), now);
+        match asked.filter(|at| now.0.saturating_sub(at.0) < BILLED_EVERY_NS) {
+            Some(at) => {
+                self.0.billed_at.lock().insert(key, at);
+            }
+            None => self.bill(tenant, &mut row).await?,
+        }
+        Ok(false)
     }
 
     /// Goes on with the accepted recommendations of an environment.
@@ -181,7 +213,7 @@ impl Desk {
             }
             Do::Enter => {
                 if row.ledger.is_some() {
-                    return Ok(false);
+                    return self.bill_again(tenant, row).await;
                 }
                 row.ledger = Some(row.acting.ledger(None));
                 self.keep_action(tenant, &row).await?;
@@ -311,7 +343,7 @@ impl Desk {
     }
 
     /// Money that plans approved by policy have moved within the last day, in either direction.
-    async fn moved_today(&self, tenant: &TenantId, environment: &str) -> Result<Amount, DeskError> {
+    pub(super) async fn moved_today(&self, tenant: &TenantId, environment: &str) -> Result<Amount, DeskError> {
         let since = self.now().0.saturating_sub(DAY_NS);
         let mut moved = 0_i128;
         let rows: Vec<(String, crate::room::ReleaseRow)> = self.0.keep.list(tenant, Kind::Release, environment).await?;

@@ -189,7 +189,7 @@ impl Desk {
             state: State { environment: new.name.clone(), ..State::default() },
             queue: QueueOf::default(),
         };
-        room.set(new.settings)?;
+        room.set(new.settings, self.now())?;
         let wanted = self.wanted(&room)?;
         let _held = self.0.lock.lock().await;
         let names = self.0.keep.names(tenant, Kind::Environment, "").await?;
@@ -225,6 +225,9 @@ impl Desk {
         let detail = format!("{} resources of {}", room.blueprint.resources.len(), room.blueprint.revision);
         self.deed(&mut batch, by, "environment.create", &new.name, &detail);
         self.0.keep.write(batch).await?;
+        if !new.existing.is_empty() {
+            self.survey_dry_run(tenant).await?;
+        }
         Ok(show::environment_whole(&room))
     }
 
@@ -264,22 +267,8 @@ impl Desk {
             monthly.add(address, &bench.prices.monthly(address, &observed.fields));
         }
         shown["monthly"] = show::total(&monthly);
+        shown["held_recommendations"] = self.held(tenant, name).await?.iter().map(show::held).collect();
         Ok(shown)
-    }
-
-    /// What is there, of one environment or of all.
-    pub async fn resources(&self, tenant: &TenantId, environment: Option<&str>) -> Result<Vec<Value>, DeskError> {
-        let names = match environment {
-            Some(name) => vec![name.to_owned()],
-            None => self.0.keep.names(tenant, Kind::Environment, "").await?,
-        };
-        let mut all = Vec::new();
-        for name in names {
-            if let Value::Array(of) = show::resources(&self.room(tenant, &name).await?) {
-                all.extend(of);
-            }
-        }
-        Ok(all)
     }
 
     /// Changes an environment under the lock, writes it down and shows it. Refused while a release is at work, so that a run that is cut short can go on.
@@ -305,7 +294,10 @@ impl Desk {
     /// Sets gates, freezes, policy, budget and the like.
     pub async fn set(&self, tenant: &TenantId, name: &str, by: &By, settings: Settings) -> Result<Value, DeskError> {
         let detail = serde_json::to_string(&settings).unwrap_or_default();
-        let change = |room: &mut Room| room.set(settings).map(|()| detail);
+        let now = self.now();
+        let change = |room: &mut Room| room.set(settings, now).map(|()| detail);
+        // What is held may fit now.
+        self.0.advised_at.lock().remove(&(tenant.clone(), name.to_owned()));
         let room = self.change(tenant, name, by, "environment.set", change).await?;
         self.go_on(tenant, name).await?;
         Ok(show::environment_whole(&room))
@@ -417,13 +409,13 @@ impl Desk {
         let cloned = cloned.map_err(|e| DeskError::Conflict(crate::error::chain(&e)))?;
         let now = self.now();
         let mut new = Room {
-            about: About { created: now.0, created_by: by.who.clone(), ..room.about.clone() },
+            about: About { created: now.0, created_by: by.who.clone(), expiry: None, owed: None, ..room.about.clone() },
             environment: cloned.environment,
             blueprint: room.blueprint.clone(),
             state: State { environment: wish.name.clone(), ..State::default() },
             queue: QueueOf::default(),
         };
-        new.set(Settings { budget: wish.budget, expires: wish.expires, ..Settings::default() })?;
+        new.set(Settings { budget: wish.budget, expires: wish.expires, ..Settings::default() }, now)?;
         self.wanted(&new)?;
         let mut batch = Batch::of(tenant);
         self.save(&mut batch, &new)?;
@@ -496,7 +488,7 @@ impl Desk {
         for kind in [Kind::Environment, Kind::State, Kind::Queue] {
             batch.delete(kind, "", name);
         }
-        for kind in [Kind::Plan, Kind::Release, Kind::Action, Kind::Policy] {
+        for kind in [Kind::Plan, Kind::Release, Kind::Action, Kind::Policy, Kind::Held] {
             for one in self.0.keep.names(tenant, kind, name).await? {
                 batch.delete(kind, name, &one);
             }

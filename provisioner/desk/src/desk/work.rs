@@ -70,65 +70,29 @@ impl Desk {
             return Ok(());
         }
         let _busy = Busy(self, key);
+        let mut has_moved = false;
         for _ in 0..ROUNDS_MAX {
-            let mut moved = self.tend(tenant, environment).await?;
+            let (mut moved, is_over) = Box::pin(self.tend(tenant, environment)).await?;
             moved |= self.resume_runs(tenant, environment).await?;
             moved |= self.ask_before(tenant, environment).await?;
             moved |= self.start(tenant, environment).await?;
             moved |= self.check_after(tenant, environment).await?;
             moved |= self.take_back(tenant, environment).await?;
             moved |= self.act(tenant, environment).await?;
-            moved |= self.scale(tenant, environment).await?;
+            // Whose time has come is made no larger, and no better.
+            if !is_over {
+                moved |= self.scale(tenant, environment).await?;
+                moved |= Box::pin(self.accept_by_itself(tenant, environment)).await?;
+            }
             if !moved {
                 break;
             }
+            has_moved = true;
+        }
+        if has_moved {
+            self.survey_dry_run(tenant).await?;
         }
         Ok(())
-    }
-
-    /// What becomes of an environment by itself: it sleeps and wakes by the clock, and is told when its time has come.
-    async fn tend(&self, tenant: &TenantId, environment: &str) -> Result<bool, DeskError> {
-        use grid_plan::environment::life::{Due, due, set_asleep};
-        let _held = self.0.lock.lock().await;
-        let mut room = self.room(tenant, environment).await?;
-        let Some(form) = room.about.rest.clone() else { return Ok(false) };
-        if room.free().is_err() || !room.queue.0.open().is_empty() {
-            return Ok(false);
-        }
-        let now = self.now();
-        let used = match &form {
-            crate::room::RestForm::Idle { query, .. } => {
-                let language = crate::outside::Language::Promql;
-                match self.0.outside.query(tenant, language, query, now).await {
-                    grid_plan::gate::Answer::Here(series) if series.iter().any(|(_, v)| *v > 0.0) => Some(now),
-                    _ => room.environment.sleep.as_ref().map(|s| s.since),
-                }
-            }
-            crate::room::RestForm::Schedule { .. } => None,
-        };
-        let (asleep, why) = match due(&room.environment, Some(&form.read()?), used, now) {
-            Some(Due::Sleep(why)) => (true, why),
-            Some(Due::Wake(why)) => (false, why),
-            Some(Due::Destroy(_) | Due::AskWhetherToDestroy(_)) | None => return Ok(false),
-        };
-        set_asleep(&mut room.environment, asleep, "grid", &why, now);
-        let mut batch = Batch::of(tenant);
-        self.save(&mut batch, &room)?;
-        let what = if asleep { "environment.hibernate" } else { "environment.wake" };
-        let by = By::grid("the environment's rest");
-        self.deed(&mut batch, &by, what, environment, &why);
-        self.0.keep.write(batch).await?;
-        drop(_held);
-        let submission = super::Submission {
-            environment: environment.to_owned(),
-            note: format!("{}: {why}", if asleep { "hibernate" } else { "wake" }),
-            ..super::Submission::default()
-        };
-        match self.submit_beside(tenant, &by, submission, super::releases::Beside::default()).await {
-            // Nothing to do is no failure: an environment without machines sleeps already.
-            Ok(_) | Err(DeskError::Conflict(_)) => Ok(true),
-            Err(e) => Err(e),
-        }
     }
 
     /// Runs that a crash has cut short.

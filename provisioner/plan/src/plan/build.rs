@@ -223,6 +223,22 @@ struct Why<'a> {
 }
 
 impl Why<'_> {
+    /// The fields that are Grid's own after a step. Taking a plan back wants all that is there, which is not to own it: then Grid's own is what was
+    /// before that plan.
+    fn manages(&self, address: &Address) -> BTreeSet<Path> {
+        let own = match self.inputs.goal {
+            Goal::Undo(plan) => {
+                let before = plan.steps.iter().find(|s| s.address == *address).and_then(|s| s.before.as_ref());
+                before.or_else(|| self.state.resources.get(address)).map(|o| &o.managed)
+            }
+            Goal::Blueprint { .. } | Goal::Destroy { .. } => None,
+        };
+        let is_own = |path: &Path| own.is_none_or(|own| own.iter().any(|m| m.holds(path)));
+        let is_computed = |path: &Path| self.inputs.kinds.get(address.kind()).is_some_and(|k| k.is_computed(path));
+        let wanted = self.wanted.0[address].fields.iter().map(|(path, _)| path);
+        wanted.filter(|path| !is_computed(path) && is_own(path)).cloned().collect()
+    }
+
     fn step(
         &self,
         address: &Address,
@@ -235,7 +251,6 @@ impl Why<'_> {
         let before = self.state.resources.get(address);
         let (reasons, evidence) = self.reasons(address, action, &changes);
         let is_stateful = self.inputs.kinds.role(address.kind()).is_stateful();
-        let is_computed = |path: &Path| self.inputs.kinds.get(address.kind()).is_some_and(|k| k.is_computed(path));
         Step {
             address: address.clone(),
             action,
@@ -245,7 +260,7 @@ impl Why<'_> {
             before: before.cloned(),
             after: Some(after),
             unknown: resolved.unknown.clone(),
-            manages: of.fields.iter().map(|(p, _)| p.clone()).filter(|p| !is_computed(p)).collect(),
+            manages: self.manages(address),
             wants: of.needs.clone(),
             after_steps: BTreeSet::new(),
             wave: 0,

@@ -245,6 +245,24 @@ fn destroying_is_confirmed_and_protection_holds() {
     assert_eq!(destroy(&setting, "prod"), Err(PlanError::Protected("prod".to_owned())));
 }
 
+/// What the blueprint never mentioned is told by the cloud: taken back or not, it is not Grid's to remove.
+#[test]
+fn taking_back_owns_no_more_than_before() {
+    let web = address("vm.web");
+    let mut setting = Setting::new("prod");
+    setting.state = state("prod", json!({"vm.web": {"cpu": 1, "told": "by the cloud"}}));
+    let own = |setting: &Setting| setting.state.resources[&web].managed.clone();
+    setting.state.resources.get_mut(&web).unwrap().managed = [path("cpu")].into();
+    setting.blueprint = blueprint("1", json!({"vm.web": {"cpu": 2}}));
+    let plan = setting.plan().unwrap();
+    applied(&plan, &mut setting.state, usize::MAX);
+    let undo = setting.undo(&plan);
+    applied(&undo, &mut setting.state, usize::MAX);
+    assert_eq!(own(&setting), [path("cpu")].into());
+    setting.blueprint = blueprint("1", json!({"vm.web": {"cpu": 1}}));
+    assert!(setting.plan().unwrap().is_empty(), "{:?}", setting.plan().unwrap().steps);
+}
+
 #[test]
 fn what_a_policy_owns_is_no_difference() {
     let mut setting = Setting::new("prod");

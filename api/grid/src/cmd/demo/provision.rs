@@ -11,7 +11,7 @@ use grid_api::finance::render::document::{money, signed};
 use grid_api::findings::decide::{DecisionBody, decide};
 use grid_api::findings::list::{ListAsk, list};
 use grid_api::findings::recommended;
-use grid_desk::{By, CloneWish, Desk, DeskError, New, PromoteWish, Submission, Written};
+use grid_desk::{By, CloneWish, Desk, DeskError, New, PromoteWish, ResourceAsk, Submission, Written};
 use grid_finance::relation::Relation;
 use grid_findings::decision::Verb;
 use grid_model::time::{HOUR_NS, MINUTE_NS};
@@ -193,7 +193,8 @@ async fn told(acted: &Acted, finance: &Finance<'_>) -> anyhow::Result<String> {
     // What saves most of what an environment can carry out. A demo whose time is long past has recommendations that have expired by the clock on the wall.
     let all = ListAsk { sort: Some("saving".to_owned()), state: Some("open,expired".to_owned()), ..ListAsk::default() };
     let mut items = list(finance, Relation::Recommendations, &all).await?.items;
-    let there = acted.desk.resources(&acted.tenant, Some(PROD)).await?;
+    let ask = ResourceAsk { environment: Some(PROD.to_owned()), ..ResourceAsk::default() };
+    let there = acted.desk.resources(&acted.tenant, &ask).await?;
     items.retain(|item| {
         matches!(text(item, "action"), "stop" | "rightsize") && there.iter().any(|r| r["id"] == item["resource_id"])
     });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json as Reply;
 use axum::extract::State;
-use grid_desk::{CloneWish, New, PlanWish, PromoteWish, Settings, Submission, Written};
+use grid_desk::{CloneWish, New, PlanWish, PromoteWish, ResourceAsk, Settings, Submission, Written};
 use grid_guard::Caller;
 use http::HeaderMap;
 use serde::Deserialize;
@@ -63,8 +63,8 @@ pub(crate) async fn get(
     Ok(Reply(desk(&state)?.environment(&caller.tenant, &id).await?))
 }
 
-/// Sets what is given: `gates`, `freezes`, `policy`, `budget`, `expires`, `rest`, `verify_hours`, `usage`, `prices`; and with `spec` and `format` another
-/// blueprint. What is absent stays.
+/// Sets what is given: `gates`, `freezes`, `policy`, `accepts` (what Grid accepts by itself where the policy is automatic), `budget`, `expires`, `rest`,
+/// `verify_hours`, `usage`, `prices`; and with `spec` and `format` another blueprint. What is absent stays.
 #[utoipa::path(put, path = "/api/v1/environments/{id}", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Object,
     responses((status = 200, description = "The environment.", body = Object), (status = 409, description = "A release is at work on it.")))]
 pub(crate) async fn put(
@@ -293,18 +293,36 @@ pub(crate) async fn import(
     done(&state, &caller, &headers, &format!("import {id} {:?}", wish.resources), work).await
 }
 
-/// What is there, of all environments or one.
-#[utoipa::path(get, path = "/api/v1/resources", tag = "provisioning", params(OfEnvironment),
+/// Which resources, and which page.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ResourceParams {
+    /// Only of this environment.
+    environment: Option<String>,
+    /// Only of this kind, such as `vm`.
+    kind: Option<String>,
+    /// Only in this region.
+    region: Option<String>,
+    /// Only those that an environment has (`true`), or only those that none has (`false`).
+    owned: Option<bool>,
+    /// Most items in the answer, 1 to 1000; 100 if absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// `next_cursor` of the last answer.
+    cursor: Option<String>,
+}
+
+/// What environments have, and what else their drivers have found in the accounts that they work in (`environment` is null then). In SQL: `resources`.
+#[utoipa::path(get, path = "/api/v1/resources", tag = "provisioning", params(ResourceParams),
     responses((status = 200, description = "A page of resources.", body = Items)))]
 pub(crate) async fn resources(
     State(state): State<ApiState>,
     caller: Caller,
-    Params(params): Params<OfEnvironment>,
+    Params(params): Params<ResourceParams>,
 ) -> Result<Reply<Items>, ApiError> {
-    let mut items = desk(&state)?.resources(&caller.tenant, params.environment.as_deref()).await?;
-    for item in &mut items {
-        let name = format!("{}/{}", item["environment"].as_str().unwrap_or(""), item["address"].as_str().unwrap_or(""));
-        item["name"] = json!(name);
-    }
-    page(items, &params, "name")
+    let ResourceParams { environment, kind, region, owned, limit, cursor } = params;
+    let ask = ResourceAsk { environment, kind, region, owned };
+    let items = desk(&state)?.resources(&caller.tenant, &ask).await?;
+    page(items, &OfEnvironment { limit, cursor, ..OfEnvironment::default() }, "name")
 }
