@@ -136,6 +136,7 @@ impl SchemaProvider for PublicSchema {
             | Table::Allocations
             | Table::Anomalies
             | Table::Forecasts
+            | Table::Patterns
             | Table::Recommendations => Arc::new(FilesTable { source, table }),
         }))
     }

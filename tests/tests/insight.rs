@@ -289,6 +289,7 @@ async fn findings_carry_their_evidence_and_obey_decisions() -> anyhow::Result<()
     for (table, stated) in [
         ("anomalies", &["actual", "expected"][..]),
         ("forecasts", &["current"]),
+        ("patterns", &["low", "usual", "high"]),
         ("recommendations", &["monthly_cost"]),
     ] {
         checked.push((table, check_evidence(&grid, table, stated).await?));
@@ -369,8 +370,15 @@ async fn findings_carry_their_evidence_and_obey_decisions() -> anyhow::Result<()
         "{stops}"
     );
     let jobs = get("jobs").await?;
-    assert_eq!(jobs["items"].as_array().map(Vec::len), Some(4), "{jobs}");
+    assert_eq!(jobs["items"].as_array().map(Vec::len), Some(5), "{jobs}");
     assert!(jobs["items"].as_array().into_iter().flatten().all(|j| j["error"].is_null()), "{jobs}");
+    let patterns = get("patterns?limit=1000").await?;
+    let kinds: BTreeSet<&str> = patterns["items"].as_array().into_iter().flatten().map(|p| text(p, "kind")).collect();
+    assert!(kinds.contains("idle") && kinds.len() > 2, "{kinds:?}");
+    let idle = get("patterns?filter=kind%20%3D%20%27idle%27&sort=-quiet_hours").await?;
+    let items = idle["items"].as_array().context("a list")?;
+    assert!(!items.is_empty() && items.iter().all(|p| text(p, "kind") == "idle"), "{idle}");
+    assert_eq!(get(&format!("patterns/{}", text(&items[0], "pattern_id"))).await?, items[0]);
     let forecasts = get("forecasts").await?;
     assert!(
         forecasts["items"].as_array().into_iter().flatten().any(|f| text(f, "kind") == "budget_spent"),

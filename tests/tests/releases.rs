@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::{Context, ensure};
+use futures::TryStreamExt as _;
 use grid_tests::figures::scorecard;
 use grid_tests::{Grid, Options, figure, grid_binary, run_grid};
 use serde_json::{Value, json};
@@ -212,6 +213,13 @@ async fn a_server_goes_on_by_itself_and_tells_what_happens() -> anyhow::Result<(
         "{stream}"
     );
     ensure!(stream.contains("create vm.web: done") || stream.contains("applied"), "{stream}");
+    // The same by WebSocket.
+    let url = format!("{}/api/v1/releases/prod-1/events", grid.http.replacen("http", "ws", 1));
+    let (socket, _) = tokio_tungstenite::connect_async(url).await.context("open a WebSocket")?;
+    let messages: Vec<String> =
+        socket.try_filter_map(|m| async { Ok(m.into_text().ok().map(|t| t.to_string())) }).try_collect().await?;
+    let told: Vec<&str> = stream.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    ensure!(messages.iter().filter(|m| !m.is_empty()).eq(&told), "{messages:?} {told:?}");
     let audit: Value = grid.client.get(format!("{}/api/v1/audit", grid.http)).send().await?.json().await?;
     ensure!(audit["items"].as_array().is_some_and(|a| a.iter().any(|r| r["what"] == "release.start")), "{audit:#}");
     for (path, key) in [

@@ -15,6 +15,8 @@ pub enum Relation {
     Anomalies,
     /// When something will be full or spent.
     Forecasts,
+    /// How things are used.
+    Patterns,
     /// What to change.
     Recommendations,
 }
@@ -44,6 +46,25 @@ const OF_FORECASTS: [(&str, Kind); 8] = [
     ("earliest", Kind::Time),
     ("expected", Kind::Time),
     ("latest", Kind::Time),
+    ("made_time", Kind::Time),
+];
+const OF_PATTERNS: [(&str, Kind); 17] = [
+    ("kind", Kind::Text),
+    ("subject", Kind::Text),
+    ("measure", Kind::Text),
+    ("unit", Kind::Text),
+    ("driver", Kind::Text),
+    ("hours", Kind::Amount),
+    ("low", Kind::Amount),
+    ("usual", Kind::Amount),
+    ("high", Kind::Amount),
+    ("regularity", Kind::Amount),
+    ("growth", Kind::Amount),
+    ("quiet_hours", Kind::Amount),
+    ("top_hour", Kind::Amount),
+    ("cluster", Kind::Amount),
+    ("cluster_size", Kind::Amount),
+    ("driver_share", Kind::Amount),
     ("made_time", Kind::Time),
 ];
 const OF_RECOMMENDATIONS: [(&str, Kind); 18] = [
@@ -163,6 +184,7 @@ impl Relation {
             Self::Allocations => "allocations",
             Self::Anomalies => "anomalies",
             Self::Forecasts => "forecasts",
+            Self::Patterns => "patterns",
             Self::Recommendations => "recommendations",
         }
     }
@@ -178,7 +200,7 @@ impl Relation {
             Self::Charges => charges::CHARGE_PERIOD_START,
             Self::Allocations => allocations::WINDOW_START,
             Self::Anomalies => "start_time",
-            Self::Forecasts => "made_time",
+            Self::Forecasts | Self::Patterns => "made_time",
             Self::Recommendations => "created_time",
         }
     }
@@ -197,7 +219,7 @@ impl Relation {
         match self {
             Self::Charges => charges::TAGS,
             Self::Allocations => allocations::DIMENSIONS,
-            Self::Anomalies | Self::Forecasts | Self::Recommendations => "labels",
+            Self::Anomalies | Self::Forecasts | Self::Patterns | Self::Recommendations => "labels",
         }
     }
 
@@ -208,6 +230,7 @@ impl Relation {
             Self::Allocations => return ALLOCATED.to_vec(),
             Self::Anomalies => &OF_ANOMALIES,
             Self::Forecasts => &OF_FORECASTS,
+            Self::Patterns => &OF_PATTERNS,
             Self::Recommendations => &OF_RECOMMENDATIONS,
         };
         findings.iter().map(|(name, kind)| (*name, *name, *kind)).collect()
@@ -242,7 +265,7 @@ impl Relation {
         let what = match self {
             Self::Charges => "a tag",
             Self::Allocations => "a dimension of a rule",
-            Self::Anomalies | Self::Forecasts | Self::Recommendations => "a label",
+            Self::Anomalies | Self::Forecasts | Self::Patterns | Self::Recommendations => "a label",
         };
         format!("{what} is written {}['{key}']", self.map())
     }

@@ -251,6 +251,7 @@ async fn one_session_knows_its_tables() {
             grid,public,allocations,BASE TABLE
             grid,public,anomalies,BASE TABLE
             grid,public,forecasts,BASE TABLE
+            grid,public,patterns,BASE TABLE
             grid,public,recommendations,BASE TABLE
             grid,public,effective_prices,VIEW
             grid,public,alerts,VIEW

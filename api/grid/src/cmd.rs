@@ -58,6 +58,7 @@ pub(crate) async fn run(args: Args, started: Instant) -> anyhow::Result<ExitCode
         Command::Forecast(a) => forecast::run(&a),
         Command::Anomalies(a) => Box::pin(anomalies::run(file, a)).await,
         Command::Capacity(a) => Box::pin(anomalies::capacity(file, a)).await,
+        Command::Usage(a) => Box::pin(anomalies::usage(file, a)).await,
         Command::Recommend(a) => Box::pin(recommend::run(file, a)).await,
         Command::Jobs(a) => Box::pin(anomalies::jobs(file, a)).await,
         Command::Resource(a) => resource::run(&a),

@@ -76,8 +76,8 @@ pub(crate) fn groups() -> [Group; 6] {
     use route::costs::{documents, joins, report, run, units};
     use route::{
         admin, alert_rules, alerts, anomalies, budgets, charges, commitments, cost_reports, delete, deliveries,
-        estimates, forecasts, health, imports, metrics, opencost, prices, prometheus, queries, recommendations,
-        retention, saved_reports, silences, sql, status, tokens, webhooks,
+        estimates, forecasts, health, imports, metrics, opencost, patterns, prices, prometheus, queries,
+        recommendations, retention, saved_reports, silences, sql, status, tokens, webhooks,
     };
     [
         Group {
@@ -163,6 +163,8 @@ pub(crate) fn groups() -> [Group; 6] {
                 .get("/api/v1/incidents", anomalies::list_incidents)
                 .get("/api/v1/forecasts", forecasts::list)
                 .get("/api/v1/forecasts/{id}", forecasts::get)
+                .get("/api/v1/patterns", patterns::list)
+                .get("/api/v1/patterns/{id}", patterns::get)
                 .get("/api/v1/jobs", forecasts::jobs)
                 .get("/api/v1/recommendations", recommendations::list)
                 .get("/api/v1/recommendations/ledger", recommendations::ledger)

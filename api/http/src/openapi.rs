@@ -18,8 +18,8 @@ use crate::route::prometheus::{self, Documented};
 use crate::route::provision::{actions, environments, plans, releases, scaling, types};
 use crate::route::{
     admin, alert_rules, alerts, anomalies, budgets, charges, commitments, cost_reports, delete, deliveries, estimates,
-    forecasts, health, imports, metrics, opencost, prices, queries, recommendations, retention, saved_reports,
-    silences, sql, status, tokens, webhooks,
+    forecasts, health, imports, metrics, opencost, patterns, prices, queries, recommendations, retention,
+    saved_reports, silences, sql, status, tokens, webhooks,
 };
 use crate::web;
 
@@ -59,10 +59,9 @@ pub(crate) struct ProblemDocument {
         (name = "prices", description = "What things cost: listed, and learnt from one's own bills. Needs the scope query."),
         (name = "commitments", description = "Reservations, savings plans and committed use: what they did, when they end, what to buy. Needs the scope query."),
         (name = "costs", description = "What things cost, who pays, why that changes, where it ends, and whether budgets hold. Reading needs the scope query, changing the scope admin."),
-        (name = "costs", description = "What things cost and who pays. Reading needs the scope query, changing the scope admin too."),
         (name = "alerting", description = "Alert and recording rules, and alerts. Reading needs the scope query, changing the scope admin too."),
         (name = "alerts", description = "Alerts, silences, webhooks and deliveries. Reading needs the scope query, changing the scope admin, sending alerts the scope ingest."),
-        (name = "insight", description = "What jobs found: anomalies, forecasts, recommendations. Reading needs the scope query, deciding the scope admin."),
+        (name = "insight", description = "What jobs found: anomalies, forecasts, patterns of use, recommendations. Reading needs the scope query, deciding the scope admin."),
         (name = "provisioning", description = "Resource types, environments, plans, releases, queues, scaling, actions, audit. Reading needs the scope query, changing the scope admin too."),
         (name = "charges", description = "Charges of all bills. Needs the scope query."),
         (name = "ingest", description = "Telemetry over the protocols of others, who define bodies and answers. Need the scope ingest."),
@@ -89,7 +88,7 @@ pub(crate) struct ProblemDocument {
         deliveries::list, deliveries::get, deliveries::replay, deliveries::replay_all,
         budgets::list, budgets::post, budgets::get, budgets::put, budgets::delete, budgets::status,
         anomalies::list, anomalies::get, anomalies::feedback, anomalies::list_incidents,
-        forecasts::list, forecasts::get, forecasts::jobs,
+        forecasts::list, forecasts::get, forecasts::jobs, patterns::list, patterns::get,
         recommendations::list, recommendations::ledger, recommendations::bulk, recommendations::get, recommendations::accept,
         recommendations::dismiss, recommendations::snooze, recommendations::reopen, recommendations::feedback,
         types::list, types::get,

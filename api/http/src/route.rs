@@ -19,6 +19,7 @@ pub mod webhooks;
 pub mod deliveries;
 pub mod anomalies;
 pub mod forecasts;
+pub mod patterns;
 pub mod recommendations;
 pub mod provision;
 pub mod charges;

@@ -225,6 +225,8 @@ fn cause(signs: &[Sign], members: &[usize], node: &str, first: Timestamp, change
         "errors" => format!("{node} fails"),
         "latency" => format!("{node} is slow"),
         "restarts" => format!("{node} restarts"),
+        "outlier" => format!("{node} is unlike those that do the same work"),
+        "correlation" => format!("what {node} uses does not belong together"),
         "log_new" => format!("{node} says what it never said"),
         "log_burst" => format!("{node} says the same again and again"),
         "log_vanished" => format!("{node} is silent"),

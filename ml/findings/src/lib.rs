@@ -1,7 +1,7 @@
 //! What to report: out of features that somebody else has read, findings with their causes, and changes with what they save and risk.
 //!
 //! Reading order: [`cost`] (daily costs: spikes, drifts, what is new, what moved, and the dimensions that explain it), [`signal`] (rates and
-//! latencies of a series of buckets), [`growth`] (memory that only grows), [`templates`] (lines of logs), [`security`] (what an attacker would leave), [`incident`] (what belongs together,
+//! latencies of a series of buckets), [`unlike`] (a member that leaves its group, measures that part), [`growth`] (memory that only grows), [`templates`] (lines of logs), [`security`] (what an attacker would leave), [`incident`] (what belongs together,
 //! and its likeliest cause over the graph of calls), [`capacity`] (when something will be full), [`size`] (machines that are too large, or idle),
 //! [`container`] (what pods ask for), [`fleet`] (groups of machines that share a load), [`database`] (managed databases), [`spot`] (what may be interrupted),
 //! [`waste`] (what nobody uses), [`claim`] (no money is saved twice), [`steady`] (proposals that do not flutter), [`decision`] and [`feedback`]
@@ -16,6 +16,7 @@
 pub mod limits;
 pub mod cost;
 pub mod signal;
+pub mod unlike;
 pub mod growth;
 pub mod templates;
 pub mod security;

@@ -76,7 +76,7 @@ pub struct Stretch {
 }
 
 /// What one bucket says.
-enum Verdict {
+pub(crate) enum Verdict {
     /// Unusual.
     Sign(Sign),
     /// As usual.
@@ -86,11 +86,12 @@ enum Verdict {
 }
 
 /// A verdict on the end of a window.
-struct Sign {
-    since: usize,
-    actual: f64,
-    expected: f64,
-    score: f64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sign {
+    pub(crate) since: usize,
+    pub(crate) actual: f64,
+    pub(crate) expected: f64,
+    pub(crate) score: f64,
 }
 
 impl From<Option<Sign>> for Verdict {
@@ -100,15 +101,15 @@ impl From<Option<Sign>> for Verdict {
 }
 
 /// What is known when a bucket is judged.
-struct Past<'a> {
+pub(crate) struct Past<'a> {
     /// Which buckets do not say what is usual.
-    unusual: &'a [bool],
+    pub(crate) unusual: &'a [bool],
     /// The last sign of the stretch that lasts.
     last_sign: Option<usize>,
 }
 
 /// Turns verdicts on single buckets into stretches.
-fn stretches(buckets: usize, mut judge: impl FnMut(usize, Past<'_>) -> Verdict) -> Vec<Stretch> {
+pub(crate) fn stretches(buckets: usize, mut judge: impl FnMut(usize, Past<'_>) -> Verdict) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
     let mut open: Option<(Stretch, usize)> = None;
     // Buckets of a stretch do not become what is usual, until they have lasted.

@@ -3,6 +3,7 @@
 mod signals;
 mod costs;
 mod capacity;
+mod patterns;
 mod recommend;
 
 use std::pin::Pin;
@@ -28,13 +29,15 @@ pub enum Job {
     Costs,
     /// When disks are full and budgets are spent.
     Capacity,
+    /// How things are used.
+    Patterns,
     /// What to change.
     Recommend,
 }
 
 impl Job {
     /// Every job, in the order in which they run.
-    pub const ALL: [Self; 4] = [Self::Signals, Self::Costs, Self::Capacity, Self::Recommend];
+    pub const ALL: [Self; 5] = [Self::Signals, Self::Costs, Self::Capacity, Self::Patterns, Self::Recommend];
 
     /// Its name in `grid.jobs`.
     pub fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Job {
             Self::Signals => "signals",
             Self::Costs => "costs",
             Self::Capacity => "capacity",
+            Self::Patterns => "patterns",
             Self::Recommend => "recommend",
         }
     }
@@ -52,6 +56,7 @@ impl Job {
             Self::Signals => (10, 2),
             Self::Costs => (60, 5),
             Self::Capacity => (60, 2),
+            Self::Patterns => (360, 5),
             Self::Recommend => (180, 5),
         };
         let schedule = Schedule::new(minutes * MINUTE_NS, delay * MINUTE_NS);
@@ -204,6 +209,7 @@ impl Insight {
                 Job::Signals => signals::run(&run).await,
                 Job::Costs => costs::run(&run).await,
                 Job::Capacity => capacity::run(&run).await,
+                Job::Patterns => patterns::run(&run).await,
                 Job::Recommend => recommend::run(&run).await,
             }
         };

@@ -2,7 +2,7 @@
 
 use grid_analytics::{Engine, QueryError, SqlRequest};
 use grid_findings::decision::{DECISION_KIND, Decision, Decisions, FEEDBACK_KIND, Said};
-use grid_model::table::{anomalies, forecasts, recommendations};
+use grid_model::table::{anomalies, forecasts, patterns, recommendations};
 use grid_model::{Table, TenantId, Timestamp};
 use grid_store::{DocumentKey, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,7 @@ macro_rules! kept {
 }
 kept!(anomalies::AnomalyRow, Table::Anomalies, anomalies, anomaly_id);
 kept!(forecasts::ForecastRow, Table::Forecasts, forecasts, forecast_id);
+kept!(patterns::PatternRow, Table::Patterns, patterns, pattern_id);
 kept!(recommendations::RecommendationRow, Table::Recommendations, recommendations, recommendation_id);
 
 /// The rows that a job has now.

@@ -1,5 +1,5 @@
 //! The watch loops: read features, think, append findings. Nobody has to look for what is wrong: jobs read telemetry and bills by SQL, let
-//! `grid-findings` and `grid-ml` think, and keep what they conclude in the tables `anomalies`, `forecasts` and `recommendations`.
+//! `grid-findings` and `grid-ml` think, and keep what they conclude in the tables `anomalies`, `forecasts`, `patterns` and `recommendations`.
 //!
 //! Entry points: [`Insight::run_due`] for jobs, [`rules`] for alert and recording rules, which tell an [`AlertSink`](rules::AlertSink).
 //! Reading order of jobs: [`schedule`] (when) -> [`jobs`] (what there is, one file per job) -> [`read`] (features by SQL)

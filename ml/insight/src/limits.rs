@@ -14,6 +14,8 @@ pub const EVIDENCE_MAX: usize = 200;
 pub const ANOMALIES_KEPT: usize = 5_000;
 /// Forecasts of one job that are kept.
 pub const FORECASTS_KEPT: usize = 2_000;
+/// Patterns of use that are kept.
+pub const PATTERNS_KEPT: usize = 1_000;
 /// Distinct lines of logs that one run looks at.
 pub const LOG_LINES_MAX: usize = 200_000;
 /// Characters of a template in a title.

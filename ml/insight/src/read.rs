@@ -11,6 +11,11 @@ use serde_json::Value;
 
 use crate::limits::{FEATURE_ROWS_MAX, QUERY_TIME_MAX};
 
+/// What a counter of one series grows by a second, over a group's first and last sample: exact over hours, and it holds no samples in memory, as a rate
+/// does. A group in which the counter began anew says nothing.
+pub const GROWTH: &str = "CASE WHEN last_value(value ORDER BY time) >= first_value(value ORDER BY time) \
+     THEN (last_value(value ORDER BY time) - first_value(value ORDER BY time)) \
+       / nullif(CAST(CAST(max(time) AS BIGINT) - CAST(min(time) AS BIGINT) AS DOUBLE) / 1e9, 0) END";
 /// Who asks, in the list of queries.
 pub const CLIENT: &str = "insight";
 

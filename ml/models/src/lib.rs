@@ -1,4 +1,4 @@
-//! Pure models: detect, find changes, forecast, right-size, scale, group, blame, commit. This room starts with what every model takes and may answer:
+//! Pure models: detect, find changes, forecast, right-size, scale, group, compare, blame, commit. This room starts with what every model takes and may answer:
 //! a [`Series`] of evenly spaced numbers whose gaps are explicit, and [`NotEnoughData`], which is a value and no failure.
 //!
 //! A model is a function `fn(&Series, &Params) -> Result<Answer, NotEnoughData>`; a seed is a parameter.
@@ -15,6 +15,9 @@ pub mod forecast;
 pub mod rightsize;
 pub mod scale;
 pub mod patterns;
+pub mod usage;
+pub mod peers;
+pub mod together;
 pub mod commit;
 pub mod cause;
 pub mod score;

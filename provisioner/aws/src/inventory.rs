@@ -60,7 +60,17 @@ impl Making {
         let (full_name, name, tags) = (seen.arn.clone(), seen.name.clone(), seen.tags.clone());
         let Observed { id, fields, outputs, .. } = seen.observed(family);
         let (kind, region) = (kind.to_owned(), self.region.clone());
-        self.inventory.rows.push(Row { kind, id, full_name, region, name, tags, fields, outputs, observed_at: self.now });
+        self.inventory.rows.push(Row {
+            kind,
+            id,
+            full_name,
+            region,
+            name,
+            tags,
+            fields,
+            outputs,
+            observed_at: self.now,
+        });
     }
 
     fn failed(&mut self, what: &str, failure: &Failure) {

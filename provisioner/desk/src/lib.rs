@@ -1,8 +1,8 @@
 //! The desk: where planner, queue, gates and executors meet. It keeps environments, plans, releases and accepted recommendations, and goes on with them:
 //! what was asked for is planned, waits, is let through by its gates, is carried out by a driver, is looked at, and stays or is taken back.
 //!
-//! Entry point: [`Desk`]. Reading order: [`spec`] (a spec as a blueprint), [`mod@kinds`], [`price`], [`gates`], [`accepts`] (what Grid accepts by itself), [`outside`] (what is asked of others), [`room`]
-//! (what is kept), `keep` (where), [`desk`] (what can be done), `show` (how it looks), `dryrun` (the driver that touches no cloud),
+//! Entry point: [`Desk`]. Reading order: [`spec`] (a spec as a blueprint), [`mod@kinds`], [`price`], [`gates`], [`checks`] (what people forbid in plans), [`accepts`] (what Grid accepts
+//! by itself), [`outside`] (what is asked of others), [`room`] (what is kept), `keep` (where), [`desk`] (what can be done), `show` (how it looks), `dryrun` (the driver that touches no cloud),
 //! [`inventory`] (what accounts have), `tables` (all of it as SQL sees it).
 //!
 //! Architecture invariants:
@@ -18,6 +18,7 @@ pub mod spec;
 pub mod kinds;
 pub mod price;
 pub mod gates;
+pub mod checks;
 pub mod accepts;
 pub mod outside;
 pub mod room;
@@ -34,6 +35,7 @@ mod tables;
 mod tests;
 
 pub use accepts::{Accepts, Effort};
+pub use checks::{Check, Weight};
 pub use desk::{
     By, CloneWish, Desk, New, Options, PlanWish, PolicyForm, PromoteWish, ResourceAsk, SimulateForm, Submission,
     Written,

@@ -14,6 +14,12 @@ pub const EVENTS_MAX: usize = 200;
 pub const GATES_MAX: usize = 20;
 /// Freezes of an environment.
 pub const FREEZES_MAX: usize = 50;
+/// Checks of an environment.
+pub const CHECKS_MAX: usize = 100;
+/// Bytes of a check's expression, and of what it says.
+pub const CHECK_BYTES_MAX: usize = 1_000;
+/// Calls in one expression that go through a list: each multiplies the work.
+pub const CHECK_LOOPS_MAX: usize = 2;
 /// Votes on one release.
 pub const VOTES_MAX: usize = 100;
 /// Accepted recommendations of an environment that are kept.

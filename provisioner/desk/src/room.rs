@@ -18,6 +18,7 @@ use grid_types::Cloud;
 use serde::{Deserialize, Serialize};
 
 use crate::accepts::Accepts;
+use crate::checks::{self, Check};
 use crate::error::DeskError;
 use crate::gates::{FreezeForm, Gate, check as check_gates};
 use crate::limits::{FILE_BYTES_MAX, FREEZES_MAX, VERIFY_NS};
@@ -45,6 +46,9 @@ pub struct About {
     /// When nothing is released.
     #[serde(default)]
     pub freezes: Vec<FreezeForm>,
+    /// What its plans must not do.
+    #[serde(default)]
+    pub checks: Vec<Check>,
     /// What Grid may do by itself.
     pub policy: Policy,
     /// When it sleeps by itself.
@@ -130,6 +134,8 @@ pub struct Settings {
     pub gates: Option<Vec<Gate>>,
     /// Freezes, all of them.
     pub freezes: Option<Vec<FreezeForm>>,
+    /// What its plans must not do, all of it.
+    pub checks: Option<Vec<Check>>,
     /// What Grid may do by itself.
     pub policy: Option<Policy>,
     /// What it accepts by itself, where the policy is automatic.
@@ -216,7 +222,8 @@ impl Room {
 
     /// Sets what is said, checked.
     pub(crate) fn set(&mut self, settings: Settings, now: Timestamp) -> Result<(), DeskError> {
-        let Settings { gates, freezes, policy, accepts, budget, expires, rest, verify_hours, usage, prices } = settings;
+        let Settings { gates, freezes, checks, policy, accepts, budget, expires, rest, verify_hours, usage, prices } =
+            settings;
         if let Some(accepts) = accepts {
             accepts.check()?;
             self.about.accepts = accepts;
@@ -231,6 +238,10 @@ impl Room {
             }
             freezes.iter().try_for_each(|f| f.read().map(drop))?;
             self.about.freezes = freezes;
+        }
+        if let Some(checks) = checks {
+            checks::read(&checks)?;
+            self.about.checks = checks;
         }
         if let Some(policy) = policy {
             self.about.policy = policy;
@@ -294,6 +305,7 @@ impl About {
             created_by: who.to_owned(),
             gates: Vec::new(),
             freezes: Vec::new(),
+            checks: Vec::new(),
             policy: cautious(),
             rest: None,
             accepts: Accepts::default(),

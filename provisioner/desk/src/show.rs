@@ -70,6 +70,7 @@ pub(crate) fn environment_whole(room: &Room) -> Value {
     shown["overrides"] = Value::Array(room.environment.overrides.iter().map(one_override).collect());
     shown["gates"] = json!(room.about.gates);
     shown["freezes"] = json!(room.about.freezes);
+    shown["checks"] = json!(room.about.checks);
     shown["policy"] = json!(room.about.policy);
     shown["rest"] = json!(room.about.rest);
     shown["accepts"] = json!(room.about.accepts);

@@ -171,6 +171,48 @@ fn advice(action: &str, proposed: &str, resource_id: &str) -> Recommended {
 }
 
 #[tokio::test]
+async fn a_check_that_does_not_hold_is_told_and_forbids() {
+    let bed = Bed::new().await;
+    let checks = json!([
+        { "name": "no-large", "kinds": ["vm"], "must": "resource.fields.machine_type.aws != 'm5.large'", "says": "m5.large is dear" },
+        { "name": "named", "weight": "warn", "must": "resource.name != 'main'", "says": "main says nothing" },
+        { "name": "few", "weight": "warn", "must": "resource.action == 'create' && environment.name == 'prod'", "says": "never" },
+    ]);
+    bed.create(json!({ "checks": checks })).await;
+    let wish = PlanWish { environment: "prod".to_owned(), ..PlanWish::default() };
+    let plan = bed.desk.plan(&tenant(), &by("ada"), wish.clone()).await.unwrap();
+    let found = bed.desk.lint(&tenant(), plan["id"].as_str().unwrap()).await.unwrap();
+    let shown: Vec<String> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["code"].as_str().unwrap().starts_with("check:"))
+        .map(|f| format!("{} {} {} {}", f["severity"], f["code"], f["address"], f["text"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        shown,
+        ["error check:no-large vm.web m5.large is dear", "warning check:named network.main main says nothing"]
+    );
+    let refused = bed.submit("ada").await.unwrap_err().to_string();
+    assert!(refused.contains("check no-large of vm.web: m5.large is dear"), "{refused}");
+    // What cannot be evaluated never passes, whatever its weight.
+    let unclear = json!([{ "name": "tag", "weight": "warn", "must": "resource.fields.tags.team == 'web'", "says": "whose is it?" }]);
+    let settings = serde_json::from_value(json!({ "checks": unclear })).unwrap();
+    bed.desk.set(&tenant(), "prod", &by("ada"), settings).await.unwrap();
+    let refused = bed.submit("ada").await.unwrap_err().to_string();
+    assert!(refused.contains("check tag of") && refused.contains("it cannot be evaluated"), "{refused}");
+    let settings =
+        serde_json::from_value(json!({ "checks": [{ "name": "x", "must": "resource.kind ==", "says": "" }] })).unwrap();
+    let refused = bed.desk.set(&tenant(), "prod", &by("ada"), settings).await.unwrap_err().to_string();
+    assert!(refused.contains("check x:"), "{refused}");
+    bed.desk
+        .set(&tenant(), "prod", &by("ada"), serde_json::from_value(json!({ "checks": [] })).unwrap())
+        .await
+        .unwrap();
+    bed.submit("ada").await.unwrap();
+}
+
+#[tokio::test]
 async fn an_environment_is_planned_released_and_there() {
     let bed = Bed::new().await;
     bed.create(json!({})).await;

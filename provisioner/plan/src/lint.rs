@@ -1,5 +1,7 @@
 //! A second opinion on a plan, by somebody who has not made it: what deletes data, opens doors, costs much or cannot be taken back.
 
+use std::borrow::Cow;
+
 use grid_model::Amount;
 use serde_json::Value;
 
@@ -38,7 +40,7 @@ pub struct Finding {
     /// How much it weighs.
     pub severity: Severity,
     /// Its name, for those who silence it.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// The resource; `None` if it is about the plan.
     pub address: Option<Address>,
     /// What was found.
@@ -73,8 +75,9 @@ pub fn lint(plan: &Plan, kinds: &Kinds, bounds: &Bounds) -> Vec<Finding> {
     for step in &plan.steps {
         destruction(step, kinds, bounds, &mut found);
         fields(step, kinds, &mut found);
-        let mut say =
-            |severity, code, text| found.push(Finding { severity, code, address: Some(step.address.clone()), text });
+        let mut say = |severity, code, text| {
+            found.push(Finding { severity, code: Cow::Borrowed(code), address: Some(step.address.clone()), text })
+        };
         if step.blast.count > bounds.blast && step.action != Action::Create {
             let text = format!("{} resources depend on it", step.blast.count);
             say(Severity::Warning, "wide-blast", text);
@@ -84,7 +87,7 @@ pub fn lint(plan: &Plan, kinds: &Kinds, bounds: &Bounds) -> Vec<Finding> {
         }
     }
     whole(plan, bounds, &mut found);
-    found.sort_by(|a, b| (b.severity, a.code, &a.address).cmp(&(a.severity, b.code, &b.address)));
+    found.sort_by(|a, b| (b.severity, &a.code, &a.address).cmp(&(a.severity, &b.code, &b.address)));
     found
 }
 
@@ -92,7 +95,7 @@ fn destruction(step: &Step, kinds: &Kinds, bounds: &Bounds, found: &mut Vec<Find
     let role = kinds.role(step.address.kind());
     let mut say = |severity, code, text: &str| {
         let (address, text) = (Some(step.address.clone()), text.to_owned());
-        found.push(Finding { severity, code, address, text });
+        found.push(Finding { severity, code: Cow::Borrowed(code), address, text });
     };
     let is_gone = matches!(step.action, Action::Delete | Action::Replace);
     if is_gone && step.is_protected {
@@ -118,7 +121,7 @@ fn fields(step: &Step, kinds: &Kinds, found: &mut Vec<Finding>) {
     let role = kinds.role(step.address.kind());
     let mut say = |severity, code, path: &Path, text: &str| {
         let (address, text) = (Some(step.address.clone()), format!("{path}: {text}"));
-        found.push(Finding { severity, code, address, text });
+        found.push(Finding { severity, code: Cow::Borrowed(code), address, text });
     };
     for change in &step.changes {
         let after = match &change.after {
@@ -154,7 +157,8 @@ fn fields(step: &Step, kinds: &Kinds, found: &mut Vec<Finding>) {
 }
 
 fn whole(plan: &Plan, bounds: &Bounds, found: &mut Vec<Finding>) {
-    let mut say = |severity, code, text| found.push(Finding { severity, code, address: None, text });
+    let mut say =
+        |severity, code, text| found.push(Finding { severity, code: Cow::Borrowed(code), address: None, text });
     let currency = &plan.currency.0;
     if plan.delta.known.likely > bounds.jump {
         let (is, may) = (plan.delta.known.likely, bounds.jump);

@@ -267,6 +267,7 @@ fn properties(
         | Table::Allocations
         | Table::Anomalies
         | Table::Forecasts
+        | Table::Patterns
         | Table::Recommendations => {}
     }
     Ok(b.build())

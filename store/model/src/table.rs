@@ -15,6 +15,7 @@ pub mod allocations;
 pub mod record;
 pub mod anomalies;
 pub mod forecasts;
+pub mod patterns;
 pub mod recommendations;
 pub mod column;
 
@@ -45,13 +46,15 @@ pub enum Table {
     Anomalies,
     /// A question about the future with its answer.
     Forecasts,
+    /// How a thing is used.
+    Patterns,
     /// A change that a job proposes.
     Recommendations,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Samples,
         Self::Series,
         Self::Exemplars,
@@ -63,6 +66,7 @@ impl Table {
         Self::Allocations,
         Self::Anomalies,
         Self::Forecasts,
+        Self::Patterns,
         Self::Recommendations,
     ];
 
@@ -80,6 +84,7 @@ impl Table {
             Self::Allocations => "allocations",
             Self::Anomalies => "anomalies",
             Self::Forecasts => "forecasts",
+            Self::Patterns => "patterns",
             Self::Recommendations => "recommendations",
         }
     }
@@ -97,7 +102,7 @@ impl Table {
             | Self::Charges => false,
             Self::Prices => true,
             Self::Allocations => true,
-            Self::Anomalies | Self::Forecasts | Self::Recommendations => true,
+            Self::Anomalies | Self::Forecasts | Self::Patterns | Self::Recommendations => true,
         }
     }
 
@@ -120,6 +125,7 @@ impl Table {
             Self::Allocations => allocations::schema(),
             Self::Anomalies => anomalies::schema(),
             Self::Forecasts => forecasts::schema(),
+            Self::Patterns => patterns::schema(),
             Self::Recommendations => recommendations::schema(),
         }
     }
@@ -146,6 +152,7 @@ impl Table {
             Self::Allocations => allocations::WINDOW_START,
             Self::Anomalies => anomalies::START_TIME,
             Self::Forecasts => forecasts::MADE_TIME,
+            Self::Patterns => patterns::MADE_TIME,
             Self::Recommendations => recommendations::CREATED_TIME,
         }
     }
@@ -164,6 +171,7 @@ impl Table {
             Self::Allocations => &[allocations::WINDOW_START],
             Self::Anomalies => &[anomalies::START_TIME],
             Self::Forecasts => &[forecasts::MADE_TIME],
+            Self::Patterns => &[patterns::MADE_TIME],
             Self::Recommendations => &[recommendations::CREATED_TIME],
         }
     }

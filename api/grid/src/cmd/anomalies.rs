@@ -1,4 +1,4 @@
-//! `grid anomalies`: what was unusual, by incident; `grid capacity`: when something will be full or spent; `grid jobs`: who found that out.
+//! `grid anomalies`: what was unusual, by incident; `grid capacity`: when something will be full or spent; `grid usage`: how things are used; `grid jobs`: who found that out.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -104,7 +104,7 @@ enum JobsVerb {
 /// Which jobs run, over which data.
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// Only this one: signals, costs, capacity, recommend
+    /// Only this one: signals, costs, capacity, patterns, recommend
     #[arg(long, value_name = "NAME")]
     job: Option<String>,
     /// Over the data up to this time, or `now`
@@ -139,6 +139,19 @@ const FORECASTS: Columns = &[
     ("earliest", "earliest"),
     ("expected", "expected"),
     ("latest", "latest"),
+    ("title", "title"),
+];
+const PATTERNS: Columns = &[
+    ("subject", "subject"),
+    ("measure", "measure"),
+    ("kind", "kind"),
+    ("usual", "usual"),
+    ("high", "high"),
+    ("unit", "unit"),
+    ("quiet h/week", "quiet_hours"),
+    ("growth/week", "growth"),
+    ("cluster", "cluster"),
+    ("driver", "driver"),
     ("title", "title"),
 ];
 const JOBS: Columns = &[
@@ -250,6 +263,22 @@ pub(crate) async fn capacity(file: Option<&Path>, args: FindingArgs) -> anyhow::
         }
         ListFormat::Json => out::line(&serde_json::to_string_pretty(items)?)?,
         ListFormat::Csv => print(args.output, &answer, items, FORECASTS)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `grid usage`.
+pub(crate) async fn usage(file: Option<&Path>, args: FindingArgs) -> anyhow::Result<ExitCode> {
+    let config = setup::config(file, Vec::new())?;
+    let answer = ask(&config, &args.target, Method::GET, &path("/api/v1/patterns", &args), None).await?;
+    let items = &answer["items"];
+    let is_empty = items.as_array().is_none_or(Vec::is_empty);
+    match args.output {
+        ListFormat::Json => out::line(&serde_json::to_string_pretty(items)?)?,
+        ListFormat::Table if is_empty => {
+            out::line("nothing has been measured for three days yet; `grid jobs` says when that was looked at")?;
+        }
+        other => print(other, &answer, items, PATTERNS)?,
     }
     Ok(ExitCode::SUCCESS)
 }

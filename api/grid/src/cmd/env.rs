@@ -66,7 +66,7 @@ enum Verb {
     List(ListArgs),
     /// One: settings, overrides, what is there, what it costs
     Show(ShowArgs),
-    /// Change settings: gates, freezes, policy, budget, another spec
+    /// Change settings: gates, freezes, checks, policy, budget, another spec
     Set(SetArgs),
     /// Make another one like it
     Clone(CloneArgs),
@@ -121,7 +121,7 @@ struct CreateArgs {
     /// What it may cost a month
     #[arg(long, value_name = "AMOUNT")]
     budget: Option<String>,
-    /// More settings: gates, freezes, policy, ... (JSON or TOML)
+    /// More settings: gates, freezes, checks, policy, ... (JSON or TOML)
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// Refuse to destroy it
@@ -152,7 +152,7 @@ struct ShowArgs {
 struct SetArgs {
     /// Its name
     name: String,
-    /// Settings: gates, freezes, policy, accepts, budget, expires, rest, verify_hours, usage, prices (JSON or TOML)
+    /// Settings: gates, freezes, checks, policy, accepts, budget, expires, rest, verify_hours, usage, prices (JSON or TOML)
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// What it may cost a month; empty for no budget

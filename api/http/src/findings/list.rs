@@ -19,7 +19,7 @@ use crate::statement::{rows, text};
 /// Rows of a table of findings that are looked at.
 const ROWS_MAX: usize = 10_000;
 /// Columns that hold JSON as text.
-const JSON_COLUMNS: [&str; 5] = ["causes", "parameters", "evidence", "replay", "points"];
+const JSON_COLUMNS: [&str; 6] = ["causes", "parameters", "evidence", "replay", "points", "profile"];
 
 /// Which rows, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub fn id_column(table: Relation) -> &'static str {
     match table {
         Relation::Anomalies => "anomaly_id",
         Relation::Forecasts => "forecast_id",
+        Relation::Patterns => "pattern_id",
         Relation::Recommendations | Relation::Charges | Relation::Allocations => "recommendation_id",
     }
 }
@@ -53,6 +54,14 @@ fn orders(table: Relation) -> &'static [(&'static str, &'static str)] {
     match table {
         Relation::Anomalies => &[("start_time", "-start_time"), ("score", "-score"), ("impact", "-impact")],
         Relation::Forecasts => &[("expected", "expected"), ("earliest", "earliest"), ("subject", "subject")],
+        Relation::Patterns => &[
+            ("subject", "subject"),
+            ("quiet_hours", "-quiet_hours"),
+            ("growth", "-growth"),
+            ("regularity", "-regularity"),
+            ("high", "-high"),
+            ("cluster", "cluster"),
+        ],
         Relation::Recommendations | Relation::Charges | Relation::Allocations => &[
             ("saving", "-saving"),
             ("money", "-saving"),
@@ -146,6 +155,7 @@ pub async fn one(desk: &Desk<'_>, table: Relation, id: &str) -> Result<Value, Ap
     let what = match table {
         Relation::Anomalies => "anomaly",
         Relation::Forecasts => "forecast",
+        Relation::Patterns => "pattern",
         Relation::Recommendations | Relation::Charges | Relation::Allocations => "recommendation",
     };
     let mut found = rows(desk.engine, &desk.tenant, &statement).await?;

@@ -160,7 +160,7 @@ fn attempts(route: &str, import: &str, token: &str) -> Vec<(String, String)> {
     }
 }
 
-const OF_INSIGHT: [&str; 10] = [
+const OF_INSIGHT: [&str; 11] = [
     "/alertmanager/api/v2/alerts",
     "/api/v1/receivers",
     "/api/v1/silences",
@@ -169,6 +169,7 @@ const OF_INSIGHT: [&str; 10] = [
     "/api/v1/anomalies",
     "/api/v1/incidents",
     "/api/v1/forecasts",
+    "/api/v1/patterns",
     "/api/v1/recommendations",
     "/api/v1/jobs",
 ];

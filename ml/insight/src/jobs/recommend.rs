@@ -1,10 +1,11 @@
 //! What to change: machines that are idle, too large or needed at some hours only, groups of them, what pods ask for, databases, what nobody uses, and
 //! commitments.
 //!
-//! [`machines`] joins use, price book and bills; [`workloads`] are the pods on them, [`fleets`] the groups that they make; [`databases`] are likewise
+//! [`sources`] says where metrics have the id that the bill knows; [`machines`] joins use, price book and bills; [`workloads`] are the pods on them, [`fleets`] the groups that they make; [`databases`] are likewise
 //! measured and billed; [`unused`] reads charges alone; [`commitments`] turns what to buy into the same shape. Their proposals claim what they change, so
 //! that no cost is spared twice, and are joined with those of the last run, so that they do not flutter.
 
+mod sources;
 mod machines;
 mod workloads;
 mod fleets;
@@ -25,6 +26,9 @@ use serde_json::json;
 
 use super::{Done, Job, JobError, Run};
 use crate::keep;
+
+pub(super) use machines::GROUPS;
+pub(super) use workloads::{endings, maker};
 
 pub(super) async fn run(run: &Run<'_>) -> Result<Done, JobError> {
     let job = Job::Recommend.name();

@@ -1,11 +1,12 @@
 //! Unusual calls, levels, memory and lines of logs; grouped into incidents with their likeliest cause.
 //!
 //! Each file reads one kind of features and answers [`Found`]: [`calls`] (spans: failing and slow services and what they depend on), [`levels`]
-//! (machines and databases near their limits), [`memory`] (containers that only grow), [`lines`] (templates of logs), [`security`] (what an attacker would leave). [`graph`] is who calls whom, and
+//! (machines and databases near their limits), [`unlike`] (who leaves its group, measures that part), [`memory`] (containers that only grow), [`lines`] (templates of logs), [`security`] (what an attacker would leave). [`graph`] is who calls whom, and
 //! what was deployed when.
 
 mod calls;
 mod levels;
+mod unlike;
 mod memory;
 mod lines;
 mod security;
@@ -25,6 +26,8 @@ use super::{Done, Job, JobError, Run, think};
 use crate::evidence::Evidence;
 use crate::keep;
 use crate::limits::{ANOMALIES_KEPT, EVIDENCE_MAX};
+
+pub(super) use calls::SERVED;
 
 /// Days that are looked at: what is usual needs a few, a leak needs more.
 const LOOKBACK_DAYS: i64 = 15;
@@ -79,6 +82,7 @@ pub(super) async fn run(run: &Run<'_>) -> Result<Done, JobError> {
     let window = Window { start: Timestamp((end.0 - LOOKBACK_DAYS * DAY_NS).div_euclid(HOUR_NS) * HOUR_NS), end };
     let mut found = calls::find(run, window).await?;
     found.extend(levels::find(run, window).await?);
+    found.extend(unlike::find(run, window).await?);
     found.extend(memory::find(run, window).await?);
     found.extend(lines::find(run, window).await?);
     found.extend(security::find(run, window).await?);

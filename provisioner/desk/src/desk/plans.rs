@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{By, Desk};
+use crate::checks;
 use crate::error::DeskError;
 use crate::keep::{Batch, Kind};
 use crate::limits::PLANS_KEPT;
@@ -40,13 +41,22 @@ pub struct PlanWish {
 pub(crate) fn findings(plan: &Plan, room: &Room, kinds: &grid_plan::kinds::Kinds) -> Vec<Finding> {
     let bounds =
         Bounds { budget: room.environment.budget, is_protected: room.environment.is_protected, ..Bounds::default() };
-    lint(plan, kinds, &bounds)
+    let environment = json!({
+        "name": room.name(),
+        "cloud": room.about.cloud,
+        "region": room.about.region,
+        "protected": room.environment.is_protected,
+    });
+    let mut found = lint(plan, kinds, &bounds);
+    found.extend(checks::judge(&room.about.checks, plan, &environment));
+    found.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    found
 }
 
 fn rows(findings: &[Finding]) -> Vec<FindingRow> {
     let of = |f: &Finding| FindingRow {
         severity: f.severity.name().to_owned(),
-        code: f.code.to_owned(),
+        code: f.code.to_string(),
         address: f.address.as_ref().map(ToString::to_string),
         text: f.text.clone(),
     };

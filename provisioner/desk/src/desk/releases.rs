@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::work::{STOP, YIELD};
 use super::{By, Desk};
+use crate::checks;
 use crate::error::DeskError;
 use crate::gates::{Ask, Gate, When};
 use crate::keep::{Batch, Kind};
@@ -114,6 +115,13 @@ impl Desk {
                 "there is nothing to do in {}: it is as it is wanted",
                 room.name()
             )));
+        }
+        // What takes a release back is not held up by what it did.
+        if kind != ReleaseKind::PlanOnly && !matches!(row.goal, GoalOf::Undo(_)) {
+            let found = super::plans::findings(&row.plan, &room, &self.0.kinds);
+            if let Some(why) = checks::forbids(&found) {
+                return Err(DeskError::Bad(format!("plan {} is forbidden: {why}", row.plan.id)));
+            }
         }
         let mut gates = if beside.without_gates { Vec::new() } else { room.about.gates.clone() };
         gates.extend(submission.gates);

@@ -192,6 +192,7 @@ fn shape_code(table: Table, batch: &RecordBatch) -> u8 {
         Table::Anomalies => 11,
         Table::Forecasts => 12,
         Table::Recommendations => 13,
+        Table::Patterns => 14,
     }
 }
 
@@ -210,6 +211,7 @@ fn shape_of_code(code: u8) -> Option<(Table, SchemaRef)> {
         11 => Table::Anomalies,
         12 => Table::Forecasts,
         13 => Table::Recommendations,
+        14 => Table::Patterns,
         _ => return None,
     };
     Some((table, Arc::clone(&table.schema())))

@@ -4,9 +4,11 @@ use std::convert::Infallible;
 
 use axum::Json as Reply;
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, BoxStream, StreamExt as _};
 use grid_desk::{Progress, Submission};
 use grid_guard::Caller;
 use http::HeaderMap;
@@ -146,13 +148,18 @@ pub(crate) async fn rollback(
     done(&state, &caller, &headers, &format!("rollback {id}"), work).await
 }
 
-/// What happens to a release, as server-sent events: first what has happened so far, then live until it ends.
+/// Bytes of a message that a listener may send.
+const MESSAGE_BYTES_MAX: usize = 4096;
+
+/// What happens to a release, as server-sent events, or as messages of a WebSocket for whoever asks to upgrade: first what has happened so far, then
+/// live until it ends.
 #[utoipa::path(get, path = "/api/v1/releases/{id}/events", tag = "provisioning", params(("id" = String, Path, description = "Its name.")),
     responses((status = 200, description = "Events; the data of each is JSON with `release`, `what`, `text`, `at`.", content_type = "text/event-stream")))]
 pub(crate) async fn events(
     State(state): State<ApiState>,
     caller: Caller,
     Segment(id): Segment,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let desk = desk(&state)?;
     // Listening begins before reading, so that nothing falls between.
@@ -163,12 +170,32 @@ pub(crate) async fn events(
     let told: Vec<Value> =
         past.iter().map(|e| json!({ "release": id, "what": e["what"], "text": e["text"], "at": e["at"] })).collect();
     let follow = Follow { live: (!is_over).then_some(live), id, tenant: caller.tenant.clone(), told: told.clone() };
-    let past = stream::iter(told.into_iter().map(|value| Ok::<_, Infallible>(event(&value))));
-    let live = stream::unfold(follow, |mut follow| async move {
-        let value = follow.next().await?;
-        Some((Ok(event(&value)), follow))
-    });
-    Ok(Sse::new(past.chain(live)).keep_alive(KeepAlive::default()).into_response())
+    let live = stream::unfold(follow, |mut follow| async move { Some((follow.next().await?, follow)) });
+    let all = stream::iter(told).chain(live).boxed();
+    if let Ok(upgrade) = upgrade {
+        return Ok(upgrade.max_message_size(MESSAGE_BYTES_MAX).on_upgrade(move |socket| tell(socket, all)));
+    }
+    let events = all.map(|value| Ok::<_, Infallible>(event(&value)));
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// Sends every value as a message, and closes after the last. Whoever listens has nothing to say: what comes is read only to see that it is gone.
+async fn tell(mut socket: WebSocket, mut values: BoxStream<'static, Value>) {
+    loop {
+        tokio::select! {
+            value = values.next() => {
+                let Some(value) = value else { break };
+                if socket.send(Message::text(value.to_string())).await.is_err() {
+                    return;
+                }
+            }
+            said = socket.recv() => match said {
+                None | Some(Err(_) | Ok(Message::Close(_))) => return,
+                Some(Ok(_)) => {}
+            },
+        }
+    }
+    let _ = socket.send(Message::Close(None)).await;
 }
 
 fn event(value: &Value) -> Event {

@@ -10,12 +10,13 @@ use grid_model::table::recommendations::RecommendationRow;
 use grid_model::{Amount, Timestamp};
 use serde_json::json;
 
-use super::machines::{AVAILABLE, Billed, CPU, GROWTH, ID, MONTHLY, Machine, OF_MACHINES, Park, TOTAL, read_offers};
+use super::machines::{Billed, CPU, MONTHLY, Machine, OF_MACHINES, Park, read_offers};
+use super::sources::{ID, Sources};
 use super::workloads::Asked as AskedBy;
 use super::{Proposed, common, full, replayed, rounded, said};
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run, think};
-use crate::read::{amount, columns, literal, within};
+use crate::read::{GROWTH, amount, literal, within};
 
 /// Machines of a group that are named one by one in its evidence; larger groups are not judged.
 const MACHINES_MAX: usize = 500;
@@ -64,7 +65,7 @@ pub(super) async fn find(
             let alone = proposed.iter().filter(|p| own(p)).map(|p| p.claim().saving);
             if prefer(&p.saving, alone) {
                 proposed.retain(|p| !own(p));
-                let row = told(run, &fleet, first, &used, &p, park.start, park.end).await?;
+                let row = told(run, &fleet, first, &used, &p, park).await?;
                 proposed.push(Proposed { row, resources: claimed(&fleet), is_exclusive: true });
             }
         }
@@ -162,14 +163,15 @@ fn of(fleet: &Fleet<'_>, asked: &AskedBy) -> Option<(Use, Price)> {
     Some((used, price))
 }
 
-fn evidence(fleet: &Fleet<'_>, cores: f64, has_memory: bool, start: Timestamp, end: Timestamp) -> String {
+fn evidence(fleet: &Fleet<'_>, cores: f64, sources: &Sources, start: Timestamp, end: Timestamp) -> String {
     let list = |machines: &[&Machine]| machines.iter().map(|m| literal(&m.id)).collect::<Vec<_>>().join(", ");
     let (now, all, range) = (list(&fleet.now), list(&fleet.all), within("time", start, end));
-    let (column, memory) = if has_memory {
+    let cpu = sources.cpu.as_deref().unwrap_or(CPU);
+    let (column, memory) = if let Some((available, total)) = sources.memory() {
         let memory = format!(
             "\nCROSS JOIN (SELECT round(max(used), 3) AS memory_peak_gib FROM (SELECT f.hour AS hour, sum(t.total - f.free) / 1073741824 AS used
-  FROM (SELECT {ID} AS id, time_bucket('1h', time) AS hour, min(value) AS free FROM metrics.\"{AVAILABLE}\" WHERE {ID} IN ({all}) AND {range} GROUP BY 1, 2) AS f
-  JOIN (SELECT {ID} AS id, max(value) AS total FROM metrics.\"{TOTAL}\" WHERE {ID} IN ({all}) AND {range} GROUP BY 1) AS t ON t.id = f.id GROUP BY 1)) AS m"
+  FROM (SELECT {ID} AS id, time_bucket('1h', time) AS hour, min(value) AS free FROM {available} WHERE {ID} IN ({all}) AND {range} GROUP BY 1, 2) AS f
+  JOIN (SELECT {ID} AS id, max(value) AS total FROM {total} WHERE {ID} IN ({all}) AND {range} GROUP BY 1) AS t ON t.id = f.id GROUP BY 1)) AS m"
         );
         (", m.memory_peak_gib", memory)
     } else {
@@ -181,7 +183,7 @@ fn evidence(fleet: &Fleet<'_>, cores: f64, has_memory: bool, start: Timestamp, e
 FROM (SELECT round(max(cores), 3) AS cores_peak FROM (SELECT hour, sum(share) * {cores} AS cores
   FROM (SELECT id, hour, 1 - sum(idle) / count(DISTINCT cpu) AS share
     FROM (SELECT {ID} AS id, cpu, series_id, time_bucket('1h', time) AS hour, {GROWTH} AS idle
-      FROM metrics.{CPU} WHERE mode = 'idle' AND {ID} IN ({all}) AND {range} GROUP BY 1, 2, 3, 4) GROUP BY 1, 2) GROUP BY 1)) AS u
+      FROM {cpu} WHERE mode = 'idle' AND {ID} IN ({all}) AND {range} GROUP BY 1, 2, 3, 4) GROUP BY 1, 2) GROUP BY 1)) AS u
 CROSS JOIN (SELECT count(*) AS machines, sum(monthly) AS monthly_cost FROM (SELECT {MONTHLY} AS monthly FROM charges
   WHERE {OF_MACHINES} AND resource_id IN ({now}) AND {charged} GROUP BY resource_id)) AS c{memory}",
         charged = within("charge_period_start", start, end),
@@ -216,11 +218,9 @@ async fn told(
     first: &Machine,
     used: &Use,
     p: &Proposal,
-    start: Timestamp,
-    end: Timestamp,
+    park: &Park,
 ) -> Result<RecommendationRow, JobError> {
-    let has_memory = columns(run.engine, run.tenant, AVAILABLE).await?.contains(ID);
-    let sql = evidence(fleet, first.used.cores, has_memory, start, end);
+    let sql = evidence(fleet, first.used.cores, &park.sources, park.start, park.end);
     let evidence = Evidence::ask(run.engine, run.tenant, sql).await?;
     let count =
         if p.min == p.max { format!("{}", p.max) } else { format!("{} to {}, now {}", p.min, p.max, p.desired) };
@@ -281,8 +281,7 @@ async fn spare(
     let Some(offer) = offers.iter().find(|o| o.name == first.machine) else { return Ok(None) };
     let hourly = Amount(offer.price.0.saturating_mul(i128::from(used.machines)));
     let Some(saving) = spot::saving(price, hourly) else { return Ok(None) };
-    let has_memory = columns(run.engine, run.tenant, AVAILABLE).await?.contains(ID);
-    let sql = evidence(fleet, first.used.cores, has_memory, park.start, park.end);
+    let sql = evidence(fleet, first.used.cores, &park.sources, park.start, park.end);
     let evidence = Evidence::ask(run.engine, run.tenant, sql).await?;
     let row = RecommendationRow {
         recommendation_id: stable_id(&["spot", &fleet.id, &first.machine]),

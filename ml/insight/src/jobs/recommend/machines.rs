@@ -12,27 +12,21 @@ use grid_model::time::HOUR_NS;
 use grid_model::{Amount, Timestamp};
 use serde_json::{Value, json};
 
+use super::sources::{ID, Sources};
 use super::{Proposed, common, full, replayed, rounded, said};
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run, think};
 use crate::read::{amount, by_time, columns, literal, name, number, rows, text, whole, within};
 
 pub(super) const CPU: &str = "node_cpu_seconds_total";
-const CORES: &str = "machine_cpu_cores";
+pub(super) const CORES: &str = "machine_cpu_cores";
 pub(super) const AVAILABLE: &str = "node_memory_MemAvailable_bytes";
 pub(super) const TOTAL: &str = "node_memory_MemTotal_bytes";
-const SENT: &str = "node_network_transmit_bytes_total";
+pub(super) const SENT: &str = "node_network_transmit_bytes_total";
 /// Containers that were killed for want of memory.
-const RESTARTS: &str = "kube_pod_container_status_restarts_total";
-/// The label that joins use and money.
-pub(super) const ID: &str = "resource_id";
-/// What a counter of one series grows by a second, over a group's first and last sample: exact over hours, and it holds no samples in memory, as a rate
-/// does. A group in which the counter began anew says nothing.
-pub(super) const GROWTH: &str = "CASE WHEN last_value(value ORDER BY time) >= first_value(value ORDER BY time) \
-     THEN (last_value(value ORDER BY time) - first_value(value ORDER BY time)) \
-       / nullif(CAST(CAST(max(time) AS BIGINT) - CAST(min(time) AS BIGINT) AS DOUBLE) / 1e9, 0) END";
-/// Labels that are kept, if there are: those that name a group, the best first, and what it belongs to.
-const KEPT: [&str; 9] = [
+pub(super) const RESTARTS: &str = "kube_pod_container_status_restarts_total";
+/// Labels that name the group of a machine, the best first.
+pub(in crate::jobs) const GROUPS: [&str; 7] = [
     "autoscaling_group",
     "pool",
     "nodegroup",
@@ -40,9 +34,9 @@ const KEPT: [&str; 9] = [
     "eks_amazonaws_com_nodegroup",
     "cloud_google_com_gke_nodepool",
     "agentpool",
-    "instance_type",
-    "cluster",
 ];
+/// Labels that are kept beside these, if there are.
+const KEPT: [&str; 2] = ["instance_type", "cluster"];
 
 /// What bills say of a machine.
 #[derive(Debug, Clone, Default)]
@@ -75,8 +69,7 @@ pub(super) struct Machine {
 impl Machine {
     /// The group that it is one of, if a label names one.
     pub(super) fn group(&self) -> Option<(&'static str, &str)> {
-        let named = KEPT.iter().filter(|l| !["instance_type", "cluster"].contains(*l));
-        named.filter_map(|l| Some((*l, self.labels.get(*l)?.as_str()))).next()
+        GROUPS.iter().filter_map(|l| Some((*l, self.labels.get(*l)?.as_str()))).next()
     }
 }
 
@@ -88,6 +81,7 @@ pub(super) struct Park {
     catalogues: BTreeMap<(String, String, String), Vec<Offer>>,
     pub(super) start: Timestamp,
     pub(super) end: Timestamp,
+    pub(super) sources: Sources,
 }
 
 impl Park {
@@ -102,15 +96,16 @@ impl Park {
 /// Machines that are both measured and billed.
 pub(super) async fn read(run: &Run<'_>) -> Result<Park, JobError> {
     let has = columns(run.engine, run.tenant, CPU).await?;
-    if ![ID, "mode", "cpu"].iter().all(|l| has.contains(*l)) {
+    let sources = Sources::read(run).await?;
+    if sources.cpu.is_none() || !["mode", "cpu"].iter().all(|l| has.contains(*l)) {
         return Ok(Park::default());
     }
     let end = Timestamp(run.until.0 - run.until.0.rem_euclid(HOUR_NS));
     let start = end.saturating_add(-(HOURS_MAX as i64) * HOUR_NS);
-    let mut uses = read_use(run, start, end).await?;
-    let labels = read_labels(run, &has, start, end).await?;
+    let mut uses = read_use(run, &sources, start, end).await?;
+    let labels = read_labels(run, &sources, &has, start, end).await?;
     let billed = read_billed(run, start, end).await?;
-    let mut park = Park { start, end, ..Park::default() };
+    let mut park = Park { start, end, sources, ..Park::default() };
     for (id, billed) in billed {
         let Some(used) = uses.remove(&id) else { continue };
         let labels = labels.get(&id).cloned().unwrap_or_default();
@@ -138,7 +133,9 @@ pub(super) async fn find(run: &Run<'_>, park: &Park, judged: &mut BTreeSet<Strin
         let Ok(advice) = advice else { continue };
         judged.insert(of.id.clone());
         let labels = of.labels.clone();
-        let row = told(run, &of.id, &of.billed, &of.machine, labels, &advice, hours, park.start, park.end).await?;
+        let row =
+            told(run, &park.sources, &of.id, &of.billed, &of.machine, labels, &advice, hours, park.start, park.end)
+                .await?;
         found.extend(row.map(Proposed::changes));
     }
     Ok(found)
@@ -151,11 +148,16 @@ fn is_arm(machine: &str) -> bool {
 }
 
 /// Highest use of each hour, by resource.
-async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTreeMap<String, Use>, JobError> {
+async fn read_use(
+    run: &Run<'_>,
+    sources: &Sources,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<BTreeMap<String, Use>, JobError> {
     let range = within("time", start, end);
     let mut uses: BTreeMap<String, Use> = BTreeMap::new();
-    read_cores(run, (start, end), &mut uses).await?;
-    for (id, cores) in largest(run, CORES, "max(value)", &range).await? {
+    read_cores(run, sources, (start, end), &mut uses).await?;
+    for (id, cores) in largest(run, sources.cores.as_deref(), "max(value)", &range).await? {
         if let Some(of) = uses.get_mut(&id) {
             of.cores = cores;
         }
@@ -164,9 +166,9 @@ async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTr
         let cores = of.cores;
         of.hours.iter_mut().for_each(|h| h.cores *= cores);
     }
-    read_memory(run, &range, &mut uses).await?;
-    read_sent(run, (start, end), &mut uses).await?;
-    for (id, restarts) in largest(run, RESTARTS, "increase(value, time, series_id)", &range).await? {
+    read_memory(run, sources, &range, &mut uses).await?;
+    read_sent(run, sources, (start, end), &mut uses).await?;
+    for (id, restarts) in largest(run, sources.restarts.as_deref(), "increase(value, time, series_id)", &range).await? {
         if let Some(of) = uses.get_mut(&id) {
             of.was_short_of_memory = restarts > 0.0;
         }
@@ -177,15 +179,17 @@ async fn read_use(run: &Run<'_>, start: Timestamp, end: Timestamp) -> Result<BTr
 /// Highest share of its cores in each hour, by resource.
 async fn read_cores(
     run: &Run<'_>,
+    sources: &Sources,
     time: (Timestamp, Timestamp),
     uses: &mut BTreeMap<String, Use>,
 ) -> Result<(), JobError> {
+    let Some(source) = sources.cpu.as_deref() else { return Ok(()) };
     // The mean of five minutes is what a machine is asked for; the highest of an hour is what it needs.
     let sql = |start, end| {
         format!(
             "SELECT id, CAST(time_bucket('1h', bucket) AS BIGINT) AS hour, round(max(share), 5) AS share, max(cpus) AS cpus FROM \
          (SELECT {ID} AS id, time_bucket('5m', time) AS bucket, 1 - rate(value, time, series_id) / count(DISTINCT cpu) AS share, count(DISTINCT cpu) AS cpus \
-          FROM metrics.{CPU} WHERE mode = 'idle' AND {ID} <> '' AND {} GROUP BY 1, 2) GROUP BY 1, 2 ORDER BY 1, 2",
+          FROM {source} WHERE mode = 'idle' AND {ID} <> '' AND {} GROUP BY 1, 2) GROUP BY 1, 2 ORDER BY 1, 2",
             within("time", start, end)
         )
     };
@@ -213,29 +217,33 @@ async fn read_cores(
     Ok(())
 }
 
-/// One number per resource of a metric that carries the label; none if it does not.
-async fn largest(run: &Run<'_>, metric: &str, expression: &str, range: &str) -> Result<Vec<(String, f64)>, JobError> {
-    if !columns(run.engine, run.tenant, metric).await?.contains(ID) {
-        return Ok(Vec::new());
-    }
+/// One number per resource of a source; none if there is no such.
+async fn largest(
+    run: &Run<'_>,
+    source: Option<&str>,
+    expression: &str,
+    range: &str,
+) -> Result<Vec<(String, f64)>, JobError> {
+    let Some(source) = source else { return Ok(Vec::new()) };
     let sql = format!(
-        "SELECT {ID} AS id, {expression} AS value FROM metrics.{} WHERE {ID} <> '' AND {range} GROUP BY 1 ORDER BY 1",
-        name(metric)
+        "SELECT {ID} AS id, {expression} AS value FROM {source} WHERE {ID} <> '' AND {range} GROUP BY 1 ORDER BY 1"
     );
     let rows = rows(run.engine, run.tenant, &sql).await?;
     Ok(rows.iter().map(|row| (text(row, "id").to_owned(), number(row, "value"))).collect())
 }
 
-async fn read_memory(run: &Run<'_>, range: &str, uses: &mut BTreeMap<String, Use>) -> Result<(), JobError> {
+async fn read_memory(
+    run: &Run<'_>,
+    sources: &Sources,
+    range: &str,
+    uses: &mut BTreeMap<String, Use>,
+) -> Result<(), JobError> {
     const GIB: f64 = 1_073_741_824.0;
-    let totals: BTreeMap<String, f64> = largest(run, TOTAL, "max(value)", range).await?.into_iter().collect();
-    if totals.is_empty() || !columns(run.engine, run.tenant, AVAILABLE).await?.contains(ID) {
-        return Ok(());
-    }
+    let Some((available, total)) = sources.memory() else { return Ok(()) };
+    let totals: BTreeMap<String, f64> = largest(run, Some(total), "max(value)", range).await?.into_iter().collect();
     let sql = format!(
-        "SELECT {ID} AS id, CAST(time_bucket('1h', time) AS BIGINT) AS hour, min(value) AS free FROM metrics.{} \
-         WHERE {ID} <> '' AND {range} GROUP BY 1, 2 ORDER BY 1, 2",
-        name(AVAILABLE)
+        "SELECT {ID} AS id, CAST(time_bucket('1h', time) AS BIGINT) AS hour, min(value) AS free FROM {available} \
+         WHERE {ID} <> '' AND {range} GROUP BY 1, 2 ORDER BY 1, 2"
     );
     for row in rows(run.engine, run.tenant, &sql).await? {
         let id = text(&row, "id");
@@ -251,15 +259,14 @@ async fn read_memory(run: &Run<'_>, range: &str, uses: &mut BTreeMap<String, Use
 
 async fn read_sent(
     run: &Run<'_>,
+    sources: &Sources,
     time: (Timestamp, Timestamp),
     uses: &mut BTreeMap<String, Use>,
 ) -> Result<(), JobError> {
-    if !columns(run.engine, run.tenant, SENT).await?.contains(ID) {
-        return Ok(());
-    }
+    let Some(source) = sources.sent.as_deref() else { return Ok(()) };
     let sql = |start, end| {
         format!(
-            "SELECT {ID} AS id, CAST(time_bucket('1h', time) AS BIGINT) AS hour, rate(value, time, series_id) AS sent FROM metrics.{SENT} \
+            "SELECT {ID} AS id, CAST(time_bucket('1h', time) AS BIGINT) AS hour, rate(value, time, series_id) AS sent FROM {source} \
              WHERE {ID} <> '' AND {} GROUP BY 1, 2 ORDER BY 1, 2",
             within("time", start, end)
         )
@@ -278,14 +285,16 @@ async fn read_sent(
 
 async fn read_labels(
     run: &Run<'_>,
+    sources: &Sources,
     has: &BTreeSet<String>,
     start: Timestamp,
     end: Timestamp,
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>, JobError> {
-    let kept: Vec<&str> = KEPT.into_iter().filter(|l| has.contains(*l)).collect();
+    let Some(source) = sources.cpu.as_deref() else { return Ok(BTreeMap::new()) };
+    let kept: Vec<&str> = GROUPS.into_iter().chain(KEPT).filter(|l| has.contains(*l)).collect();
     let list: String = kept.iter().map(|l| format!(", max({0}) AS {0}", name(l))).collect();
     let sql = format!(
-        "SELECT {ID} AS id{list} FROM metrics.{CPU} WHERE mode = 'idle' AND {ID} <> '' AND {} GROUP BY 1 ORDER BY 1",
+        "SELECT {ID} AS id{list} FROM {source} WHERE mode = 'idle' AND {ID} <> '' AND {} GROUP BY 1 ORDER BY 1",
         within("time", start, end)
     );
     let read = |row: &Value| {
@@ -377,15 +386,14 @@ pub(super) async fn read_offers(
     Ok(rows(run.engine, run.tenant, &sql).await?.iter().filter_map(offer).collect())
 }
 
-fn evidence(id: &str, start: Timestamp, end: Timestamp, has_memory: bool) -> String {
+fn evidence(id: &str, sources: &Sources, start: Timestamp, end: Timestamp) -> String {
     let (of, range) = (format!("{ID} = {}", literal(id)), within("time", start, end));
-    let (column, memory) = if has_memory {
+    let cpu = sources.cpu.as_deref().unwrap_or(CPU);
+    let (column, memory) = if let Some((available, total)) = sources.memory() {
         let memory = format!(
             "\nCROSS JOIN (SELECT round(1 - f.free / t.total, 4) AS memory_peak
-  FROM (SELECT min(value) AS free FROM metrics.{} WHERE {of} AND {range}) AS f
-  CROSS JOIN (SELECT max(value) AS total FROM metrics.{} WHERE {of} AND {range}) AS t) AS m",
-            name(AVAILABLE),
-            name(TOTAL)
+  FROM (SELECT min(value) AS free FROM {available} WHERE {of} AND {range}) AS f
+  CROSS JOIN (SELECT max(value) AS total FROM {total} WHERE {of} AND {range}) AS t) AS m"
         );
         (", m.memory_peak", memory)
     } else {
@@ -395,7 +403,7 @@ fn evidence(id: &str, start: Timestamp, end: Timestamp, has_memory: bool) -> Str
         "SELECT u.cpu_peak, u.cpu_mean, u.hours, c.monthly_cost{column}
 FROM (SELECT round(max(share), 4) AS cpu_peak, round(avg(share), 4) AS cpu_mean, count(DISTINCT time_bucket('1h', bucket)) AS hours
   FROM (SELECT time_bucket('5m', time) AS bucket, 1 - rate(value, time, series_id) / count(DISTINCT cpu) AS share
-    FROM metrics.{CPU} WHERE mode = 'idle' AND {of} AND {range} GROUP BY 1)) AS u
+    FROM {cpu} WHERE mode = 'idle' AND {of} AND {range} GROUP BY 1)) AS u
 CROSS JOIN (SELECT {MONTHLY} AS monthly_cost FROM charges
   WHERE {OF_MACHINES} AND resource_id = {id} AND {charged}) AS c{memory}",
         id = literal(id),
@@ -406,6 +414,7 @@ CROSS JOIN (SELECT {MONTHLY} AS monthly_cost FROM charges
 #[allow(clippy::too_many_arguments, reason = "one proposal is made of all that was read of one machine")]
 async fn told(
     run: &Run<'_>,
+    sources: &Sources,
     id: &str,
     cost: &Billed,
     machine: &str,
@@ -421,8 +430,7 @@ async fn told(
         Advice::Resize { to, saving, risk, replay } => ("rightsize", to.name.clone(), saving, *risk, replay),
         Advice::Schedule { on, saving, risk, replay } => ("schedule", week(on), saving, *risk, replay),
     };
-    let has_memory = columns(run.engine, run.tenant, AVAILABLE).await?.contains(ID);
-    let evidence = Evidence::ask(run.engine, run.tenant, evidence(id, start, end, has_memory)).await?;
+    let evidence = Evidence::ask(run.engine, run.tenant, evidence(id, sources, start, end)).await?;
     let short = id.rsplit('/').next().unwrap_or(id);
     let peak = format!("{:.1}%", evidence.number("cpu_peak") * 100.0);
     let title = match advice {

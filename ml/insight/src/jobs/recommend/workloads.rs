@@ -14,15 +14,16 @@ use grid_model::time::HOUR_NS;
 use grid_model::{Amount, Timestamp};
 use serde_json::{Value, json};
 
-use super::machines::{GROWTH, ID, MONTHLY, Machine, OF_MACHINES, Park, TOTAL};
+use super::machines::{CORES, MONTHLY, Machine, OF_MACHINES, Park, TOTAL};
+use super::sources::{ID, Sources};
 use super::{Proposed, common, full, replayed, rounded, said};
 use crate::evidence::Evidence;
 use crate::jobs::{JobError, Run, think};
-use crate::read::{amount, by_time, columns, literal, number, rows, text, whole, within};
+use crate::read::{GROWTH, amount, by_time, columns, literal, number, rows, text, whole, within};
 
 const CPU: &str = "container_cpu_usage_seconds_total";
 const MEMORY: &str = "container_memory_working_set_bytes";
-const REQUESTS: &str = "kube_pod_container_resource_requests";
+pub(super) const REQUESTS: &str = "kube_pod_container_resource_requests";
 const LIMITS: &str = "kube_pod_container_resource_limits";
 const THROTTLED: &str = "container_cpu_cfs_throttled_periods_total";
 const PERIODS: &str = "container_cpu_cfs_periods_total";
@@ -30,7 +31,6 @@ const PERIODS: &str = "container_cpu_cfs_periods_total";
 const REASON: &str = "kube_pod_container_status_last_terminated_reason";
 const KILLS: &str = "container_oom_events_total";
 const RESTARTS: &str = "kube_pod_container_status_restarts_total";
-const CORES: &str = "machine_cpu_cores";
 const MIB: f64 = 1_048_576.0;
 /// Labels that name a container.
 const LABELS: [&str; 3] = ["namespace", "pod", "container"];
@@ -95,11 +95,11 @@ pub(super) async fn find(
 ) -> Result<(Vec<Proposed>, Asked), JobError> {
     let mut asked = Asked::new();
     let mut found = Vec::new();
-    let Some(is_clustered) = measured(run).await?.filter(|_| !park.machines.is_empty()) else {
+    let Some(is_clustered) = measured(run, &park.sources).await?.filter(|_| !park.machines.is_empty()) else {
         return Ok((found, asked));
     };
     let machines: BTreeMap<&str, &Machine> = park.machines.iter().map(|m| (m.id.as_str(), m)).collect();
-    let known = read(run, is_clustered, park.start, park.end).await?;
+    let known = read(run, park, is_clustered).await?;
     for (workload, of) in known {
         // All containers of a workload ask for the same; while a new version comes, for the most.
         let most = |f: fn(&Given) -> Option<f64>| of.running.iter().filter_map(|r| f(&r.request)).reduce(f64::max);
@@ -138,8 +138,7 @@ pub(super) async fn find(
         if advice == Advice::Keep {
             continue;
         }
-        let evidence =
-            Evidence::ask(run.engine, run.tenant, evidence(&workload, is_clustered, park.start, park.end)).await?;
+        let evidence = Evidence::ask(run.engine, run.tenant, evidence(&workload, park, is_clustered)).await?;
         let monthly = amount(&evidence.row, "monthly_cost");
         // The same decision, over exactly what the evidence states.
         let exact = used.clone();
@@ -165,7 +164,7 @@ fn part_of(machine: &Machine, request: &Given) -> Amount {
 const SAFE: &str = "bcdfghjklmnpqrstvwxz0123456789";
 
 /// The name of what made a pod: without the endings of deployments (`-7c9f8b6d5-x2x4z`), daemon sets (`-x2x4z`) and stateful sets (`-0`).
-fn maker(pod: &str) -> &str {
+pub(in crate::jobs) fn maker(pod: &str) -> &str {
     let is_safe = |s: &str, length: std::ops::RangeInclusive<usize>| {
         length.contains(&s.len()) && s.chars().all(|c| SAFE.contains(c))
     };
@@ -179,7 +178,12 @@ fn maker(pod: &str) -> &str {
     }
 }
 
-/// The same as a regular expression, for evidence.
+/// These endings as a regular expression.
+pub(in crate::jobs) fn endings() -> String {
+    format!("-([{SAFE}]{{5,10}}-)?[{SAFE}]{{5}}$|-[0-9]+$")
+}
+
+/// The pods of a name as a regular expression, for evidence.
 fn pods_of(name: &str) -> String {
     let escape = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_string() } else { format!("[{c}]") };
     let escaped: String = name.chars().map(escape).collect();
@@ -197,20 +201,19 @@ fn workload(row: &Value) -> Workload {
 }
 
 /// Whether all that is needed is measured, and if so whether all of it says its cluster.
-async fn measured(run: &Run<'_>) -> Result<Option<bool>, JobError> {
+async fn measured(run: &Run<'_>, sources: &Sources) -> Result<Option<bool>, JobError> {
+    if [&sources.requests, &sources.cores, &sources.total].iter().any(|source| source.is_none()) {
+        return Ok(None);
+    }
     let mut is_clustered = true;
-    for (metric, labels) in [
-        (CPU, &LABELS[..]),
-        (MEMORY, &LABELS[..]),
-        (REQUESTS, &["namespace", "pod", "container", "resource", ID]),
-        (CORES, &[ID]),
-        (TOTAL, &[ID]),
-    ] {
+    for (metric, labels) in
+        [(CPU, &LABELS[..]), (MEMORY, &LABELS[..]), (REQUESTS, &["namespace", "pod", "container", "resource"])]
+    {
         let has = columns(run.engine, run.tenant, metric).await?;
         if !labels.iter().all(|l| has.contains(*l)) {
             return Ok(None);
         }
-        is_clustered &= labels.len() < LABELS.len() || has.contains("cluster");
+        is_clustered &= has.contains("cluster");
     }
     Ok(Some(is_clustered))
 }
@@ -223,14 +226,10 @@ async fn names(run: &Run<'_>, metric: &str, is_clustered: bool) -> Result<Option
     Ok(is_named.then(|| format!("{cluster} AS cluster, namespace, pod, container")))
 }
 
-async fn read(
-    run: &Run<'_>,
-    is_clustered: bool,
-    start: Timestamp,
-    end: Timestamp,
-) -> Result<BTreeMap<Workload, Known>, JobError> {
+async fn read(run: &Run<'_>, park: &Park, is_clustered: bool) -> Result<BTreeMap<Workload, Known>, JobError> {
+    let (start, end) = (park.start, park.end);
     let mut known: BTreeMap<Workload, Known> = BTreeMap::new();
-    read_running(run, is_clustered, end, &mut known).await?;
+    read_running(run, &park.sources, is_clustered, end, &mut known).await?;
     let named = names(run, CPU, is_clustered).await?.unwrap_or_default();
     let cores = |start, end| {
         format!(
@@ -274,6 +273,7 @@ fn each(rows: &[Value], known: &mut BTreeMap<Workload, Known>, keeps_pods: bool,
 /// What runs now, on which machine, with what it asks for and may use.
 async fn read_running(
     run: &Run<'_>,
+    sources: &Sources,
     is_clustered: bool,
     end: Timestamp,
     known: &mut BTreeMap<Workload, Known>,
@@ -284,10 +284,14 @@ async fn read_running(
         let Some(named) = names(run, metric, is_clustered).await?.filter(|_| has.contains("resource")) else {
             continue;
         };
-        let machine = if is_limit { "''".to_owned() } else { format!("max({ID})") };
+        let plain = format!("metrics.{metric}");
+        let (source, machine) = match &sources.requests {
+            Some(requests) if !is_limit => (requests, format!("max({ID})")),
+            _ => (&plain, "''".to_owned()),
+        };
         let sql = format!(
             "SELECT {named}, {machine} AS machine, max(value) FILTER (WHERE resource = 'cpu') AS cores, \
-             max(value) FILTER (WHERE resource = 'memory') / {MIB} AS memory FROM metrics.{metric} WHERE {NAMED} AND {recent} \
+             max(value) FILTER (WHERE resource = 'memory') / {MIB} AS memory FROM {source} WHERE {NAMED} AND {recent} \
              GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
         );
         for row in rows(run.engine, run.tenant, &sql).await? {
@@ -374,7 +378,11 @@ async fn read_kills(
     Ok(())
 }
 
-fn evidence(of: &Workload, is_clustered: bool, start: Timestamp, end: Timestamp) -> String {
+fn evidence(of: &Workload, park: &Park, is_clustered: bool) -> String {
+    let (start, end) = (park.start, park.end);
+    let source = |source: &Option<String>, metric: &str| source.clone().unwrap_or_else(|| format!("metrics.{metric}"));
+    let requests = source(&park.sources.requests, REQUESTS);
+    let (machine_cores, machine_memory) = (source(&park.sources.cores, CORES), source(&park.sources.total, TOTAL));
     let cluster =
         if is_clustered { format!("coalesce(cluster, '') = {} AND ", literal(&of.cluster)) } else { String::new() };
     let which = format!(
@@ -396,9 +404,9 @@ CROSS JOIN (SELECT round(max(value) / 1048576, 1) AS memory_peak_mib FROM metric
 CROSS JOIN (SELECT count(*) AS pods, max(r.cores) AS cpu_request, round(max(r.bytes) / 1048576, 1) AS memory_request_mib,
     sum(CAST(b.monthly AS DECIMAL(38, 18)) * CAST(round({of_pod} / {of_machine}, 9) AS DECIMAL(38, 18))) AS monthly_cost
   FROM (SELECT pod, max({ID}) AS id, max(value) FILTER (WHERE resource = 'cpu') AS cores, max(value) FILTER (WHERE resource = 'memory') AS bytes
-    FROM metrics.{REQUESTS} WHERE {which} AND {recent} GROUP BY 1) AS r
-  JOIN (SELECT {ID} AS id, max(value) AS cores FROM metrics.{CORES} WHERE {recent} GROUP BY 1) AS n ON n.id = r.id
-  JOIN (SELECT {ID} AS id, max(value) AS bytes FROM metrics.\"{TOTAL}\" WHERE {recent} GROUP BY 1) AS t ON t.id = r.id
+    FROM {requests} WHERE {which} AND {recent} GROUP BY 1) AS r
+  JOIN (SELECT {ID} AS id, max(value) AS cores FROM {machine_cores} WHERE {recent} GROUP BY 1) AS n ON n.id = r.id
+  JOIN (SELECT {ID} AS id, max(value) AS bytes FROM {machine_memory} WHERE {recent} GROUP BY 1) AS t ON t.id = r.id
   JOIN (SELECT resource_id AS id, {MONTHLY} AS monthly FROM charges WHERE {OF_MACHINES} AND {charged} GROUP BY 1) AS b ON b.id = r.id) AS c",
         of_pod = weight("r.cores", "r.bytes"),
         of_machine = weight("n.cores", "t.bytes"),

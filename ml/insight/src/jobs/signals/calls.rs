@@ -17,7 +17,7 @@ pub(super) const DEPENDENCY: &str = "split_part(coalesce(attributes['server.addr
 pub(super) const TO_DATABASE: &str =
     "kind = 'client' AND coalesce(attributes['db.system.name'], attributes['db.system']) IS NOT NULL";
 /// Calls that a service answers.
-const SERVED: &str = "kind IN ('server', 'consumer')";
+pub(in crate::jobs) const SERVED: &str = "kind IN ('server', 'consumer')";
 /// Logarithm of a duration in milliseconds.
 const LOG: &str = "ln(greatest(CAST(duration_ns AS DOUBLE), 1000.0) / 1e6)";
 

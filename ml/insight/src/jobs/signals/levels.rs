@@ -38,7 +38,7 @@ struct Level {
 pub(super) async fn find(run: &Run<'_>, window: Window) -> Result<Vec<Found>, JobError> {
     let mut found = Vec::new();
     for of in levels(run).await? {
-        let series = read(run, window, &of).await?;
+        let series = read(run, window, &of.from).await?;
         let matters = of.matters;
         let judged = think(move || {
             let judge = |(name, points): (String, Vec<f64>)| {
@@ -55,7 +55,7 @@ pub(super) async fn find(run: &Run<'_>, window: Window) -> Result<Vec<Found>, Jo
     Ok(found)
 }
 
-fn best_name(columns: &BTreeSet<String>) -> Option<&'static str> {
+pub(super) fn best_name(columns: &BTreeSet<String>) -> Option<&'static str> {
     NAMES.into_iter().find(|n| columns.contains(*n))
 }
 
@@ -94,18 +94,18 @@ async fn levels(run: &Run<'_>) -> Result<Vec<Level>, JobError> {
     Ok(levels)
 }
 
-impl Level {
-    fn sql(&self, start: Timestamp, end: Timestamp) -> String {
-        self.from.replace("{within}", &within("time", start, end))
-    }
+/// A statement over a range of time.
+pub(super) fn sql(from: &str, start: Timestamp, end: Timestamp) -> String {
+    from.replace("{within}", &within("time", start, end))
 }
 
-async fn read(run: &Run<'_>, window: Window, of: &Level) -> Result<BTreeMap<String, Vec<f64>>, JobError> {
+/// What a statement gives, by name, one value per bucket of the window. It is `SELECT name, bucket, value` with `{within}` for the condition on its time.
+pub(super) async fn read(run: &Run<'_>, window: Window, from: &str) -> Result<BTreeMap<String, Vec<f64>>, JobError> {
     let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let sql = |start, end| {
         format!(
             "SELECT name, CAST(bucket AS BIGINT) AS bucket, round(value, 6) AS value FROM (\n  {}\n) WHERE name IS NOT NULL ORDER BY 1, 2",
-            of.sql(start, end)
+            sql(from, start, end)
         )
     };
     for row in by_time(run.engine, run.tenant, (window.start, window.end), sql).await? {
@@ -128,7 +128,7 @@ fn told(of: &Level, name: &str, window: Window, stretch: &Stretch) -> Found {
     let sql = format!(
         "SELECT round(max(value) FILTER (WHERE bucket >= {0}), 4) AS actual,\n  round(avg(value) FILTER (WHERE bucket < {0}), 4) AS expected\nFROM (\n  {1}\n) WHERE name = {2}",
         time(start),
-        of.sql(start.saturating_add(-REFERENCE_NS), end.unwrap_or(window.end)),
+        sql(&of.from, start.saturating_add(-REFERENCE_NS), end.unwrap_or(window.end)),
         literal(name),
     );
     Found {
