@@ -13,7 +13,7 @@ const MACHINES: usize = 6;
 const IDLE: usize = 5;
 const BUSY: usize = 2;
 /// Seconds between two samples.
-const STEP_S: i64 = 300;
+const STEP_S: i64 = 120;
 
 fn noise(i: i64) -> f64 {
     (i.wrapping_mul(7919).rem_euclid(1000)) as f64 / 1000.0 - 0.5
@@ -21,7 +21,7 @@ fn noise(i: i64) -> f64 {
 
 /// The load of a machine, from 0 to 1: by day more than at night.
 fn load(machine: usize, second: i64) -> f64 {
-    let of_day = (second.rem_euclid(86_400) as f64 / 86_400.0 * std::f64::consts::TAU).sin().max(0.0);
+    let of_day = ((second - 6 * 3600).rem_euclid(86_400) as f64 / 86_400.0 * std::f64::consts::TAU).sin().max(0.0);
     let busy = if machine == IDLE { 0.0 } else { of_day };
     (busy + 0.04 * noise(second / STEP_S * 7 + machine as i64)).max(0.0)
 }
@@ -43,7 +43,7 @@ async fn write(grid: &Grid, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> 
 
 /// Ten days of six machines of one pool.
 async fn telemetry(grid: &Grid, begin: i64, end: i64) -> anyhow::Result<()> {
-    let odd = end - 20 * 3600..end - 16 * 3600;
+    let odd = end - 23 * 3600..end - 19 * 3600;
     for machine in 0..MACHINES {
         let (instance, node, ip) =
             (format!("10.0.0.{machine}:9100"), format!("ip-10-0-0-{machine}"), format!("10.0.0.{machine}"));
@@ -137,7 +137,8 @@ async fn machines_are_known_by_their_nodes() -> anyhow::Result<()> {
 
     let stop = "SELECT resource_id, query, evidence FROM recommendations WHERE action = 'stop'";
     let stop = grid.sql("default", stop).await?;
-    ensure!(texts(&stop, "resource_id") == ["i-0005"], "{stop:#?}");
+    let all = grid.sql("default", "SELECT action, resource_id, title FROM recommendations").await?;
+    ensure!(texts(&stop, "resource_id") == ["i-0005"], "{stop:#?} {all:#?}");
     let again = grid.sql("default", stop[0]["query"].as_str().context("a query")?).await?;
     let stated: Value = serde_json::from_str(stop[0]["evidence"].as_str().context("evidence")?)?;
     let again: Vec<Value> = again.into_iter().map(Value::from).collect();
