@@ -81,6 +81,11 @@ pub enum Denied {
 pub struct Repairs(BTreeMap<Address, Vec<(Timestamp, Repair)>>);
 
 impl Repairs {
+    /// Writes down one that was made earlier, in order of time.
+    pub fn remember(&mut self, address: &Address, repair: Repair, at: Timestamp) {
+        self.0.entry(address.clone()).or_default().push((at, repair));
+    }
+
     /// Asks for a repair; if it may be made it is written down.
     pub fn ask(&mut self, address: &Address, repair: Repair, budget: &Budget, now: Timestamp) -> Result<(), Denied> {
         if !budget.allowed.contains(&repair) {

@@ -13,6 +13,7 @@ mod advice;
 mod life;
 mod survey;
 mod scaling;
+pub(crate) mod heal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

@@ -2,7 +2,7 @@
 //! what was asked for is planned, waits, is let through by its gates, is carried out by a driver, is looked at, and stays or is taken back.
 //!
 //! Entry point: [`Desk`]. Reading order: [`spec`] (a spec as a blueprint), [`mod@kinds`], [`price`], [`gates`], [`checks`] (what people forbid in plans), [`accepts`] (what Grid accepts
-//! by itself), [`outside`] (what is asked of others), [`room`] (what is kept), `keep` (where), [`desk`] (what can be done), `show` (how it looks), `dryrun` (the driver that touches no cloud),
+//! by itself), [`heals`] (what repairs itself), [`outside`] (what is asked of others), [`room`] (what is kept), `keep` (where), [`desk`] (what can be done), `show` (how it looks), `dryrun` (the driver that touches no cloud),
 //! [`inventory`] (what accounts have), `tables` (all of it as SQL sees it).
 //!
 //! Architecture invariants:
@@ -20,6 +20,7 @@ pub mod price;
 pub mod gates;
 pub mod checks;
 pub mod accepts;
+pub mod heals;
 pub mod outside;
 pub mod room;
 mod lever;
@@ -42,6 +43,7 @@ pub use desk::{
 };
 pub use dryrun::DRY_RUN;
 pub use error::DeskError;
+pub use heals::{Condition, Heals, RepairForm};
 pub use inventory::{Sighting, Survey, Surveyor, Unlisted};
 pub use keep::{Audit, FILE_NAME};
 pub use kinds::kinds;

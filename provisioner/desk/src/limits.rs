@@ -14,6 +14,10 @@ pub const EVENTS_MAX: usize = 200;
 pub const GATES_MAX: usize = 20;
 /// Freezes of an environment.
 pub const FREEZES_MAX: usize = 50;
+/// Conditions of an environment that repair something.
+pub const CONDITIONS_MAX: usize = 20;
+/// Bytes of a condition's query.
+pub const QUERY_BYTES_MAX: usize = 4_096;
 /// Checks of an environment.
 pub const CHECKS_MAX: usize = 100;
 /// Bytes of a check's expression, and of what it says.

@@ -9,6 +9,7 @@ use grid_plan::environment::life::Rest;
 use grid_plan::environment::{Blueprint, Environment};
 use grid_plan::gate::Verdict;
 use grid_plan::gate::approval::Vote;
+use grid_plan::kinds::Kinds;
 use grid_plan::plan::Plan;
 use grid_plan::queue::{Entry, Queue};
 use grid_plan::scale::cron::Cron;
@@ -21,6 +22,7 @@ use crate::accepts::Accepts;
 use crate::checks::{self, Check};
 use crate::error::DeskError;
 use crate::gates::{FreezeForm, Gate, check as check_gates};
+use crate::heals::{Healing, Heals};
 use crate::limits::{FILE_BYTES_MAX, FREEZES_MAX, VERIFY_NS};
 
 /// What is set of an environment beside its overrides.
@@ -57,6 +59,9 @@ pub struct About {
     /// What Grid accepts by itself, where the policy is automatic.
     #[serde(default)]
     pub accepts: Accepts,
+    /// What repairs itself, where the policy is automatic.
+    #[serde(default)]
+    pub heals: Heals,
     /// What became of its end, once its time had come.
     #[serde(default)]
     pub expiry: Option<Expiry>,
@@ -140,6 +145,8 @@ pub struct Settings {
     pub policy: Option<Policy>,
     /// What it accepts by itself, where the policy is automatic.
     pub accepts: Option<Accepts>,
+    /// What repairs itself, where the policy is automatic.
+    pub heals: Option<Heals>,
     /// What it may cost a month; empty for no budget.
     pub budget: Option<String>,
     /// From when on it is to be destroyed, RFC 3339; empty for never.
@@ -176,6 +183,8 @@ pub(crate) struct Room {
     pub(crate) about: About,
     pub(crate) environment: Environment,
     pub(crate) blueprint: Blueprint,
+    #[serde(default)]
+    pub(crate) healing: Healing,
     #[serde(skip)]
     pub(crate) state: State,
     #[serde(skip)]
@@ -221,12 +230,28 @@ impl Room {
     }
 
     /// Sets what is said, checked.
-    pub(crate) fn set(&mut self, settings: Settings, now: Timestamp) -> Result<(), DeskError> {
-        let Settings { gates, freezes, checks, policy, accepts, budget, expires, rest, verify_hours, usage, prices } =
-            settings;
+    pub(crate) fn set(&mut self, settings: Settings, kinds: &Kinds, now: Timestamp) -> Result<(), DeskError> {
+        let Settings {
+            gates,
+            freezes,
+            checks,
+            policy,
+            accepts,
+            heals,
+            budget,
+            expires,
+            rest,
+            verify_hours,
+            usage,
+            prices,
+        } = settings;
         if let Some(accepts) = accepts {
             accepts.check()?;
             self.about.accepts = accepts;
+        }
+        if let Some(heals) = heals {
+            heals.check(kinds)?;
+            self.about.heals = heals;
         }
         if let Some(gates) = gates {
             check_gates(&gates)?;
@@ -309,6 +334,7 @@ impl About {
             policy: cautious(),
             rest: None,
             accepts: Accepts::default(),
+            heals: Heals::default(),
             expiry: None,
             used: None,
             owed: None,

@@ -74,6 +74,8 @@ pub(crate) fn environment_whole(room: &Room) -> Value {
     shown["policy"] = json!(room.about.policy);
     shown["rest"] = json!(room.about.rest);
     shown["accepts"] = json!(room.about.accepts);
+    shown["heals"] = json!(room.about.heals);
+    shown["healing"] = crate::desk::heal::shown(room);
     let expiry = room.about.expiry.as_ref().filter(|e| room.environment.expires.is_some_and(|at| at.0 == e.at));
     shown["expiry"] = json!(expiry.map(|e| {
         json!({

@@ -1,6 +1,7 @@
 //! The desk as a whole, on the dry-run driver.
 #![allow(clippy::unwrap_used)]
 mod by_itself;
+mod heals;
 mod inventory;
 mod tables;
 

@@ -51,6 +51,8 @@ pub enum Writer {
     Recommendation(String),
     /// A scaling policy.
     Scaling(String),
+    /// A condition that repairs itself.
+    Healing(String),
 }
 
 impl fmt::Display for Writer {
@@ -59,6 +61,7 @@ impl fmt::Display for Writer {
             Self::People => f.write_str("override"),
             Self::Recommendation(id) => write!(f, "recommendation {id}"),
             Self::Scaling(id) => write!(f, "scaling policy {id}"),
+            Self::Healing(id) => write!(f, "self-healing {id}"),
         }
     }
 }

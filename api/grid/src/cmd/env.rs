@@ -152,7 +152,7 @@ struct ShowArgs {
 struct SetArgs {
     /// Its name
     name: String,
-    /// Settings: gates, freezes, checks, policy, accepts, budget, expires, rest, verify_hours, usage, prices (JSON or TOML)
+    /// Settings: gates, freezes, checks, policy, accepts, heals, budget, expires, rest, verify_hours, usage, prices (JSON or TOML)
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// What it may cost a month; empty for no budget

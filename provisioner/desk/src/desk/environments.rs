@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{By, Desk};
 use crate::error::{DeskError, kept_back};
+use crate::heals::Healing;
 use crate::keep::{Batch, Kind};
 use crate::limits::{ENVIRONMENTS_MAX, NOTE_BYTES_MAX};
 use crate::room::{About, QueueOf, Room, Settings};
@@ -188,8 +189,9 @@ impl Desk {
             blueprint,
             state: State { environment: new.name.clone(), ..State::default() },
             queue: QueueOf::default(),
+            healing: Healing::default(),
         };
-        room.set(new.settings, self.now())?;
+        room.set(new.settings, &self.0.kinds, self.now())?;
         let wanted = self.wanted(&room)?;
         let _held = self.0.lock.lock().await;
         let names = self.0.keep.names(tenant, Kind::Environment, "").await?;
@@ -295,7 +297,7 @@ impl Desk {
     pub async fn set(&self, tenant: &TenantId, name: &str, by: &By, settings: Settings) -> Result<Value, DeskError> {
         let detail = serde_json::to_string(&settings).unwrap_or_default();
         let now = self.now();
-        let change = |room: &mut Room| room.set(settings, now).map(|()| detail);
+        let change = |room: &mut Room| room.set(settings, &self.0.kinds, now).map(|()| detail);
         // What is held may fit now.
         self.0.advised_at.lock().remove(&(tenant.clone(), name.to_owned()));
         let room = self.change(tenant, name, by, "environment.set", change).await?;
@@ -414,8 +416,9 @@ impl Desk {
             blueprint: room.blueprint.clone(),
             state: State { environment: wish.name.clone(), ..State::default() },
             queue: QueueOf::default(),
+            healing: Healing::default(),
         };
-        new.set(Settings { budget: wish.budget, expires: wish.expires, ..Settings::default() }, now)?;
+        new.set(Settings { budget: wish.budget, expires: wish.expires, ..Settings::default() }, &self.0.kinds, now)?;
         self.wanted(&new)?;
         let mut batch = Batch::of(tenant);
         self.save(&mut batch, &new)?;

@@ -81,6 +81,7 @@ impl Desk {
             moved |= self.act(tenant, environment).await?;
             // Whose time has come is made no larger, and no better.
             if !is_over {
+                moved |= Box::pin(self.heal(tenant, environment)).await?;
                 moved |= self.scale(tenant, environment).await?;
                 moved |= Box::pin(self.accept_by_itself(tenant, environment)).await?;
             }

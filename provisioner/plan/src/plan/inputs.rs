@@ -270,6 +270,7 @@ impl Hash {
                 Writer::People => ("people", ""),
                 Writer::Recommendation(id) => ("recommendation", id.as_str()),
                 Writer::Scaling(id) => ("scaling", id.as_str()),
+                Writer::Healing(id) => ("healing", id.as_str()),
             };
             self.text(class).text(id).text(&one.by.who).text(&one.by.why).text(&one.by.at.to_string());
             self.text(one.by.evidence.as_deref().unwrap_or_default());

@@ -63,7 +63,7 @@ pub(crate) async fn get(
     Ok(Reply(desk(&state)?.environment(&caller.tenant, &id).await?))
 }
 
-/// Sets what is given: `gates`, `freezes`, `checks` (what its plans must not do), `policy`, `accepts` (what Grid accepts by itself where the policy is automatic), `budget`, `expires`, `rest`,
+/// Sets what is given: `gates`, `freezes`, `checks` (what its plans must not do), `heals` (what repairs itself), `policy`, `accepts` (what Grid accepts by itself where the policy is automatic), `budget`, `expires`, `rest`,
 /// `verify_hours`, `usage`, `prices`; and with `spec` and `format` another blueprint. What is absent stays.
 #[utoipa::path(put, path = "/api/v1/environments/{id}", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Object,
     responses((status = 200, description = "The environment.", body = Object), (status = 409, description = "A release is at work on it.")))]
