@@ -74,7 +74,7 @@ fmt: ## format all code
 
 lint: rust ## formatting and clippy, as CI runs them
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets --features grid/aws -- -D warnings
+	cargo clippy --locked --workspace --all-targets --features grid/aws,grid/azure,grid/gcp,grid/kube -- -D warnings
 
 licences: ## licences and advisories of all dependencies
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

@@ -40,16 +40,15 @@ pub fn unlike(members: &[Vec<f64>], rise: f64) -> Vec<Unlike> {
     }
     let buckets = members.iter().map(Vec::len).max().unwrap_or(0).min(BUCKETS_MAX);
     let mut signs: Vec<Vec<Option<Sign>>> = members.iter().map(|_| vec![None; buckets]).collect();
-    for at in WINDOW.saturating_sub(1)..buckets {
-        let since = at + 1 - WINDOW;
-        let windows: Vec<&[f64]> = members.iter().map(|m| m.get(since..=at).unwrap_or(&[])).collect();
+    for since in 0..(buckets + 1).saturating_sub(WINDOW) {
+        let windows: Vec<&[f64]> = members.iter().map(|m| m.get(since..since + WINDOW).unwrap_or(&[])).collect();
         for found in outlying(&windows, rise / 2.0) {
             if found.apart.abs() < rise {
                 continue;
             }
             let actual = windows[found.member].iter().sum::<f64>() / WINDOW as f64;
             let sign = Sign { since, actual, expected: actual - found.apart, score: found.away.min(40.0) };
-            signs[found.member][at] = Some(sign);
+            signs[found.member][since + WINDOW - 1] = Some(sign);
         }
     }
     let told = |(member, signs): (usize, &Vec<Option<Sign>>)| {

@@ -39,10 +39,10 @@ fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize)
         row[p] = c * a - s * b;
         row[q] = s * a + c * b;
     }
-    for k in 0..matrix.len() {
-        let (a, b) = (matrix[p][k], matrix[q][k]);
-        matrix[p][k] = c * a - s * b;
-        matrix[q][k] = s * a + c * b;
+    // `p` lies before `q`.
+    let (above, below) = matrix.split_at_mut(q);
+    for (a, b) in above[p].iter_mut().zip(&mut below[0]) {
+        (*a, *b) = (c * *a - s * *b, s * *a + c * *b);
     }
 }
 
