@@ -3,7 +3,7 @@
 //! before anything is repeated.
 //!
 //! Reading order: [`mode`], [`policy`] (who may decide alone, within what limits), [`journal`], [`executor`], [`retry`], [`run`] (the runner),
-//! [`simulated`] (a cloud that is none), [`acting`] (a recommendation's way from acceptance to the ledger), [`healing`] (how often something may be
+//! [`native`] (what drivers of clouds share), [`simulated`] (a cloud that is none), [`acting`] (a recommendation's way from acceptance to the ledger), [`healing`] (how often something may be
 //! repaired by itself).
 //!
 //! Architecture invariants:
@@ -20,6 +20,7 @@ pub mod journal;
 pub mod executor;
 pub mod retry;
 pub mod run;
+pub mod native;
 pub mod simulated;
 pub mod acting;
 pub mod healing;
