@@ -64,6 +64,9 @@ const LAYERS: [(&str, &[&str]); 32] = [
     ("grid-aws", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     // The last for its suite against a real API server.
     ("grid-kube", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
+    // The last for their suites against contract servers.
+    ("grid-azure", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
+    ("grid-gcp", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     (
         "grid-api",
         &[
@@ -105,7 +108,7 @@ const LAYERS: [(&str, &[&str]); 32] = [
 ];
 
 /// Heavy dependencies and the only crates that may name them (beside the binary, which wires, the tests and the benchmarks).
-const HEAVY: [(&str, &[&str]); 19] = [
+const HEAVY: [(&str, &[&str]); 21] = [
     ("datafusion", &["grid-analytics"]),
     ("datafusion-proto", &["grid-analytics"]),
     ("sqlparser", &["grid-sql-guard"]),
@@ -122,6 +125,8 @@ const HEAVY: [(&str, &[&str]); 19] = [
     ("aws-sdk-ec2", &["grid-aws"]),
     ("kube", &["grid-kube"]),
     ("k8s-openapi", &["grid-kube"]),
+    ("google-cloud-compute-v1", &["grid-gcp"]),
+    ("google-cloud-auth", &["grid-gcp"]),
     ("clap", &[]),
     ("toml", &["grid-decode", "grid-cost", "grid-types"]),
     ("utoipa", &["grid-api"]),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use google_cloud_compute_v1::model::{Instance, InstancesSetLabelsRequest, InstancesSetMachineTypeRequest};
+use grid_act::executor::CloudError;
 use grid_act::native::failure::Failure;
 use grid_act::native::seen::{Marks, Seen, Want};
 use grid_act::native::{Account as _, fields};
@@ -123,6 +124,12 @@ async fn stop(gcp: &Gcp, of: &Seen) -> Result<(), Failure> {
     gcp.done(&format!("instances.stop {name}"), Where::Zone(zone), ask.send()).await
 }
 
+async fn start(gcp: &Gcp, of: &Seen) -> Result<(), Failure> {
+    let (zone, name) = (of.handle("zone"), of.handle("name"));
+    let ask = gcp.instances.start().set_project(&gcp.settings.project).set_zone(zone).set_instance(name);
+    gcp.done(&format!("instances.start {name}"), Where::Zone(zone), ask.send()).await
+}
+
 pub(crate) async fn change(
     gcp: &Gcp,
     of: &Seen,
@@ -148,11 +155,17 @@ pub(crate) async fn change(
         let machine = want.machine(gcp)?.unwrap_or_default();
         let body = InstancesSetMachineTypeRequest::new().set_machine_type(format!("zones/{zone}/machineTypes/{machine}"));
         let ask = gcp.instances.set_machine_type().set_project(project).set_zone(zone).set_instance(name);
-        gcp.done(&format!("instances.setMachineType {name}"), Where::Zone(zone), ask.set_body(body).send()).await?;
+        let call = format!("instances.setMachineType {name}");
+        let answer = gcp.done(&call, Where::Zone(zone), ask.set_body(body).send()).await;
+        if let (Err(Failure { error: CloudError::Refused(_), .. }), true) = (&answer, wants_running) {
+            // Nobody comes again for what was refused, so it must not be left standing.
+            start(gcp, of).await?;
+            relabel(gcp, of, restart(false)).await?;
+        }
+        answer?;
     }
     if wants_running && stands {
-        let ask = gcp.instances.start().set_project(project).set_zone(zone).set_instance(name);
-        gcp.done(&format!("instances.start {name}"), Where::Zone(zone), ask.send()).await?;
+        start(gcp, of).await?;
     } else if !wants_running && !stands {
         stop(gcp, of).await?;
     }
