@@ -127,7 +127,7 @@ class Handler(Contract):
         listing = re.fullmatch(r"(/subscriptions/[^/]+(?:/resourceGroups/[^/]+)?)(?:/resources|/providers/([^/]+/[^/]+))", path, re.I)
         if listing:
             scope, of = listing[1].lower() + "/", (listing[2] or "").lower()
-            keys = sorted(k for k in STORE if k.lower().startswith(scope) and f"/providers/{of}" in k.lower())
+            keys = sorted(k for k in STORE if k.lower().startswith(scope) and f"/providers/{of + '/' if of else ''}" in k.lower())
             return self.page(keys, path, query, lambda k: self.shown(k, of != ""))
         verb = re.fullmatch(r"(.*)/(start|deallocate)", path)
         if self.command == "POST" and verb:

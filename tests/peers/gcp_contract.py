@@ -30,7 +30,7 @@ def failed(code, reason, message, headers=None):
 
 
 def fingerprint():
-    return base64.b64encode(number().to_bytes(8, "big")).decode()
+    return base64.urlsafe_b64encode(number().to_bytes(8, "big")).decode()
 
 
 def link(key):

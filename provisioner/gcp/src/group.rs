@@ -228,6 +228,7 @@ pub(crate) async fn change(
         let ask = gcp.groups.patch().set_project(project).set_region(region).set_instance_group_manager(name);
         let call = format!("regionInstanceGroupManagers.patch {name}");
         gcp.done(&call, Where::Region, ask.set_body(body).send()).await?;
+        drop_template(gcp, &now).await;
     }
     Ok(())
 }
@@ -279,7 +280,7 @@ pub(crate) async fn mark(gcp: &Gcp, of: &Seen, marks: &Marks) -> Result<(), Fail
         return patch_scaler(gcp, scaler, Autoscaler::new().set_description(text)).await;
     }
     let there = now.marks();
-    if (&marks.size, &marks.machine) != (&there.size, &there.machine) {
+    if marks.size != there.size || (!marks.size.is_empty() && marks.machine != there.machine) {
         let why = format!(
             "{} has no autoscaler, so nothing of it can remember a size: name the machine in machine_type.google, and no size",
             of.name
@@ -299,23 +300,28 @@ pub(crate) async fn remove(gcp: &Gcp, of: &Seen) -> Result<(), Failure> {
     }
     let ask = gcp.groups.delete().set_project(project).set_region(region).set_instance_group_manager(name);
     gone(gcp.done(&format!("regionInstanceGroupManagers.delete {name}"), Where::Region, ask.send()).await)?;
-    // The template that Grid made for it goes with it; one that somebody else uses since is kept, and costs nothing.
-    let url = Whole::template_url(&now.group).unwrap_or_default();
-    let is_ours = now.template.as_ref().is_some_and(|t| {
-        !of_description(t.description.as_deref().unwrap_or_default()).token.is_empty()
-    });
-    if is_ours {
-        let (call, template) = (format!("instanceTemplates.delete {}", last(url)), last(url));
-        let deleted = if is_regional(url) {
-            let ask = gcp.regional_templates.delete().set_project(project).set_region(region);
-            gcp.done(&call, Where::Region, ask.set_instance_template(template).send()).await
-        } else {
-            let ask = gcp.templates.delete().set_project(project).set_instance_template(template);
-            gcp.done(&call, Where::Global, ask.send()).await
-        };
-        drop(deleted);
-    }
+    drop_template(gcp, &now).await;
     Ok(())
+}
+
+/// Deletes the template of a group that has another one now, or none, if Grid has made it. One that somebody else uses since is refused and kept: it
+/// costs nothing, so that is no failure.
+async fn drop_template(gcp: &Gcp, of: &Whole) {
+    let url = Whole::template_url(&of.group).unwrap_or_default();
+    let text = of.template.as_ref().and_then(|t| t.description.as_deref()).unwrap_or_default();
+    if of_description(text).token.is_empty() {
+        return;
+    }
+    let (project, region) = (&gcp.settings.project, &gcp.settings.region);
+    let (call, name) = (format!("instanceTemplates.delete {}", last(url)), last(url));
+    let answer = if is_regional(url) {
+        let ask = gcp.regional_templates.delete().set_project(project).set_region(region);
+        gcp.done(&call, Where::Region, ask.set_instance_template(name).send()).await
+    } else {
+        let ask = gcp.templates.delete().set_project(project).set_instance_template(name);
+        gcp.done(&call, Where::Global, ask.send()).await
+    };
+    drop(answer);
 }
 
 /// What is gone already is deleted.

@@ -21,7 +21,7 @@ pub const LEVERS: &[Lever] = &[
     Lever::new("autoscaling_group", Change("max"), "regionAutoscalers.patch"),
     Lever::new("autoscaling_group", Change("target_cpu_percent"), "regionAutoscalers.patch"),
     Lever::new("autoscaling_group", Change("desired"), "regionInstanceGroupManagers.resize"),
-    Lever::new("autoscaling_group", Change("machine"), "instanceTemplates.insert (or regionInstanceTemplates.insert), regionInstanceGroupManagers.patch"),
+    Lever::new("autoscaling_group", Change("machine"), "instanceTemplates.insert (or regionInstanceTemplates.insert), regionInstanceGroupManagers.patch, instanceTemplates.delete"),
     Lever::new("autoscaling_group", Fix("disk_gib"), "instanceTemplates.get"),
     Lever::new("autoscaling_group", Destroy, "regionAutoscalers.delete, regionInstanceGroupManagers.delete, instanceTemplates.delete"),
 ];
