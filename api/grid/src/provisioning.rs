@@ -221,8 +221,9 @@ async fn azure(config: &Config, subscription: &str, time: &Arc<dyn Time>) -> any
     let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
     let credentials = match variable("AZURE_ACCESS_TOKEN") {
         Some(token) => grid_azure::Credentials::Token(token),
-        None => grid_azure::Credentials::of_variables(variable)
-            .map_err(|name| anyhow::anyhow!("provision.azure_subscription is set, but {name} is not: see docs/azure.md"))?,
+        None => grid_azure::Credentials::of_variables(variable).map_err(|name| {
+            anyhow::anyhow!("provision.azure_subscription is set, but {name} is not: see docs/azure.md")
+        })?,
     };
     let mut settings = grid_azure::Settings::new(subscription, credentials);
     settings.resource_group = named("provision.azure_resource_group");
@@ -254,7 +255,10 @@ async fn azure(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver>
 #[cfg(feature = "gcp")]
 async fn gcp(config: &Config, project: &str, time: &Arc<dyn Time>) -> anyhow::Result<Driver> {
     let region = config.text("provision.gcp_region");
-    anyhow::ensure!(!region.is_empty(), "provision.gcp_project is set, but provision.gcp_region is not: it is the region of the driver \"gcp\"");
+    anyhow::ensure!(
+        !region.is_empty(),
+        "provision.gcp_project is set, but provision.gcp_region is not: it is the region of the driver \"gcp\""
+    );
     let endpoint = config.text("provision.gcp_endpoint_url");
     let credentials = match std::env::var("GOOGLE_OAUTH_ACCESS_TOKEN").ok().filter(|v| !v.is_empty()) {
         Some(token) => grid_gcp::Credentials::Token(token),

@@ -204,8 +204,7 @@ async fn converge<A: Account>(account: &A, kind: &str, call: &Call<'_>) -> Resul
     known(account, &want)?;
     let before = call.before.ok_or_else(|| Failure::refused("there is nothing to change"))?;
     let mut seen = settled(account, kind, &before.id).await?;
-    let changed: BTreeSet<String> =
-        differs(account, &seen, &want)?.into_iter().map(|(name, ..)| name).collect();
+    let changed: BTreeSet<String> = differs(account, &seen, &want)?.into_iter().map(|(name, ..)| name).collect();
     for name in &changed {
         changes_by(account, kind, name)?;
     }

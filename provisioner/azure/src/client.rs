@@ -139,6 +139,9 @@ impl Azure {
             Err(_) if bytes.is_empty() || status >= 300 => Value::Null,
             Err(_) => return Err(failure::answered(name, status, &Value::Null, None)),
         };
+        if status == 401 {
+            self.bearer.forget().await;
+        }
         if status >= 300 {
             return Err(failure::answered(name, status, &body, after_ns));
         }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grid_act::native::failure::Failure;
-use grid_act::native::seen::{Seen, Want};
 use grid_act::native::fields;
+use grid_act::native::seen::{Seen, Want};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -25,7 +25,9 @@ fn number(of: Option<&Value>) -> Option<i64> {
 /// The bounds of a setting: of its first profile that is always meant, beside those of certain days.
 fn profile(setting: &Value) -> Option<usize> {
     let profiles = setting.pointer("/properties/profiles")?.as_array()?;
-    profiles.iter().position(|p| p.get("fixedDate").is_none_or(Value::is_null) && p.get("recurrence").is_none_or(Value::is_null))
+    profiles
+        .iter()
+        .position(|p| p.get("fixedDate").is_none_or(Value::is_null) && p.get("recurrence").is_none_or(Value::is_null))
 }
 
 fn capacity<'a>(setting: &'a Value, name: &str) -> Option<&'a Value> {

@@ -23,6 +23,11 @@ impl Bearer {
         Self { credentials: settings.credentials.clone(), scope, kept: Mutex::new(None) }
     }
 
+    /// The last token is not taken any more, though its time is not over.
+    pub(crate) async fn forget(&self) {
+        *self.kept.lock().await = None;
+    }
+
     pub(crate) async fn token(&self, http: &reqwest::Client, now: Timestamp) -> Result<String, Failure> {
         let Credentials::Client { authority, tenant, client, secret } = &self.credentials else {
             let Credentials::Token(token) = &self.credentials else { return Ok(String::new()) };

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use grid_act::native::failure::Failure;
-use grid_act::native::seen::{Seen, Want};
 use grid_act::native::fields;
+use grid_act::native::seen::{Seen, Want};
 use reqwest::Method;
 use serde_json::{Value, json};
 

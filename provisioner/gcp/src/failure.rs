@@ -5,9 +5,11 @@ use google_cloud_gax::error::Error;
 use grid_act::native::failure::{Failure, chain, retry_after_ns};
 
 /// Words by which it says that it is asked too often; the status is that of a right that is missing.
-const TOO_OFTEN: [&str; 4] = ["rateLimitExceeded", "Rate Limit Exceeded", "RATE_LIMIT_EXCEEDED", "Quota exceeded for quota metric"];
+const TOO_OFTEN: [&str; 4] =
+    ["rateLimitExceeded", "Rate Limit Exceeded", "RATE_LIMIT_EXCEEDED", "Quota exceeded for quota metric"];
 /// Words by which it says that something is on its way to another state.
-const NOT_READY: [&str; 4] = ["resourceNotReady", "is not ready", "RESOURCE_NOT_READY", "resourceInUseByAnotherResource"];
+const NOT_READY: [&str; 4] =
+    ["resourceNotReady", "is not ready", "RESOURCE_NOT_READY", "resourceInUseByAnotherResource"];
 
 /// Of what the client says. `call` names the call and the resource.
 pub(crate) fn of(call: &str, error: &Error) -> Failure {

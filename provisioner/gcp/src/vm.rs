@@ -130,12 +130,7 @@ async fn start(gcp: &Gcp, of: &Seen) -> Result<(), Failure> {
     gcp.done(&format!("instances.start {name}"), Where::Zone(zone), ask.send()).await
 }
 
-pub(crate) async fn change(
-    gcp: &Gcp,
-    of: &Seen,
-    want: &Want<'_>,
-    changed: &BTreeSet<String>,
-) -> Result<(), Failure> {
+pub(crate) async fn change(gcp: &Gcp, of: &Seen, want: &Want<'_>, changed: &BTreeSet<String>) -> Result<(), Failure> {
     let (project, zone, name) = (&gcp.settings.project, of.handle("zone"), of.handle("name"));
     let restart = |yes: bool| vec![(RESTART_LABEL.to_owned(), yes.then(|| "yes".to_owned()))];
     let was_running = of.own.get(&grid_plan::Path::of(["running"])) == Some(&json!(true));
@@ -153,7 +148,8 @@ pub(crate) async fn change(
             stands = true;
         }
         let machine = want.machine(gcp)?.unwrap_or_default();
-        let body = InstancesSetMachineTypeRequest::new().set_machine_type(format!("zones/{zone}/machineTypes/{machine}"));
+        let body =
+            InstancesSetMachineTypeRequest::new().set_machine_type(format!("zones/{zone}/machineTypes/{machine}"));
         let ask = gcp.instances.set_machine_type().set_project(project).set_zone(zone).set_instance(name);
         let call = format!("instances.setMachineType {name}");
         let answer = gcp.done(&call, Where::Zone(zone), ask.set_body(body).send()).await;

@@ -36,7 +36,8 @@ fn label_value(text: &str) -> String {
 
 /// The marks at the end of a description.
 pub(crate) fn of_description(text: &str) -> Marks {
-    let own = text.rfind(BEGIN).map(|at| &text[at + BEGIN.len()..]).and_then(|t| t.strip_suffix(']')).unwrap_or_default();
+    let own =
+        text.rfind(BEGIN).map(|at| &text[at + BEGIN.len()..]).and_then(|t| t.strip_suffix(']')).unwrap_or_default();
     let pairs: BTreeMap<&str, &str> = own.split(' ').filter_map(|pair| pair.split_once('=')).collect();
     Marks::of(|name| pairs.get(name).copied())
 }

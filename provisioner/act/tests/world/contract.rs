@@ -230,4 +230,3 @@ pub(crate) fn check_tiers(cloud: &str, done: &BTreeSet<(&'static str, &'static s
     }
     assert!(wanted.is_subset(&rows), "contract.csv is old: UPDATE_EXPECT=1 writes it");
 }
-

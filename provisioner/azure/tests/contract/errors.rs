@@ -20,7 +20,8 @@ async fn update(cloud: &Azure, name: &str, id: &str, fields: &Value) -> Result<O
     let (address, fields) = (Address::parse(name).unwrap(), Fields::of_json(fields));
     let token = Token::of_text("grid-0123456789abcdef0123456789abcdef");
     let before = Observed { id: id.to_owned(), ..Observed::default() };
-    let call = Call { address: &address, action: Action::Update, before: Some(&before), fields: &fields, token: &token };
+    let call =
+        Call { address: &address, action: Action::Update, before: Some(&before), fields: &fields, token: &token };
     cloud.apply(&call).await
 }
 
@@ -89,7 +90,8 @@ async fn nobody_is_there() -> anyhow::Result<()> {
     // Without a token nothing was asked, so nothing is lost.
     let (authority, text) = ("http://127.0.0.1:9".to_owned(), || "x".to_owned());
     let who = Credentials::Client { authority, tenant: text(), client: text(), secret: "hidden".to_owned() };
-    let error = Azure::new(at("http://127.0.0.1:9", who), time.clone()).await?.read(&vm, &vm_id("a")).await.unwrap_err();
+    let error =
+        Azure::new(at("http://127.0.0.1:9", who), time.clone()).await?.read(&vm, &vm_id("a")).await.unwrap_err();
     assert!(matches!(&error, CloudError::Again { .. }) && !error.to_string().contains("hidden"), "{error}");
     assert!(Azure::new(at("ftp://x", admin()), time.clone()).await.is_err());
     assert!(Azure::new(at("", admin()), time).await.is_err());

@@ -80,16 +80,22 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
         assert!(found.failed.iter().all(|f| f.why.contains("Invalid client secret")), "{:?}", found.failed);
     }
     let guest = Credentials::Token("few-rights".to_owned());
-    let none = grid_with(&server, Arc::new(SimulatedTime::at(Timestamp(0))), guest).await?.inventory(Timestamp(7)).await;
+    let none =
+        grid_with(&server, Arc::new(SimulatedTime::at(Timestamp(0))), guest).await?.inventory(Timestamp(7)).await;
     let failed: Vec<&str> = none.failed.iter().map(|f| f.what.as_str()).collect();
     assert_eq!(failed, ["vm", "autoscaling_group", "resources"]);
     assert!(none.failed[0].why.contains("docs/azure.md"), "{}", none.failed[0].why);
-    figure("azure_inventory", true, format!("contract server: {} rows with their fields, 0 changed", inventory.rows.len()));
+    figure(
+        "azure_inventory",
+        true,
+        format!("contract server: {} rows with their fields, 0 changed", inventory.rows.len()),
+    );
 
     // An answer that leads elsewhere is not followed: the token would go along.
     let lure = json!({"value": [], "nextLink": "http://127.0.0.1:9/page"});
     server.fault(json!({"method": "GET", "path": "/virtualMachines", "times": 1, "status": 200, "body": lure})).await?;
-    let lured = grid_with(&server, Arc::new(SimulatedTime::at(Timestamp(0))), admin()).await?.inventory(Timestamp(7)).await;
+    let lured =
+        grid_with(&server, Arc::new(SimulatedTime::at(Timestamp(0))), admin()).await?.inventory(Timestamp(7)).await;
     assert!(lured.failed[0].why.contains("http://127.0.0.1:9/page is not at"), "{:?}", lured.failed);
     Ok(())
 }

@@ -34,8 +34,11 @@ async fn killed_anywhere_no_action_is_doubled_or_lost() -> anyhow::Result<()> {
         server.seed(machines).await?;
         server.seed(group("scaled", Some((2, 10)))).await?;
         let cloud = grid(&server).await?;
-        let ids: Vec<(&str, String)> =
-            ["web", "idle", "old"].map(|name| ("vm", vm_id(name))).into_iter().chain([("autoscaling_group", group_id("scaled"))]).collect();
+        let ids: Vec<(&str, String)> = ["web", "idle", "old"]
+            .map(|name| ("vm", vm_id(name)))
+            .into_iter()
+            .chain([("autoscaling_group", group_id("scaled"))])
+            .collect();
         let ids: Vec<(&str, &str)> = ids.iter().map(|(kind, id)| (*kind, id.as_str())).collect();
         let inventory = cloud.inventory(Timestamp(0)).await;
         let mut world = taken_over(&server, &cloud, &inventory, LEVERS, &ids).await?;
@@ -73,6 +76,10 @@ async fn killed_anywhere_no_action_is_doubled_or_lost() -> anyhow::Result<()> {
         }
     }
     assert!(kills > 100, "{kills}");
-    figure("azure_kills", true, format!("contract server: {SEEDS} seeds, killed {kills} times: {actions} actions, 0 doubled, 0 lost"));
+    figure(
+        "azure_kills",
+        true,
+        format!("contract server: {SEEDS} seeds, killed {kills} times: {actions} actions, 0 doubled, 0 lost"),
+    );
     Ok(())
 }

@@ -69,7 +69,10 @@ async fn each_lever_from_a_recommendation_to_the_ledger() -> anyhow::Result<()> 
     world.environment.overrides.clear();
     world.settle(&cloud).await.map_err(anyhow::Error::msg)?;
     let left: Vec<String> = server.store().await?.into_keys().filter(|k| k.contains("s-1")).collect();
-    assert_eq!(left, [id("Maps/accounts", "map"), id("Network/virtualNetworks", "main"), id("Storage/storageAccounts", "files")]);
+    assert_eq!(
+        left,
+        [id("Maps/accounts", "map"), id("Network/virtualNetworks", "main"), id("Storage/storageAccounts", "files")]
+    );
     check_tiers("azure", &done);
     figure("azure_levers", true, format!("contract server: {} of {} levers", done.len(), changing(LEVERS).len()));
     Ok(())
@@ -136,7 +139,10 @@ async fn what_somebody_else_changes_meanwhile_is_looked_at_again() -> anyhow::Re
     world.settle(&cloud).await.map_err(anyhow::Error::msg)?;
     let log = server.log().await?;
     let count = |part: &str| log.iter().filter(|l| l.contains(part) && !l.contains("tags")).count();
-    assert_eq!(count("PATCH /subscriptions/s-1/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/web"), 3);
+    assert_eq!(
+        count("PATCH /subscriptions/s-1/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/web"),
+        3
+    );
     assert_eq!((count("virtualMachineScaleSets/fixed"), count("deallocate")), (1, 1), "{log:?}");
     assert_eq!(object(&server, &vm_id("idle")).await?["power"], json!("deallocated"));
     Ok(())

@@ -65,7 +65,8 @@ pub(crate) fn group(name: &str, bounds: Option<(u32, u32)>) -> Value {
         let profile = json!({"name": "cpu", "capacity": capacity, "rules": [{"metricTrigger": {"threshold": 60}}]});
         // Targets are written in any case.
         let target = group_id(name).to_uppercase();
-        all[setting_id(name)] = json!({"properties": {"enabled": true, "targetResourceUri": target, "profiles": [profile]}});
+        all[setting_id(name)] =
+            json!({"properties": {"enabled": true, "targetResourceUri": target, "profiles": [profile]}});
     }
     all
 }

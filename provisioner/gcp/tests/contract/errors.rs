@@ -20,7 +20,8 @@ async fn update(cloud: &Gcp, name: &str, id: &str, fields: &Value) -> Result<Obs
     let (address, fields) = (Address::parse(name).unwrap(), Fields::of_json(fields));
     let token = Token::of_text("grid-0123456789abcdef0123456789abcdef");
     let before = Observed { id: id.to_owned(), ..Observed::default() };
-    let call = Call { address: &address, action: Action::Update, before: Some(&before), fields: &fields, token: &token };
+    let call =
+        Call { address: &address, action: Action::Update, before: Some(&before), fields: &fields, token: &token };
     cloud.apply(&call).await
 }
 
@@ -64,7 +65,15 @@ async fn what_a_runner_hears() -> anyhow::Result<()> {
         (&admin, None, "vm.rests", &rests, off.clone(), "ok", ""),
         (&admin, None, "vm.rests", &rests, json!({"running": true}), "refused", "is suspended"),
         (&admin, None, "vm.gone", &vm_id("gone"), off.clone(), "refused", "there is no vm"),
-        (&admin, None, "autoscaling_group.scaled", &scaled, json!({"min": 9, "max": 3}), "refused", "must not be above"),
+        (
+            &admin,
+            None,
+            "autoscaling_group.scaled",
+            &scaled,
+            json!({"min": 9, "max": 3}),
+            "refused",
+            "must not be above",
+        ),
         (&admin, None, "autoscaling_group.rolls", &rolling, machine("n2-standard-2"), "refused", "several templates"),
         (&admin, None, "postgresql.db", &web, json!({}), "unsupported", "gcp cannot update postgresql"),
     ] {

@@ -45,7 +45,9 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
     assert_eq!(row(&group_id("scaled")).outputs["desired"], json!(3));
     assert_eq!(row(&group_id("fixed")).fields.to_json()["desired"], json!(3));
     let vm = Address::parse("vm.a")?;
-    for wrong in ["web", "projects/other/zones/europe-west3-a/instances/web", "projects/shop/zones/us-east1-b/instances/far"] {
+    for wrong in
+        ["web", "projects/other/zones/europe-west3-a/instances/web", "projects/shop/zones/us-east1-b/instances/far"]
+    {
         let error = cloud.import(&vm, wrong).await.unwrap_err().to_string();
         assert!(error.contains("projects/PROJECT/zones/ZONE/instances/NAME"), "{error}");
     }
@@ -57,6 +59,10 @@ async fn what_others_made_needs_no_plan() -> anyhow::Result<()> {
     let failed: Vec<&str> = none.failed.iter().map(|f| f.what.as_str()).collect();
     assert_eq!((failed, none.rows.len()), (vec!["vm", "autoscaling_group"], 0));
     assert!(none.failed[0].why.contains("docs/gcp.md"), "{}", none.failed[0].why);
-    figure("gcp_inventory", true, format!("contract server: {} rows with their fields, 0 changed", inventory.rows.len()));
+    figure(
+        "gcp_inventory",
+        true,
+        format!("contract server: {} rows with their fields, 0 changed", inventory.rows.len()),
+    );
     Ok(())
 }

@@ -31,8 +31,12 @@ async fn killed_anywhere_no_action_is_doubled_or_lost() -> anyhow::Result<()> {
         server.seed(group("scaled", Some((2, 10)), seed % 2 == 0)).await?;
         server.seed(group("fixed", None, false)).await?;
         let cloud = grid(&server).await?;
-        let ids =
-            [("vm", vm_id("web")), ("vm", vm_id("old")), ("autoscaling_group", group_id("scaled")), ("autoscaling_group", group_id("fixed"))];
+        let ids = [
+            ("vm", vm_id("web")),
+            ("vm", vm_id("old")),
+            ("autoscaling_group", group_id("scaled")),
+            ("autoscaling_group", group_id("fixed")),
+        ];
         let ids: Vec<(&str, &str)> = ids.iter().map(|(kind, id)| (*kind, id.as_str())).collect();
         let inventory = cloud.inventory(Timestamp(0)).await;
         let mut world = taken_over(&server, &cloud, &inventory, LEVERS, &ids).await?;
@@ -70,6 +74,10 @@ async fn killed_anywhere_no_action_is_doubled_or_lost() -> anyhow::Result<()> {
         assert_eq!(templates, 4, "seed {seed}: a template was doubled");
     }
     assert!(kills > 100, "{kills}");
-    figure("gcp_kills", true, format!("contract server: {SEEDS} seeds, killed {kills} times: {actions} actions, 0 doubled, 0 lost"));
+    figure(
+        "gcp_kills",
+        true,
+        format!("contract server: {SEEDS} seeds, killed {kills} times: {actions} actions, 0 doubled, 0 lost"),
+    );
     Ok(())
 }

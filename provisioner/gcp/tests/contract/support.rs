@@ -75,7 +75,9 @@ pub(crate) fn group(name: &str, bounds: Option<(u32, u32)>, is_regional: bool) -
 pub(crate) async fn seeded(server: &Server) -> anyhow::Result<Vec<(&'static str, String)>> {
     let mut stopped = vm("e2-small");
     stopped["status"] = json!("TERMINATED");
-    server.seed(json!({vm_id("web"): vm("n2-standard-4"), vm_id("idle"): vm("n2-standard-2"), vm_id("still"): stopped})).await?;
+    server
+        .seed(json!({vm_id("web"): vm("n2-standard-4"), vm_id("idle"): vm("n2-standard-2"), vm_id("still"): stopped}))
+        .await?;
     // Another region's machine is another account's to look at.
     server.seed(json!({"projects/shop/zones/us-east1-b/instances/far": vm("n2-standard-2")})).await?;
     server.seed(group("scaled", Some((2, 10)), false)).await?;
