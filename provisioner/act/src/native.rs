@@ -246,10 +246,10 @@ async fn settled<A: Account>(account: &A, kind: &str, id: &str) -> Result<Seen, 
 fn differs<A: Account>(account: &A, seen: &Seen, want: &Want<'_>) -> Result<Vec<(String, Value, Value)>, Failure> {
     let now = seen.fields(account);
     let mut found = Vec::new();
-    if let Some(machine) = want.machine(account)? {
-        if seen.machine.as_deref() != Some(machine.as_str()) {
-            found.push(("machine".to_owned(), seen.machine.clone().into(), machine.into()));
-        }
+    if let Some(machine) = want.machine(account)?
+        && seen.machine.as_deref() != Some(machine.as_str())
+    {
+        found.push(("machine".to_owned(), seen.machine.clone().into(), machine.into()));
     }
     for (path, value) in want.iter().filter(|(path, _)| !lever::says_machine(path)) {
         let is = now.get(path);
