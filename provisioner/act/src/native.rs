@@ -102,6 +102,9 @@ impl<A: Account> Executor for A {
             Some(before) => self.look(kind, &before.id).await?,
             None => None,
         };
+        if let Some(seen) = &now {
+            is_its_own(seen)?;
+        }
         match (step.action, &now, &step.before, &step.after) {
             (Action::Delete, Some(_), ..) => {
                 let does = levers_of(self, kind).find(|l| l.does == Does::Destroy);
@@ -133,6 +136,7 @@ impl<A: Account> Executor for A {
     async fn destroy(&self, address: &Address, id: &str, _: &Token) -> Result<(), CloudError> {
         let kind = known_kind(self, address, "delete")?;
         let Some(seen) = self.look(kind, id).await? else { return Ok(()) };
+        is_its_own(&seen)?;
         match self.remove(kind, &seen).await {
             Err(failure) if failure.is_gone() => Ok(()),
             answer => Ok(answer?),
@@ -236,9 +240,18 @@ async fn converge<A: Account>(account: &A, kind: &str, call: &Call<'_>) -> Resul
 async fn settled<A: Account>(account: &A, kind: &str, id: &str) -> Result<Seen, Failure> {
     let there = account.look(kind, id).await?;
     let seen = there.ok_or_else(|| Failure::refused(format!("there is no {kind} {id} any more")))?;
+    is_its_own(&seen)?;
     match &seen.busy {
         Some(state) => Err(Failure::unsettled(format!("{id} is {state}"))),
         None => Ok(seen),
+    }
+}
+
+/// Refuses what is a group's: it would be set back, or made anew.
+fn is_its_own(seen: &Seen) -> Result<(), Failure> {
+    match &seen.owner {
+        Some(group) => Err(Failure::refused(format!("{} is a machine of {group}: change that", seen.id))),
+        None => Ok(()),
     }
 }
 

@@ -37,6 +37,7 @@ fn seen(vm: &Value) -> Option<Seen> {
         })),
         outputs: power.map(|p| ("state".to_owned(), json!(p))).into_iter().collect(),
         handles: [("etag", text(vm, "/etag").unwrap_or_default().to_owned())].into(),
+        owner: text(vm, "/properties/virtualMachineScaleSet/id").map(str::to_owned),
         busy: state.or(power.filter(|_| is_moving).map(str::to_owned)),
         tags,
         marks,

@@ -27,6 +27,8 @@ fn seen(gcp: &Gcp, instance: &Instance) -> Option<Seen> {
     };
     let network = instance.network_interfaces.first();
     let disk = instance.disks.iter().find(|d| d.boot == Some(true)).or(instance.disks.first());
+    let items = instance.metadata.as_ref().map(|m| m.items.as_slice()).unwrap_or_default();
+    let maker = items.iter().find(|i| i.key.as_deref() == Some("created-by")).and_then(|i| i.value.as_deref());
     let number = instance.id.map_or_else(String::new, |n| n.to_string());
     let outputs = [
         ("private_ip", json!(network.and_then(|n| n.network_ip.as_deref()))),
@@ -48,6 +50,7 @@ fn seen(gcp: &Gcp, instance: &Instance) -> Option<Seen> {
         outputs: outputs.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_owned(), v)).collect(),
         handles: [("zone", zone), ("name", name), ("state", state.clone())].into(),
         busy: is_moving.then_some(state),
+        owner: maker.filter(|m| m.contains("/instanceGroupManagers/")).map(|m| path(m).to_owned()),
         is_unfinished: restarts,
         tags,
     })

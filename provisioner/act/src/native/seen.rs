@@ -63,6 +63,8 @@ pub struct Seen {
     pub handles: BTreeMap<&'static str, String>,
     /// The state on its way to another, if it is on one: nothing is asked of it meanwhile.
     pub busy: Option<String>,
+    /// The group whose machine it is, if it is one: the group would set back whatever is changed of it.
+    pub owner: Option<String>,
     /// Whether an earlier change of it was left half done.
     pub is_unfinished: bool,
 }
@@ -92,6 +94,7 @@ impl Seen {
     pub fn observed<A: Account + ?Sized>(self, account: &A) -> Observed {
         let fields = self.fields(account);
         let mut outputs = self.outputs;
+        outputs.extend(self.owner.map(|group| ("group".to_owned(), Value::from(group))));
         for (name, value) in [("id", &self.id), ("name", &self.name)] {
             if !value.is_empty() {
                 outputs.entry(name.to_owned()).or_insert_with(|| Value::from(value.as_str()));

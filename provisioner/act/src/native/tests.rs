@@ -147,6 +147,21 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
 }
 
 #[test]
+fn what_is_a_groups_is_left_to_it() {
+    let cloud = one();
+    cloud.there.lock().as_mut().unwrap().owner = Some("group-1".to_owned());
+    let address = Address::parse("vm.web").unwrap();
+    let changed = apply(&cloud, &json!({"running": false})).map(drop);
+    let deleted = block_on(cloud.destroy(&address, "i-1", &Token::of_text("x")));
+    for answer in [changed, deleted] {
+        assert_eq!(answer.unwrap_err().to_string(), "the cloud refuses: i-1 is a machine of group-1: change that");
+    }
+    assert!(cloud.calls.lock().is_empty() && cloud.there.lock().is_some());
+    let told = block_on(cloud.import(&address, "i-1")).unwrap();
+    assert_eq!(told.outputs["group"], json!("group-1"));
+}
+
+#[test]
 fn an_inventory_names_what_it_could_not_list() {
     let rows = block_on(inventory(&one(), Timestamp(7))).rows;
     assert_eq!(rows.len(), 1);

@@ -33,6 +33,9 @@ async fn what_a_runner_hears() -> anyhow::Result<()> {
     };
     server.seed(json!({vm_id("web"): vm("Standard_D2s_v5", "running")})).await?;
     server.seed(group("scaled", Some((2, 10)))).await?;
+    let mut member = vm("Standard_D2s_v5", "running");
+    member["properties"]["virtualMachineScaleSet"] = json!({"id": group_id("scaled")});
+    server.seed(json!({vm_id("member"): member})).await?;
     let time = Arc::new(SimulatedTime::at(Timestamp(0)));
     let with = async |who: Credentials| grid_with(&server, time.clone(), who).await;
     let of = |text: &str| Credentials::Token(text.to_owned());
@@ -54,6 +57,7 @@ async fn what_a_runner_hears() -> anyhow::Result<()> {
         (&admin, None, "vm.web", &web, machine("m7i.large"), "refused", "InvalidParameter"),
         (&admin, None, "vm.web", &web, machine("Standard_D64s_v5"), "refused", "higher quota"),
         (&admin, None, "vm.web", &web, machine("Standard_NC6"), "again None", "AllocationFailed"),
+        (&admin, None, "vm.member", &vm_id("member"), off.clone(), "refused", "is a machine of /subscriptions/"),
         (&admin, None, "vm.gone", &vm_id("gone"), off.clone(), "refused", "there is no vm"),
         (&admin, None, "autoscaling_group.scaled", &scaled, machine("Standard_D64s_v5"), "refused", "higher quota"),
         (&admin, None, "postgresql.db", &web, json!({}), "unsupported", "azure cannot update postgresql"),

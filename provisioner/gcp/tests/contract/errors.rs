@@ -35,6 +35,10 @@ async fn what_a_runner_hears() -> anyhow::Result<()> {
     suspended["status"] = json!("SUSPENDED");
     server.seed(json!({vm_id("web"): vm("n2-standard-2"), vm_id("rests"): suspended})).await?;
     server.seed(group("scaled", Some((2, 10)), false)).await?;
+    let mut member = vm("n2-standard-2");
+    let maker = "projects/17/regions/europe-west3/instanceGroupManagers/scaled";
+    member["metadata"] = json!({"items": [{"key": "created-by", "value": maker}]});
+    server.seed(json!({vm_id("member"): member})).await?;
     server.seed(group("rolls", None, false)).await?;
     let mut rolls = object(&server, &group_id("rolls")).await?;
     let second = rolls["versions"][0].clone();
@@ -64,6 +68,7 @@ async fn what_a_runner_hears() -> anyhow::Result<()> {
         (&admin, None, "vm.web", &web, machine("n2-standard-128"), "refused", "QUOTA_EXCEEDED"),
         (&admin, None, "vm.rests", &rests, off.clone(), "ok", ""),
         (&admin, None, "vm.rests", &rests, json!({"running": true}), "refused", "is suspended"),
+        (&admin, None, "vm.member", &vm_id("member"), off.clone(), "refused", "is a machine of projects/17/"),
         (&admin, None, "vm.gone", &vm_id("gone"), off.clone(), "refused", "there is no vm"),
         (
             &admin,
