@@ -134,6 +134,12 @@ async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<Driver
     if !config.text("provision.kubeconfig").is_empty() {
         all.push(kube(config, config.text("provision.kubeconfig"), time).await?);
     }
+    if !config.text("provision.azure_subscription").is_empty() {
+        all.push(azure(config, config.text("provision.azure_subscription"), time).await?);
+    }
+    if !config.text("provision.gcp_project").is_empty() {
+        all.push(gcp(config, config.text("provision.gcp_project"), time).await?);
+    }
     let mut drivers = Drivers::default();
     for (executor, surveyor) in all {
         let name = executor.name().to_owned();
@@ -206,6 +212,84 @@ impl Surveyor for Cluster {
 async fn kube(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver> {
     anyhow::bail!(
         "provision.kubeconfig is set, but this build cannot reach Kubernetes: leave it empty, or build with `cargo build --workspace --features grid/kube`"
+    )
+}
+
+#[cfg(feature = "azure")]
+async fn azure(config: &Config, subscription: &str, time: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    let named = |key| Some(config.text(key)).filter(|t: &&str| !t.is_empty()).map(str::to_owned);
+    let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let credentials = match variable("AZURE_ACCESS_TOKEN") {
+        Some(token) => grid_azure::Credentials::Token(token),
+        None => grid_azure::Credentials::of_variables(variable).map_err(|name| {
+            anyhow::anyhow!("provision.azure_subscription is set, but {name} is not: see docs/azure.md")
+        })?,
+    };
+    let mut settings = grid_azure::Settings::new(subscription, credentials);
+    settings.resource_group = named("provision.azure_resource_group");
+    settings.endpoint_url = named("provision.azure_endpoint_url").unwrap_or(settings.endpoint_url);
+    let driver = grid_azure::Azure::new(settings, Arc::clone(time)).await;
+    let azure = Arc::new(driver.context("reach the subscription of provision.azure_subscription")?);
+    Ok((Arc::clone(&azure) as Arc<dyn Executor>, Arc::new(Subscription(azure))))
+}
+
+/// A subscription of Azure, to be looked at.
+#[cfg(feature = "azure")]
+struct Subscription(Arc<grid_azure::Azure>);
+
+#[cfg(feature = "azure")]
+#[async_trait]
+impl Surveyor for Subscription {
+    async fn survey(&self, now: Timestamp) -> grid_desk::Survey {
+        self.0.inventory(now).await.into()
+    }
+}
+
+#[cfg(not(feature = "azure"))]
+async fn azure(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    anyhow::bail!(
+        "provision.azure_subscription is set, but this build cannot reach Azure: leave it empty, or build with `cargo build --workspace --features grid/azure`"
+    )
+}
+
+#[cfg(feature = "gcp")]
+async fn gcp(config: &Config, project: &str, time: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    let region = config.text("provision.gcp_region");
+    anyhow::ensure!(
+        !region.is_empty(),
+        "provision.gcp_project is set, but provision.gcp_region is not: it is the region of the driver \"gcp\""
+    );
+    let endpoint = config.text("provision.gcp_endpoint_url");
+    let credentials = match std::env::var("GOOGLE_OAUTH_ACCESS_TOKEN").ok().filter(|v| !v.is_empty()) {
+        Some(token) => grid_gcp::Credentials::Token(token),
+        None => grid_gcp::Credentials::Default,
+    };
+    let settings = grid_gcp::Settings {
+        endpoint_url: (!endpoint.is_empty()).then(|| endpoint.to_owned()),
+        credentials,
+        ..grid_gcp::Settings::new(project, region)
+    };
+    let driver = grid_gcp::Gcp::new(settings, Arc::clone(time)).await;
+    let gcp = Arc::new(driver.context("reach the project of provision.gcp_project")?);
+    Ok((Arc::clone(&gcp) as Arc<dyn Executor>, Arc::new(Project(gcp))))
+}
+
+/// A project of Google Cloud, to be looked at.
+#[cfg(feature = "gcp")]
+struct Project(Arc<grid_gcp::Gcp>);
+
+#[cfg(feature = "gcp")]
+#[async_trait]
+impl Surveyor for Project {
+    async fn survey(&self, now: Timestamp) -> grid_desk::Survey {
+        self.0.inventory(now).await.into()
+    }
+}
+
+#[cfg(not(feature = "gcp"))]
+async fn gcp(_: &Config, _: &str, _: &Arc<dyn Time>) -> anyhow::Result<Driver> {
+    anyhow::bail!(
+        "provision.gcp_project is set, but this build cannot reach Google Cloud: leave it empty, or build with `cargo build --workspace --features grid/gcp`"
     )
 }
 

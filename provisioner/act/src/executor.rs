@@ -113,6 +113,11 @@ pub trait Executor: Send + Sync {
     /// Its name in records.
     fn name(&self) -> &'static str;
 
+    /// Whether it can make something of a kind. Who cannot is not asked to replace it either: the first half of that is its end.
+    fn creates(&self, _kind: &str) -> bool {
+        true
+    }
+
     /// What is there under an id of the cloud; `None` if nothing is.
     async fn read(&self, address: &Address, id: &str) -> Result<Option<Observed>, CloudError>;
 

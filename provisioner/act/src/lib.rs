@@ -3,8 +3,8 @@
 //! before anything is repeated.
 //!
 //! Reading order: [`mode`], [`policy`] (who may decide alone, within what limits), [`journal`], [`executor`], [`retry`], [`run`] (the runner),
-//! [`simulated`] (a cloud that is none), [`acting`] (a recommendation's way from acceptance to the ledger), [`healing`] (how often something may be
-//! repaired by itself).
+//! [`native`] (what drivers of clouds share that create nothing), [`simulated`] (a cloud that is none), [`acting`] (a recommendation's way from
+//! acceptance to the ledger), [`healing`] (how often something may be repaired by itself).
 //!
 //! Architecture invariants:
 //! - Nothing acts without a record of who allowed it ([`Approval`]); dry-run is the default.
@@ -20,6 +20,7 @@ pub mod journal;
 pub mod executor;
 pub mod retry;
 pub mod run;
+pub mod native;
 pub mod simulated;
 pub mod acting;
 pub mod healing;

@@ -172,6 +172,10 @@ impl Runner<'_> {
         changes: &mut BTreeMap<Address, Option<Observed>>,
     ) -> Result<Option<Observed>, Stop> {
         let step = doing.step;
+        if step.action == Action::Replace && !self.executor.creates(step.address.kind()) {
+            let (driver, kind) = (self.executor.name(), step.address.kind().to_owned());
+            return Err(Stop::Cloud(CloudError::Unsupported { driver, action: "replace", kind }));
+        }
         let halves: &[Action] = match step.action {
             Action::Replace => &[Action::Delete, Action::Create],
             Action::Create => &[Action::Create],

@@ -286,6 +286,37 @@ pub(crate) const KEYS: &[Key] = &[
     key("provision.kube_context", Kind::Text, "", "which context of the kubeconfig; empty: its current one"),
     key("provision.kube_namespace", Kind::Text, "", "the one namespace that Grid works in; empty: the whole cluster"),
     key(
+        "provision.azure_subscription",
+        Kind::Text,
+        "",
+        "the subscription of Azure that environments with the driver \"azure\" are in; empty: there is no such driver",
+    ),
+    key(
+        "provision.azure_resource_group",
+        Kind::Text,
+        "",
+        "the one resource group that Grid works in; empty: the whole subscription",
+    ),
+    key(
+        "provision.azure_endpoint_url",
+        Kind::Text,
+        "",
+        "where the Resource Manager is instead of https://management.azure.com: another cloud's, a gateway",
+    ),
+    key(
+        "provision.gcp_project",
+        Kind::Text,
+        "",
+        "the project of Google Cloud that environments with the driver \"gcp\" are in; empty: there is no such driver",
+    ),
+    key("provision.gcp_region", Kind::Text, "", "the region of that project, such as europe-west3"),
+    key(
+        "provision.gcp_endpoint_url",
+        Kind::Text,
+        "",
+        "where Compute Engine is instead of Google's own address: a gateway",
+    ),
+    key(
         "telemetry.to",
         Kind::Text,
         "self",
