@@ -62,9 +62,6 @@ const LAYERS: [(&str, &[&str]); 35] = [
     ("grid-desk", &["grid-model", "grid-plan", "grid-types", "grid-estimate", "grid-act"]),
     // The last for its suite against the emulator.
     ("grid-aws", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
-    // The last for their suites against contract servers.
-    ("grid-azure", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
-    ("grid-gcp", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     // The last for its suite against a real API server.
     ("grid-kube", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     // The last for their suites against contract servers.
@@ -111,8 +108,7 @@ const LAYERS: [(&str, &[&str]); 35] = [
 ];
 
 /// Heavy dependencies and the only crates that may name them (beside the binary, which wires, the tests and the benchmarks).
-const HEAVY: [(&str, &[&str]); 22] = [
-const HEAVY: [(&str, &[&str]); 21] = [
+const HEAVY: [(&str, &[&str]); 24] = [
     ("datafusion", &["grid-analytics"]),
     ("datafusion-proto", &["grid-analytics"]),
     ("sqlparser", &["grid-sql-guard"]),
