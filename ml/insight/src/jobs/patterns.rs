@@ -33,6 +33,8 @@ struct Measure {
     unit: &'static str,
     /// `SELECT name, hour, value`, each row one hour of one thing, `{within}` for the condition on its time.
     from: String,
+    /// The column of that time.
+    time: &'static str,
     /// Up to this a thing is idle.
     idle_below: f64,
     /// Whether an hour without a row is one in which nothing was used.
@@ -60,6 +62,7 @@ pub(super) async fn run(run: &Run<'_>) -> Result<Done, JobError> {
         from: format!(
             "SELECT service AS name, time_bucket('1h', start_time) AS hour, count(*) / 3600.0 AS value\n  FROM spans WHERE {SERVED} AND {{within}} GROUP BY 1, 2"
         ),
+        time: "start_time",
         idle_below: 0.0,
         is_zero_if_absent: true,
     };
@@ -95,6 +98,7 @@ async fn machines(run: &Run<'_>) -> Result<Option<Measure>, JobError> {
             name(label),
             name(CPU)
         ),
+        time: "time",
         idle_below: 0.03,
         is_zero_if_absent: false,
     }))
@@ -115,6 +119,7 @@ async fn workloads(run: &Run<'_>) -> Result<Option<Measure>, JobError> {
             endings(),
             name(CPU)
         ),
+        time: "time",
         idle_below: 0.01,
         is_zero_if_absent: false,
     }))
@@ -122,8 +127,7 @@ async fn workloads(run: &Run<'_>) -> Result<Option<Measure>, JobError> {
 
 impl Measure {
     fn sql(&self, start: Timestamp, end: Timestamp) -> String {
-        let time = if self.name == "calls" { "start_time" } else { "time" };
-        self.from.replace("{within}", &within(time, start, end))
+        self.from.replace("{within}", &within(self.time, start, end))
     }
 }
 
