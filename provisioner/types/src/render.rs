@@ -269,9 +269,14 @@ fn label(address: &Address) -> String {
 fn base(target: &Target) -> BTreeMap<String, Expression> {
     let text = |t: &str| Expression::String(t.to_owned());
     let provider = target.cloud.provider();
+    // Both together are a namespace, whose name ends in no `-`.
+    let environment = match target.cloud {
+        Cloud::Kubernetes => object_name(&target.environment),
+        _ => target.environment.clone(),
+    };
     BTreeMap::from([
         ("system".to_owned(), text(&target.system)),
-        ("environment".to_owned(), text(&target.environment)),
+        ("environment".to_owned(), text(&environment)),
         ("region".to_owned(), text(&target.region)),
         ("provider_version".to_owned(), text(&provider.map(|p| p.constraint()).unwrap_or_default())),
     ])
@@ -297,7 +302,11 @@ fn head(target: &Target) -> Result<Vec<Structure>, RenderError> {
 /// What a recipe can name of a resource.
 fn scope(resource: &Resource, target: &Target, out: &BTreeMap<Address, Expression>) -> Result<Scope, BadRecipe> {
     let address = &resource.address;
-    let full = cut(&format!("{}-{}-{}", target.system, target.environment, address.name), 63, "-");
+    let (label, name) = match target.cloud {
+        Cloud::Kubernetes => (address.name.clone(), object_name(&address.name)),
+        _ => (label(address), address.name.clone()),
+    };
+    let full = cut(&format!("{}-{}-{name}", target.system, target.environment), 63, "-");
     let mut fields = Vec::new();
     for field in &resource.kind.fields {
         let given = resource.fields.iter().find(|(name, _)| *name == field.name);
@@ -318,15 +327,11 @@ fn scope(resource: &Resource, target: &Target, out: &BTreeMap<Address, Expressio
     let mut values = base(target);
     values.extend([
         ("field".to_owned(), object(fields)),
+        ("name".to_owned(), Expression::String(name)),
         ("kind".to_owned(), Expression::String(address.kind.clone())),
         ("address".to_owned(), Expression::String(address.to_string())),
         ("full".to_owned(), Expression::String(full.clone())),
     ]);
-    let (label, name) = match target.cloud {
-        Cloud::Kubernetes => (address.name.clone(), object_name(&address.name)),
-        _ => (label(address), address.name.clone()),
-    };
-    values.insert("name".to_owned(), Expression::String(name));
     let mut scope = Scope { cloud: target.cloud, label, full, values };
     // How a resource is told as Grid's is the cloud's own way.
     if let Some(prelude) = prelude(target.cloud) {

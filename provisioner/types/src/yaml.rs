@@ -174,7 +174,47 @@ mod tests {
         }"##
             .parse()
             .expect("it is HCL");
-        expect![[r##""##]].assert_eq(&print(&value));
+        expect![[r#"
+            apiVersion: v1
+            app.kubernetes.io/name: web
+            "n": 3
+            s: "3"
+            b: true
+            t: "true"
+            "no": "no"
+            none: ""
+            image: registry.example.com/shop:1.4.2
+            cpu: 500m
+            ratio: "1e3"
+            cron: 0 3 * * *
+            date: "2030-01-01T00:00:00Z"
+            version: "8.0"
+            star: "*.example.com"
+            flag: "-x"
+            note: "a: b"
+            end: "a #b"
+            at: "@x"
+            lines: |
+              a
+
+                b: c
+            open: |-
+              a
+              b
+            list:
+            - name: A
+              value: "1"
+              deep:
+                x:
+                - 1
+                - 2
+            - "y"
+            - - - z
+              - []
+            - {}
+            empty: {}
+            blank: "a \nb"
+        "#]].assert_eq(&print(&value));
     }
 
     proptest! {

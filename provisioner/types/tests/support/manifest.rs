@@ -51,6 +51,17 @@ impl Kinds {
                 checks.told.push(format!("{id} lacks the label {label}"));
             }
         }
+        // No secret is rendered: what is written here are public keys.
+        if key == "v1 Secret" {
+            let Tree::Map(pairs) = &node.value else { return };
+            for (name, value) in pairs.iter().filter(|(name, _)| ["data", "stringData"].contains(&word(name))) {
+                let Tree::Map(pairs) = &value.value else { return };
+                let is_public = |v: &Node| word(name) == "stringData" && text(v, &[]).starts_with("ssh-");
+                if !pairs.iter().all(|(_, value)| is_public(value)) {
+                    checks.told.push(format!("{id} holds a secret"));
+                }
+            }
+        }
         match self.0.get(&key) {
             None => checks.open.push(key),
             Some(kind) => {
