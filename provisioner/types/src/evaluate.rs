@@ -8,8 +8,10 @@
 //! - an attribute that comes out null is left out; `when = CONDITION` leaves a block out; `repeat = LIST` repeats one, with `item`
 //!   and, for lists, `index`.
 //! - `this` and `this_SUFFIX` in labels, and in references to them, become the resource's own label.
-//! - functions: `machine(FAMILY, SIZE)`, `short(LETTERS)`, `compact(LETTERS)`, `word(LETTERS)`, `keyed(LIST, KEYS...)`, and those of Terraform's in
-//!   [`fold`] where all arguments are known.
+//! - functions: `machine(FAMILY, SIZE)`, `cpus(SIZE)`, `memory_gib(SIZE)`, `short(LETTERS)`, `compact(LETTERS)`, `word(LETTERS)`,
+//!   `keyed(LIST, KEYS...)`, and those of Terraform's in [`fold`] where all arguments are known.
+//! - for Kubernetes, blocks `manifest API_VERSION KIND LABEL` (and `cluster_manifest`, of what is in no namespace) in place of Terraform's;
+//!   `object` in one is the name that its label makes: see [`crate::manifest`].
 
 use std::collections::BTreeMap;
 
@@ -48,7 +50,7 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    fn with(&self, name: &str, value: Expression) -> Self {
+    pub(crate) fn with(&self, name: &str, value: Expression) -> Self {
         let mut inner = self.clone();
         inner.values.insert(name.to_owned(), value);
         inner
@@ -110,7 +112,12 @@ impl Scope {
                 };
                 BlockLabel::String(self.own(text).unwrap_or_else(|| text.to_owned()))
             });
-            let labels = labels.collect();
+            let labels: Vec<BlockLabel> = labels.collect();
+            let object = labels.last().map(|label| Expression::String(object_name(label.as_str())));
+            let scope = match object.filter(|_| block.identifier.as_str().ends_with("manifest")) {
+                Some(name) => scope.with("object", name),
+                None => scope,
+            };
             made.push(Structure::Block(Block {
                 identifier: block.identifier.clone(),
                 labels,
@@ -285,6 +292,8 @@ impl Scope {
                 let plain: String = self.own_name().chars().filter(char::is_ascii_alphanumeric).collect();
                 Ok(Expression::String(cut(&plain, count(letters)?, "")))
             }
+            ("cpus", size) => Ok(number(self.size(size.first())?.cpus.into())),
+            ("memory_gib", size) => Ok(number(self.size(size.first())?.memory_gib.into())),
             ("keyed", [Expression::Array(items), keys @ ..]) => keyed(items, keys),
             (name, args) => Ok(match fold(name, args)? {
                 Some(folded) => folded,
@@ -302,21 +311,30 @@ impl Scope {
 
     /// The machine that a spec names for this cloud, or the one of its size.
     fn machine(&self, family: &str, size: Option<&Expression>) -> Result<Expression> {
-        let field = |name: &str| match self.values.get("field") {
-            Some(Expression::Object(fields)) => get(fields, name).cloned(),
-            _ => None,
-        };
-        if let Some(Expression::Object(named)) = field("machine_type")
-            && let Some(own) = get(&named, self.cloud.name())
+        if let Some(Expression::Object(named)) = self.field("machine_type")
+            && let Some(own) = get(named, self.cloud.name())
         {
             return Ok(own.clone());
         }
-        let size = size.cloned().or_else(|| field("size"));
-        let Some(Expression::String(text)) = size else { return bad("`machine` without a size") };
-        let size: Size = text.parse().map_err(|e| BadRecipe(format!("{text}: {e}")))?;
+        let size = self.size(size)?;
         match machine(self.cloud, family, size) {
             Some(name) => Ok(Expression::String(name.to_owned())),
-            None => bad(format!("no machine for {text} in {family}")),
+            None => bad(format!("no machine for {size} in {family}")),
+        }
+    }
+
+    /// A size that is given, or that of the resource.
+    fn size(&self, given: Option<&Expression>) -> Result<Size> {
+        let Some(Expression::String(text)) = given.or_else(|| self.field("size")) else {
+            return bad("a machine without a size");
+        };
+        text.parse().map_err(|e| BadRecipe(format!("{text}: {e}")))
+    }
+
+    fn field(&self, name: &str) -> Option<&Expression> {
+        match self.values.get("field") {
+            Some(Expression::Object(fields)) => get(fields, name),
+            _ => None,
         }
     }
 }
@@ -364,7 +382,7 @@ fn identifier(text: &str) -> Result<Identifier> {
     Identifier::new(text).map_err(|e| BadRecipe(format!("{text:?} is no identifier: {e}")))
 }
 
-fn key_text(key: &ObjectKey) -> String {
+pub(crate) fn key_text(key: &ObjectKey) -> String {
     match key {
         ObjectKey::Identifier(name) => name.as_str().to_owned(),
         ObjectKey::Expression(Expression::String(text)) => text.clone(),
@@ -492,6 +510,10 @@ pub fn fold(name: &str, args: &[Expression]) -> Result<Option<Expression>> {
             (Some(t), Some(prefix)) => Some(Expression::String(t.strip_prefix(prefix).unwrap_or(t).to_owned())),
             _ => None,
         },
+        ("trimsuffix", [_, _]) => match (text(0), text(1)) {
+            (Some(t), Some(suffix)) => Some(Expression::String(t.strip_suffix(suffix).unwrap_or(t).to_owned())),
+            _ => None,
+        },
         ("split", [_, _]) => match (text(0), text(1)) {
             (Some(by), Some(t)) if !by.is_empty() => {
                 Some(Expression::Array(t.split(by).map(|p| Expression::String(p.to_owned())).collect()))
@@ -579,6 +601,11 @@ pub(crate) fn cut(name: &str, letters: usize, separator: &str) -> String {
     format!("{}{end}", keep.trim_end_matches('-'))
 }
 
+/// The name of an object of Kubernetes, a label of DNS: `orders_db` is called `orders-db`.
+pub(crate) fn object_name(label: &str) -> String {
+    label.replace('_', "-").trim_end_matches('-').to_owned()
+}
+
 /// A value that is written as a number.
 pub(crate) fn number(n: i64) -> Expression {
     Expression::Number(Number::from(n))
@@ -634,6 +661,7 @@ mod tests {
             ("short(10)", "\"s-9acf0fda\""),
             ("compact(24)", "\"shopprodweb\""),
             ("machine(\"vm\", \"2x8\")", "\"m7i.large\""),
+            ("cpus(\"2x8\") + memory_gib(\"2x8\")", "10"),
             ("!field.off && var.x", "var.x"),
             ("[field.none, 1]", "[1]"),
             ("max(field.n, 9)", "9"),

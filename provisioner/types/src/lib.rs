@@ -1,10 +1,10 @@
 //! The thirty resource types that Grid knows by name, the specs that are written with them, and what becomes of a spec on each
-//! cloud: HCL that people would keep.
+//! cloud: HCL or manifests of Kubernetes that people would keep.
 //!
-//! Entry points: [`types`] lists the types, [`Spec::read`] checks a text, [`render()`] makes `.tf` files of it. Reading order:
+//! Entry points: [`types`] lists the types, [`Spec::read`] checks a text, [`render()`] makes `.tf` or `.yaml` files of it. Reading order:
 //! [`catalog`] (what a type is), [`node`] (a text as a tree that knows its places), [`problem`] (what is said of mistakes),
 //! [`reference`] (`${postgresql.main.out.host}`), [`spec`] and its [`check`]; then [`target`] (which cloud, where), [`size`],
-//! [`recipe`], [`mod@evaluate`], [`mod@hcl`] (the printer), [`mod@render`]; then [`json_schema`], [`tier`] and [`page`], which tell of the catalog.
+//! [`recipe`], [`mod@evaluate`], [`mod@hcl`] (the printer), [`manifest`] and [`yaml`] (the other one), [`mod@render`]; then [`json_schema`], [`tier`] and [`page`], which tell of the catalog.
 //!
 //! The types lie in `catalog/`, one file per family; their recipes in `recipes/CLOUD/TYPE.hcl`; what the recipes are checked against
 //! in `schema/`, which says how it was made; what the tests found in `tiers.csv`.
@@ -28,6 +28,8 @@ pub mod size;
 pub mod recipe;
 pub mod evaluate;
 pub mod hcl;
+pub mod manifest;
+pub mod yaml;
 pub mod render;
 pub mod json_schema;
 pub mod tier;

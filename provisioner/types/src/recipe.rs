@@ -7,6 +7,7 @@ use hcl::expr::Expression;
 use hcl::{Attribute, Body, Structure};
 
 use crate::evaluate::{BadRecipe, Scope};
+use crate::manifest::Manifest;
 use crate::target::Cloud;
 
 /// What a recipe makes of one resource.
@@ -18,11 +19,13 @@ pub(crate) struct Made {
     pub(crate) shared: Vec<Structure>,
     /// Its variables.
     pub(crate) variables: Vec<Structure>,
+    /// Objects of Kubernetes, in place of blocks.
+    pub(crate) manifests: Vec<Manifest>,
 }
 
 /// The recipe of a type on a cloud; `None` where there is none.
 pub fn recipe(kind: &str, cloud: Cloud) -> Option<&'static Body> {
-    RECIPES.get(cloud.provider()?.name)?.get(kind)
+    RECIPES.get(cloud.recipes())?.get(kind)
 }
 
 /// What every configuration on a cloud begins with.
@@ -33,7 +36,7 @@ pub fn prelude(cloud: Cloud) -> Option<&'static Body> {
 /// Puts the values of a resource into a recipe.
 pub(crate) fn make(recipe: &Body, scope: &Scope) -> Result<Made, BadRecipe> {
     let mut made = Made::default();
-    for structure in scope.body(&without_out(recipe))?.into_iter() {
+    for structure in scope.body(&blocks(recipe))?.into_iter() {
         let Structure::Block(block) = structure else {
             return Err(BadRecipe("an attribute outside of a block".to_owned()));
         };
@@ -44,6 +47,7 @@ pub(crate) fn make(recipe: &Body, scope: &Scope) -> Result<Made, BadRecipe> {
                 made.own.push(Structure::Block(block));
             }
             "resource" | "data" => made.shared.push(Structure::Block(block)),
+            "manifest" | "cluster_manifest" => made.manifests.push(Manifest::of(block, scope)?),
             other => return Err(BadRecipe(format!("a block `{other}`"))),
         }
     }
@@ -57,9 +61,10 @@ pub(crate) fn outputs(recipe: &Body, scope: &Scope) -> Result<Vec<(String, Expre
     out.flat_map(|block| block.body.attributes()).map(value).collect()
 }
 
-fn without_out(recipe: &Body) -> Body {
-    let is_out = |s: &&Structure| matches!(s, Structure::Block(block) if block.identifier.as_str() == "out");
-    recipe.iter().filter(|s| !is_out(s)).cloned().collect()
+/// What a recipe makes, without what it only says.
+pub(crate) fn blocks(recipe: &Body) -> Body {
+    let says = |s: &&Structure| matches!(s, Structure::Block(b) if ["out", "metadata"].contains(&b.identifier.as_str()));
+    recipe.iter().filter(|s| !says(s)).cloned().collect()
 }
 
 macro_rules! recipes {
@@ -68,6 +73,7 @@ macro_rules! recipes {
             (("aws", $kind), include_str!(concat!("../recipes/aws/", $kind, ".hcl"))),
             (("azurerm", $kind), include_str!(concat!("../recipes/azurerm/", $kind, ".hcl"))),
             (("google", $kind), include_str!(concat!("../recipes/google/", $kind, ".hcl"))),
+            (("kubernetes", $kind), include_str!(concat!("../recipes/kubernetes/", $kind, ".hcl"))),
         )*]
     };
 }

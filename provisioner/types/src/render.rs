@@ -1,17 +1,19 @@
-//! A spec on a cloud as a folder of `.tf` files.
+//! A spec on a cloud as a folder of files: `.tf` for Terraform, `.yaml` for Kubernetes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hcl::expr::Expression;
 use hcl::{Attribute, Block, BlockLabel, Body, Structure};
 
 use crate::catalog::types;
-use crate::evaluate::{BadRecipe, Scope, cut, get as named, joined, number, object};
+use crate::evaluate::{BadRecipe, Scope, cut, get as named, joined, number, object, object_name};
 use crate::hcl as printer;
-use crate::recipe::{Made, make, outputs, prelude, recipe};
+use crate::manifest::Manifest;
+use crate::recipe::{Made, blocks, make, outputs, prelude, recipe};
 use crate::reference::{Address, Part};
 use crate::spec::{Resource, Spec, Value};
 use crate::target::{Cloud, Target};
+use crate::yaml;
 
 /// Names of files that the renderer itself fills, so that no group may have them.
 pub const RESERVED: [&str; 5] = ["main", "versions", "variables", "shared", "outputs"];
@@ -19,7 +21,8 @@ pub const RESERVED: [&str; 5] = ["main", "versions", "variables", "shared", "out
 /// Files by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
-    /// `versions.tf`, `variables.tf`, `shared.tf` (what several resources use), `main.tf`, one for each group, `outputs.tf`.
+    /// `versions.tf`, `variables.tf`, `shared.tf` (what several resources use), `main.tf`, one for each group, `outputs.tf`; for Kubernetes
+    /// `shared.yaml`, `main.yaml` and one for each group.
     pub files: BTreeMap<String, String>,
 }
 
@@ -60,6 +63,14 @@ pub enum RenderError {
         address: Address,
         /// `data.aws_ami.ubuntu`.
         block: String,
+    },
+    /// Two resources make an object of the same name.
+    #[error("{address} makes {object}, which one before it makes already: give it another name")]
+    Twice {
+        /// The later one.
+        address: Address,
+        /// `v1 Service shop-prod/web`.
+        object: String,
     },
     /// No part of a name is left for the cloud: names of systems and environments are lower-case words.
     #[error(
@@ -113,7 +124,59 @@ pub fn render(spec: &Spec, target: &Target) -> Result<Rendered, RenderError> {
         scope.values.insert("users".to_owned(), object(all));
         made.insert(address.clone(), make(recipe, &scope).map_err(|e| fails(address, e))?);
     }
-    files(spec, target, &out, made)
+    match cloud {
+        Cloud::Kubernetes => manifests(spec, target, made),
+        _ => files(spec, target, &out, made),
+    }
+}
+
+/// Objects in files, each resource's below its address.
+fn manifests(
+    spec: &Spec,
+    target: &Target,
+    mut made: BTreeMap<Address, Made>,
+) -> Result<Rendered, RenderError> {
+    let (mut shared, mut files) = (Vec::<Manifest>::new(), BTreeMap::<String, String>::new());
+    let mut seen = BTreeSet::new();
+    let (address, recipe, scope) = first(target)?;
+    let head = make(recipe, &scope).map_err(|source| RenderError::Recipe { address, cloud: target.cloud, source })?;
+    shared.extend(head.manifests);
+    for resource in &spec.resources {
+        let address = &resource.address;
+        let mut text = format!("# {address}\n");
+        for manifest in made.remove(address).unwrap_or_default().manifests {
+            if !manifest.is_own {
+                match shared.iter().find(|m| m.id == manifest.id) {
+                    Some(before) if *before != manifest => {
+                        return Err(RenderError::Shared { address: address.clone(), block: manifest.id });
+                    }
+                    Some(_) => {}
+                    None => shared.push(manifest),
+                }
+                continue;
+            }
+            if text.lines().count() > 1 {
+                text.push_str("---\n");
+            }
+            text.push_str(&yaml::print(&manifest.value));
+            if !seen.insert(manifest.id.clone()) {
+                return Err(RenderError::Twice { address: address.clone(), object: manifest.id });
+            }
+        }
+        document(&mut files, resource.group.as_deref().unwrap_or("main"), &text);
+    }
+    for manifest in shared {
+        document(&mut files, "shared", &yaml::print(&manifest.value));
+    }
+    Ok(Rendered { files })
+}
+
+fn document(files: &mut BTreeMap<String, String>, group: &str, text: &str) {
+    let file = files.entry(format!("{group}.yaml")).or_default();
+    if !file.is_empty() {
+        file.push_str("---\n");
+    }
+    file.push_str(text);
 }
 
 fn files(
@@ -206,36 +269,44 @@ fn label(address: &Address) -> String {
 fn base(target: &Target) -> BTreeMap<String, Expression> {
     let text = |t: &str| Expression::String(t.to_owned());
     let provider = target.cloud.provider();
+    // Both together are a namespace, whose name ends in no `-`.
+    let environment = match target.cloud {
+        Cloud::Kubernetes => object_name(&target.environment),
+        _ => target.environment.clone(),
+    };
     BTreeMap::from([
         ("system".to_owned(), text(&target.system)),
-        ("environment".to_owned(), text(&target.environment)),
+        ("environment".to_owned(), text(&environment)),
         ("region".to_owned(), text(&target.region)),
         ("provider_version".to_owned(), text(&provider.map(|p| p.constraint()).unwrap_or_default())),
     ])
 }
 
-/// What every configuration begins with.
-fn head(target: &Target) -> Result<Vec<Structure>, RenderError> {
+/// What every configuration begins with, and what it can name.
+fn first(target: &Target) -> Result<(Address, &'static Body, Scope), RenderError> {
     let cloud = target.cloud;
     let address = Address { kind: "_prelude".to_owned(), name: cloud.name().to_owned() };
     let recipe = prelude(cloud).ok_or_else(|| RenderError::NoRecipe { address: address.clone(), cloud })?;
     let full = format!("{}-{}", target.system, target.environment);
     let mut values = base(target);
     values.insert("full".to_owned(), Expression::String(full.clone()));
-    let scope = Scope { cloud, label: "main".to_owned(), full, values };
-    let recipe: Body = recipe
-        .iter()
-        .filter(|s| !matches!(s, Structure::Block(b) if b.identifier.as_str() == "out"))
-        .cloned()
-        .collect();
-    let body = scope.body(&recipe).map_err(|source| RenderError::Recipe { address, cloud, source })?;
-    Ok(body.into_iter().collect())
+    Ok((address, recipe, Scope { cloud, label: "main".to_owned(), full, values }))
+}
+
+fn head(target: &Target) -> Result<Vec<Structure>, RenderError> {
+    let (address, recipe, scope) = first(target)?;
+    let failed = |source| RenderError::Recipe { address, cloud: target.cloud, source };
+    Ok(scope.body(&blocks(recipe)).map_err(failed)?.into_iter().collect())
 }
 
 /// What a recipe can name of a resource.
 fn scope(resource: &Resource, target: &Target, out: &BTreeMap<Address, Expression>) -> Result<Scope, BadRecipe> {
     let address = &resource.address;
-    let full = cut(&format!("{}-{}-{}", target.system, target.environment, address.name), 63, "-");
+    let (label, name) = match target.cloud {
+        Cloud::Kubernetes => (address.name.clone(), object_name(&address.name)),
+        _ => (label(address), address.name.clone()),
+    };
+    let full = cut(&format!("{}-{}-{name}", target.system, target.environment), 63, "-");
     let mut fields = Vec::new();
     for field in &resource.kind.fields {
         let given = resource.fields.iter().find(|(name, _)| *name == field.name);
@@ -256,12 +327,12 @@ fn scope(resource: &Resource, target: &Target, out: &BTreeMap<Address, Expressio
     let mut values = base(target);
     values.extend([
         ("field".to_owned(), object(fields)),
-        ("name".to_owned(), Expression::String(address.name.clone())),
+        ("name".to_owned(), Expression::String(name)),
         ("kind".to_owned(), Expression::String(address.kind.clone())),
         ("address".to_owned(), Expression::String(address.to_string())),
         ("full".to_owned(), Expression::String(full.clone())),
     ]);
-    let mut scope = Scope { cloud: target.cloud, label: label(address), full, values };
+    let mut scope = Scope { cloud: target.cloud, label, full, values };
     // How a resource is told as Grid's is the cloud's own way.
     if let Some(prelude) = prelude(target.cloud) {
         let identity = outputs(prelude, &scope)?;
@@ -291,9 +362,8 @@ fn code(value: &Value, out: &BTreeMap<Address, Expression>) -> Result<Expression
                 Part::Resource(address) => of(address),
                 Part::Output(address, name) => {
                     let Expression::Object(pairs) = of(address)? else { return Err(BadRecipe(address.to_string())) };
-                    named(&pairs, name)
-                        .cloned()
-                        .ok_or_else(|| BadRecipe(format!("the recipe of {address} does not give `{name}`")))
+                    let value = named(&pairs, name).filter(|value| **value != Expression::Null).cloned();
+                    value.ok_or_else(|| BadRecipe(format!("the recipe of {address} does not give `{name}` here")))
                 }
             };
             joined(parts.iter().map(part).collect::<Result<_, _>>()?)

@@ -59,6 +59,11 @@ impl Cloud {
         }
     }
 
+    /// The folder of its recipes.
+    pub fn recipes(self) -> &'static str {
+        self.provider().map_or(self.name(), |provider| provider.name)
+    }
+
     /// A region that every type is offered in, for examples.
     pub fn example_region(self) -> &'static str {
         match self {

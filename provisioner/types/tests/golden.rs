@@ -5,6 +5,7 @@ mod support;
 
 use grid_types::{Cloud, Format, Spec, Target, page, render};
 
+use support::manifest::Kinds;
 use support::schema::Schema;
 use support::{file, golden};
 
@@ -22,10 +23,22 @@ fn a_shop_on_three_clouds() {
 }
 
 #[test]
+fn a_shop_in_a_cluster() {
+    let text = std::fs::read_to_string(file("tests/golden/cluster.toml")).unwrap();
+    let spec = Spec::read(&text, Format::Toml).unwrap_or_else(|e| panic!("{}", e.show("cluster.toml", &text)));
+    let rendered = render(&spec, &Target::example(Cloud::Kubernetes)).unwrap();
+    assert_eq!(Kinds::read().check(&rendered).wrong, Vec::<String>::new());
+    for (name, text) in &rendered.files {
+        golden(&format!("tests/golden/kubernetes/{name}"), text);
+    }
+}
+
+#[test]
 fn adding_a_resource_changes_no_line_of_the_others() {
-    let text = std::fs::read_to_string(file("tests/golden/shop.toml")).unwrap();
-    let more = format!("{text}\n[[resources]]\nkind = \"topic\"\nname = \"app\"\n");
-    for cloud in Cloud::HCL {
+    for cloud in Cloud::ALL {
+        let name = if cloud == Cloud::Kubernetes { "cluster" } else { "shop" };
+        let text = std::fs::read_to_string(file(&format!("tests/golden/{name}.toml"))).unwrap();
+        let more = format!("{text}\n[[resources]]\nkind = \"topic\"\nname = \"app\"\n");
         let [before, after] =
             [&text, &more].map(|t| render(&Spec::read(t, Format::Toml).unwrap(), &Target::example(cloud)).unwrap());
         for (name, text) in &before.files {

@@ -534,7 +534,7 @@ proptest! {
         let text = words.concat();
         for format in [Format::Toml, Format::Yaml, Format::Json] {
             match Spec::read(&text, format) {
-                Ok(spec) => drop(Cloud::HCL.map(|cloud| render(&spec, &Target::example(cloud)))),
+                Ok(spec) => drop(Cloud::ALL.map(|cloud| render(&spec, &Target::example(cloud)))),
                 Err(problems) => {
                     prop_assert!(!problems.is_empty());
                     prop_assert!(!problems.show("x", &text).is_empty());
@@ -556,4 +556,31 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_kubernetes_cannot_render_is_told() {
+    let check = |resources: &str, wanted: &str| {
+        let text = format!("resources:\n- {{kind: network, name: main}}\n{resources}");
+        let spec = Spec::read(&text, Format::Yaml).unwrap();
+        let error = render(&spec, &Target::example(Cloud::Kubernetes)).unwrap_err();
+        let why = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
+        assert_eq!(format!("{error}{why}"), wanted);
+    };
+    let network = "network: '${network.main}'";
+    check(
+        &format!("- {{kind: nat, name: out, fields: {{{network}}}}}"),
+        "there is no recipe for nat.out on kubernetes",
+    );
+    check(
+        &format!("- {{kind: block_disk, name: a}}\n- {{kind: file_store, name: a, fields: {{{network}}}}}"),
+        "file_store.a makes v1 PersistentVolumeClaim shop-prod/a, which one before it makes already: give it another name",
+    );
+    // Where a gateway listens is known only when it is there.
+    check(
+        &format!(
+            "- {{kind: l7_load_balancer, name: web, fields: {{{network}}}}}\n- {{kind: dns_zone, name: it, fields: {{domain: it.example.com, records: [{{name: a, type: CNAME, values: ['${{l7_load_balancer.web.out.host}}']}}]}}}}"
+        ),
+        "the recipe of dns_zone.it on kubernetes fails: the recipe of l7_load_balancer.web does not give `host` here",
+    );
 }

@@ -28,7 +28,7 @@ pub(crate) enum ResourceCommand {
     Show(ShowArgs),
     /// Whether specs are right: all mistakes with their places; exits with 1 if there is one
     Check(CheckArgs),
-    /// A spec as files for Terraform or OpenTofu
+    /// A spec as files for Terraform or OpenTofu, or as manifests of Kubernetes
     Render(RenderArgs),
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct RenderArgs {
     /// A spec in TOML, YAML or JSON
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// aws, azure or google
+    /// aws, azure, google or kubernetes
     #[arg(long, value_name = "CLOUD")]
     cloud: String,
     /// Where [default: one that has all types]
@@ -168,13 +168,13 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 
 /// The cloud of a flag.
 fn cloud(name: &str) -> anyhow::Result<Cloud> {
-    let known = Cloud::parse(name).filter(|c| Cloud::HCL.contains(c));
-    known.with_context(|| format!("--cloud {name:?} is none of aws, azure, google"))
+    Cloud::parse(name).with_context(|| format!("--cloud {name:?} is none of aws, azure, google, kubernetes"))
 }
 
 /// A spec as `.tf` files by name, for who wants to look at them only.
 pub(in crate::cmd) fn rendered(path: &Path, on: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let cloud = cloud(on)?;
+    ensure!(Cloud::HCL.contains(&cloud), "--cloud {on:?} has no files of Terraform: it must be aws, azure or google here");
     let spec = match read(path)? {
         Ok(spec) => spec,
         Err(problems) => bail!("{} is wrong\n{}", path.display(), problems.trim_end()),

@@ -1,0 +1,1 @@
+# No object of Kubernetes serves from near its readers.

@@ -1,0 +1,1 @@
+# The Gateway API has no filter of requests; each implementation has its own.
