@@ -131,11 +131,7 @@ pub fn render(spec: &Spec, target: &Target) -> Result<Rendered, RenderError> {
 }
 
 /// Objects in files, each resource's below its address.
-fn manifests(
-    spec: &Spec,
-    target: &Target,
-    mut made: BTreeMap<Address, Made>,
-) -> Result<Rendered, RenderError> {
+fn manifests(spec: &Spec, target: &Target, mut made: BTreeMap<Address, Made>) -> Result<Rendered, RenderError> {
     let (mut shared, mut files) = (Vec::<Manifest>::new(), BTreeMap::<String, String>::new());
     let mut seen = BTreeSet::new();
     let (address, recipe, scope) = first(target)?;

@@ -84,7 +84,8 @@ fn leaf(value: &Expression, level: usize, text: &mut String) {
 /// Whether a text of several lines reads the same when it is written as lines: the first says how far they are indented, and blanks at the end of one
 /// would not be seen.
 fn is_lines(text: &str) -> bool {
-    let is_plain = |c: char| c == '\n' || !(c.is_control() || ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'].contains(&c));
+    let is_plain =
+        |c: char| c == '\n' || !(c.is_control() || ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'].contains(&c));
     text.contains('\n')
         && !text.starts_with([' ', '\n', '\t'])
         && !text.ends_with("\n\n")
@@ -151,7 +152,9 @@ fn is_number(text: &str) -> bool {
     digits
         && (text.bytes().all(|b| b.is_ascii_digit() || b"_.:-+eE".contains(&b))
             || ["0x", "0X", "0o", "0b"].iter().any(|p| text.starts_with(p)))
-        || text.len() > 10 && text.as_bytes()[..10].iter().all(|b| b.is_ascii_digit() || *b == b'-') && text.contains(':')
+        || text.len() > 10
+            && text.as_bytes()[..10].iter().all(|b| b.is_ascii_digit() || *b == b'-')
+            && text.contains(':')
 }
 
 #[cfg(test)]
@@ -214,7 +217,8 @@ mod tests {
             - {}
             empty: {}
             blank: "a \nb"
-        "#]].assert_eq(&print(&value));
+        "#]]
+        .assert_eq(&print(&value));
     }
 
     proptest! {
