@@ -88,7 +88,9 @@ fn known(expr: &Expression, at: &str) -> Result<(), BadRecipe> {
     match expr {
         Expression::Null | Expression::Bool(_) | Expression::Number(_) | Expression::String(_) => Ok(()),
         Expression::Array(items) => items.iter().try_for_each(|item| known(item, at)),
-        Expression::Object(pairs) => pairs.iter().try_for_each(|(key, value)| known(value, &format!("{at}.{}", key_text(key)))),
+        Expression::Object(pairs) => {
+            pairs.iter().try_for_each(|(key, value)| known(value, &format!("{at}.{}", key_text(key))))
+        }
         code => Err(BadRecipe(format!("{at} is not known before it runs: {}", crate::hcl::expression(code, 0)))),
     }
 }

@@ -63,7 +63,8 @@ pub(crate) fn outputs(recipe: &Body, scope: &Scope) -> Result<Vec<(String, Expre
 
 /// What a recipe makes, without what it only says.
 pub(crate) fn blocks(recipe: &Body) -> Body {
-    let says = |s: &&Structure| matches!(s, Structure::Block(b) if ["out", "metadata"].contains(&b.identifier.as_str()));
+    let says =
+        |s: &&Structure| matches!(s, Structure::Block(b) if ["out", "metadata"].contains(&b.identifier.as_str()));
     recipe.iter().filter(|s| !says(s)).cloned().collect()
 }
 

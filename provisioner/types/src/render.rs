@@ -79,7 +79,7 @@ pub enum RenderError {
     Name(String),
 }
 
-/// Renders a spec.
+/// Renders a spec: files for Terraform, or manifests of Kubernetes.
 pub fn render(spec: &Spec, target: &Target) -> Result<Rendered, RenderError> {
     for name in [&target.system, &target.environment] {
         let right = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -131,11 +131,7 @@ pub fn render(spec: &Spec, target: &Target) -> Result<Rendered, RenderError> {
 }
 
 /// Objects in files, each resource's below its address.
-fn manifests(
-    spec: &Spec,
-    target: &Target,
-    mut made: BTreeMap<Address, Made>,
-) -> Result<Rendered, RenderError> {
+fn manifests(spec: &Spec, target: &Target, mut made: BTreeMap<Address, Made>) -> Result<Rendered, RenderError> {
     let (mut shared, mut files) = (Vec::<Manifest>::new(), BTreeMap::<String, String>::new());
     let mut seen = BTreeSet::new();
     let (address, recipe, scope) = first(target)?;

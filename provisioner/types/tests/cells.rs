@@ -84,7 +84,8 @@ fn every_variant_of_every_cell_is_in_the_schema() {
     let (all, valid) = (types().len() * Cloud::HCL.len(), blocks.iter().filter(|l| is_valid(l)).count());
     note("resource_types", valid == all, &format!("{valid} of {all} cells, {checked} variants on all clouds"));
     let valid = manifests.iter().filter(|l| is_valid(l)).count();
-    let measured = format!("{valid} of {} cells, the others rendered without a schema to check against", manifests.len());
+    let measured =
+        format!("{valid} of {} cells, the others rendered without a schema to check against", manifests.len());
     note("kubernetes_manifests", manifests.len() >= MANIFESTS && valid >= MANIFESTS_VALID, &measured);
     assert!(manifests.len() >= MANIFESTS && valid >= MANIFESTS_VALID, "{measured}");
 }

@@ -174,7 +174,10 @@ fn cloud(name: &str) -> anyhow::Result<Cloud> {
 /// A spec as `.tf` files by name, for who wants to look at them only.
 pub(in crate::cmd) fn rendered(path: &Path, on: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let cloud = cloud(on)?;
-    ensure!(Cloud::HCL.contains(&cloud), "--cloud {on:?} has no files of Terraform: it must be aws, azure or google here");
+    ensure!(
+        Cloud::HCL.contains(&cloud),
+        "--cloud {on:?} has no files of Terraform: it must be aws, azure or google here"
+    );
     let spec = match read(path)? {
         Ok(spec) => spec,
         Err(problems) => bail!("{} is wrong\n{}", path.display(), problems.trim_end()),

@@ -22,7 +22,10 @@ impl Kinds {
     pub(crate) fn check(&self, rendered: &Rendered) -> Found {
         let mut checks = Checks { told: Vec::new(), open: Vec::new(), names: BTreeSet::new(), wanted: Vec::new() };
         for (name, text) in &rendered.files {
-            assert!(!text.contains("---\n---") && text.ends_with('\n') && !text.lines().any(|l| l.ends_with(' ')), "{text}");
+            assert!(
+                !text.contains("---\n---") && text.ends_with('\n') && !text.lines().any(|l| l.ends_with(' ')),
+                "{text}"
+            );
             for document in text.split("---\n") {
                 match read(document, Format::Yaml) {
                     Ok(node) => self.object(&node, &mut checks),
@@ -45,8 +48,12 @@ impl Kinds {
         if !checks.names.insert(id.clone()) {
             checks.told.push(format!("{id} twice"));
         }
-        let is_label = |t: &str| t.len() <= 63 && !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        for label in ["app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "grid/system"] {
+        let is_label = |t: &str| {
+            t.len() <= 63 && !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        for label in
+            ["app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "grid/system"]
+        {
             if !is_label(text(node, &["metadata", "labels", label])) {
                 checks.told.push(format!("{id} lacks the label {label}"));
             }
@@ -145,7 +152,8 @@ impl Checks {
                 let (version, kind) = (text(node, &["apiVersion"]), text(node, &["kind"]));
                 let group = [text(node, &["apiGroup"]), text(node, &["group"])].concat();
                 let name = text(node, &["name"]);
-                if !kind.is_empty() && !name.is_empty() && (!version.is_empty() || group == "rbac.authorization.k8s.io") {
+                if !kind.is_empty() && !name.is_empty() && (!version.is_empty() || group == "rbac.authorization.k8s.io")
+                {
                     let version = if version.is_empty() { format!("{group}/v1") } else { version.to_owned() };
                     self.wanted.push((at.to_owned(), format!("{version} {kind} {name}")));
                 }
