@@ -124,4 +124,74 @@ mod tests {
         );
         check("node_pool.a", json!({"kubernetes": {"node_class": "x"}}), Err("GROUP/KIND/NAME"));
     }
+
+    /// As much of a document of YAML as tests compare.
+    fn json_of(node: &grid_types::node::Node) -> Value {
+        use grid_types::node::Tree;
+        match &node.value {
+            Tree::Null => Value::Null,
+            Tree::Bool(b) => Value::from(*b),
+            Tree::Integer(n) => Value::from(*n),
+            Tree::Float(n) | Tree::Text(n) => Value::from(n.as_str()),
+            Tree::List(items) => Value::Array(items.iter().map(json_of).collect()),
+            Tree::Map(pairs) => {
+                pairs.iter().map(|(k, v)| (json_of(k).as_str().unwrap().to_owned(), json_of(v))).collect()
+            }
+        }
+    }
+
+    /// Whether all that is said here is said there, too.
+    fn holds(there: &Value, here: &Value) -> bool {
+        match (there, here) {
+            (Value::Object(there), Value::Object(here)) => {
+                here.iter().all(|(key, value)| there.get(key).is_some_and(|v| holds(v, value)))
+            }
+            (Value::Array(there), Value::Array(here)) => here.iter().all(|item| there.iter().any(|v| holds(v, item))),
+            (there, here) => there == here,
+        }
+    }
+
+    #[test]
+    fn recipes_say_what_the_driver_says() {
+        use grid_types::{Cloud, Format, Spec, Target, render};
+        let check = |address: &str, mut fields: Value, own: Value| {
+            let (kind, name) = address.split_once('.').unwrap();
+            let others = json!([{"kind": "network", "name": "main"},
+                {"kind": "kubernetes_cluster", "name": "main", "fields": {"network": "${network.main}"}}]);
+            let mut resources = others.as_array().unwrap().clone();
+            let mut given = fields.clone();
+            for (key, value) in own.as_object().unwrap() {
+                match value {
+                    Value::String(text) if text.starts_with("${") => given[key] = value.clone(),
+                    value => fields[key] = value.clone(),
+                }
+            }
+            resources.push(json!({"kind": kind, "name": name, "fields": given}));
+            let spec = Spec::read(&json!({ "resources": resources }).to_string(), Format::Json).unwrap();
+            let text = render(&spec, &Target::example(Cloud::Kubernetes)).unwrap().files["main.yaml"].clone();
+            let rendered: Vec<Value> =
+                text.split("---\n").map(|d| json_of(&grid_types::node::read(d, Format::Yaml).unwrap())).collect();
+            let address = Address::parse(address).unwrap();
+            for object in manifests(&address, &Fields::of_json(&fields), "shop-prod").unwrap() {
+                assert!(rendered.iter().any(|r| holds(r, &object)), "{object:#}\n{text}");
+            }
+        };
+        check(
+            "container_service.web",
+            json!({"image": "a:1", "port": 80, "cpu_milli": 1500, "min": 2, "max": 9, "env": {"A": "1"}}),
+            json!({"network": "${network.main}"}),
+        );
+        check(
+            "container_service.web",
+            json!({"image": "a:1", "cpu_milli": 2000}),
+            json!({"network": "${network.main}"}),
+        );
+        check("block_disk.data", json!({"size_gib": 20}), json!({}));
+        check("file_store.files", json!({"size_gib": 2048}), json!({"network": "${network.main}"}));
+        let class = json!({"node_class": "karpenter.k8s.aws/EC2NodeClass/default"});
+        for spot in [true, false] {
+            let own = json!({"cluster": "${kubernetes_cluster.main}", "kubernetes": class});
+            check("node_pool.general", json!({"max": 5, "spot": spot}), own);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 // bindings that were made of such definitions: for npm, and for Rust.
 //
 //     go mod download k8s.io/kubernetes@v1.37.2 ...            (the modules of MODULES)
-//     npm install yaml typescript @kubevirt-ui-ext/kubevirt-api@1.7.0 @kubernetes-models/cloudnative-pg@0.1.4
+//     npm install yaml typescript @kubevirt-ui-ext/kubevirt-api@1.7.0 @kubernetes-models/cloudnative-pg@2.0.0
 //     cargo info kube-custom-resources-rs@2024.11.1            (its archive, unpacked)
 //     node schema/extract-kubernetes.mjs MODULE_CACHE NODE_FOLDER CRATE_FOLDER > schema/kubernetes.json
 //
@@ -35,7 +35,7 @@ const MODULES = {
 const TYPED = {
   "kubevirt.io/v1 VirtualMachine": ["@kubevirt-ui-ext/kubevirt-api", "dist/kubevirt/index.d.ts", "V1VirtualMachine"],
   "pool.kubevirt.io/v1beta1 VirtualMachinePool": ["@kubevirt-ui-ext/kubevirt-api", "dist/kubevirt/index.d.ts", "V1beta1VirtualMachinePool"],
-  "postgresql.cnpg.io/v1 Cluster": ["@kubernetes-models/cloudnative-pg", "postgresql.cnpg.io/v1/Cluster.d.ts", "ICluster"],
+  "postgresql.cnpg.io/v1 Cluster": ["@kubernetes-models/cloudnative-pg", "postgresql.cnpg.io/v1/", "ICluster"],
 };
 
 const recipes = join(dirname(fileURLToPath(import.meta.url)), "..", "recipes", "kubernetes");
@@ -74,16 +74,18 @@ function openapi(schema, root, within = []) {
 /** Metadata are the same for all; no definition lists them. */
 const META = { p: { name: "s", namespace: "s", labels: { m: "s" }, annotations: { m: "s" } } };
 
-/** What an interface of TypeScript says. */
-function typescript(file, name) {
-  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest);
-  const all = new Map();
+/** What an interface of TypeScript says, in a file or in one of a folder. */
+function typescript(path, name) {
+  const files = path.endsWith("/") ? readdirSync(path).filter((f) => f.endsWith(".d.ts")).map((f) => join(path, f)) : [path];
+  const all = new Map(), aliases = [];
   const note = (node) => {
+    if (ts.isExportSpecifier(node)) aliases.push([node.name.text, node.propertyName?.text ?? node.name.text]);
     if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node) || ts.isEnumDeclaration(node)) all.set(node.name.text, node);
     ts.forEachChild(node, note);
   };
-  note(source);
-  const text = (node) => (node.text ?? node.getText(source));
+  files.forEach((file) => note(ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest)));
+  for (const [alias, of] of aliases) if (all.has(of)) all.set(alias, all.get(of));
+  const text = (node) => node.text ?? node.right.text;
   const members = (list, within) => {
     const fields = list.filter((m) => ts.isPropertySignature(m) && m.type);
     const required = fields.filter((m) => !m.questionToken).map((m) => text(m.name));
@@ -101,12 +103,12 @@ function typescript(file, name) {
       return kinds.length === 1 ? of(kinds[0], within) : "q";
     }
     if (ts.isTypeReferenceNode(type)) {
-      const name = text(type.typeName).split(".").pop();
+      const name = text(type.typeName);
       if (name === "Array") return [of(type.typeArguments[0], within)];
       if (name === "Record") return { m: of(type.typeArguments[1], within) };
       if (/ObjectMeta$/.test(name)) return META;
       // Kinds of Kubernetes' own are better known elsewhere.
-      const own = name.match(/^K8sIoApiCoreV1(\w+)$/)?.[1];
+      const own = name.match(/^(?:K8sIoApiCoreV1|IIoK8sApiCoreV1)(\w+)$/)?.[1];
       if (own && swagger.definitions[`io.k8s.api.core.v1.${own}`]) return openapi(swagger.definitions[`io.k8s.api.core.v1.${own}`], swagger);
       const found = all.get(name);
       if (!found || within.includes(name)) return "a";

@@ -658,6 +658,7 @@ mod tests {
             ("cidrsubnet(field.text, 4, count.index)", "cidrsubnet(\"a-b\", 4, count.index)"),
             ("join(\",\", concat([field.text], [\"c\"]))", "\"a-b,c\""),
             ("upper(replace(field.text, \"-\", \"_\"))", "\"A_B\""),
+            ("trimsuffix(\"a.b.\", \".\")", "\"a.b\""),
             ("short(10)", "\"s-9acf0fda\""),
             ("compact(24)", "\"shopprodweb\""),
             ("machine(\"vm\", \"2x8\")", "\"m7i.large\""),

@@ -79,7 +79,7 @@ pub enum RenderError {
     Name(String),
 }
 
-/// Renders a spec.
+/// Renders a spec: files for Terraform, or manifests of Kubernetes.
 pub fn render(spec: &Spec, target: &Target) -> Result<Rendered, RenderError> {
     for name in [&target.system, &target.environment] {
         let right = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

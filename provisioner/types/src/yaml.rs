@@ -110,6 +110,11 @@ fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
+    let is_simple =
+        |c: char| !c.is_control() && c != '\'' && !['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'].contains(&c);
+    if text.contains('"') && text.chars().all(is_simple) {
+        return format!("'{text}'");
+    }
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {
@@ -136,7 +141,12 @@ const WORDS: [&str; 12] = ["null", "true", "false", "yes", "no", "on", "off", "y
 fn is_plain(text: &str) -> bool {
     let starts = |c: char| c.is_ascii_alphanumeric() || c == '/' || c == '_' || c == '.';
     let within = |c: char| c.is_ascii_alphanumeric() || " /_.:@%+=,;*()~^$!?<>|&#'-".contains(c);
-    text.starts_with(starts)
+    // `-c` and `--flag` are no items of lists.
+    let first = text
+        .strip_prefix("--")
+        .or(text.strip_prefix('-'))
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+    first.unwrap_or(text).starts_with(starts)
         && text.chars().all(within)
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
@@ -148,8 +158,11 @@ fn is_plain(text: &str) -> bool {
 
 /// Whether anybody may take it for a number, a time or a date: `1e3`, `0x1F`, `1_000`, `12:30:00`, `2030-01-01`.
 fn is_number(text: &str) -> bool {
+    // `1.2.3` is none to anybody.
+    let is_version = text.matches('.').count() > 1 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let digits = text.bytes().any(|b| b.is_ascii_digit());
     digits
+        && !is_version
         && (text.bytes().all(|b| b.is_ascii_digit() || b"_.:-+eE".contains(&b))
             || ["0x", "0X", "0o", "0b"].iter().any(|p| text.starts_with(p)))
         || text.len() > 10
@@ -172,7 +185,7 @@ mod tests {
         let value: Expression = r##"{
             "apiVersion" = "v1", "app.kubernetes.io/name" = "web", n = 3, s = "3", b = true, t = "true", no = "no", none = "",
             image = "registry.example.com/shop:1.4.2", cpu = "500m", ratio = "1e3", cron = "0 3 * * *", date = "2030-01-01T00:00:00Z",
-            version = "8.0", star = "*.example.com", flag = "-x", note = "a: b", end = "a #b", at = "@x", lines = "a\n\n  b: c\n", open = "a\nb",
+            version = "8.0", release = "3.8.0", star = "*.example.com", flag = "-x", long = "--x=1", minus = "-1", json = "{\"a\": 1}", note = "a: b", end = "a #b", at = "@x", lines = "a\n\n  b: c\n", open = "a\nb",
             list = [{ name = "A", value = "1", deep = { x = [1, 2] } }, "y", [["z"], []], {}], empty = {}, blank = "a \nb"
         }"##
             .parse()
@@ -192,8 +205,12 @@ mod tests {
             cron: 0 3 * * *
             date: "2030-01-01T00:00:00Z"
             version: "8.0"
+            release: 3.8.0
             star: "*.example.com"
-            flag: "-x"
+            flag: -x
+            long: --x=1
+            minus: "-1"
+            json: '{"a": 1}'
             note: "a: b"
             end: "a #b"
             at: "@x"

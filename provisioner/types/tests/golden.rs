@@ -1,4 +1,4 @@
-//! A system of three tiers on each cloud, as people would read it; and the page of the catalog.
+//! A system of three tiers on each cloud and one in a cluster, as people would read them; and the page of the catalog.
 #![allow(clippy::unwrap_used)]
 
 mod support;

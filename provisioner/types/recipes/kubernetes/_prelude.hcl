@@ -2,6 +2,9 @@
 cluster_manifest "v1" "Namespace" "namespace" {
   metadata = {
     name = "${system}-${environment}"
+    labels = {
+      "app.kubernetes.io/name" = "${system}-${environment}"
+    }
   }
 }
 

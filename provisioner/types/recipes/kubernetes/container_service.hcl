@@ -66,7 +66,7 @@ manifest "autoscaling/v2" "HorizontalPodAutoscaler" "this" {
       name       = object
     }
     minReplicas = max(field.min, 1)
-    maxReplicas = max(field.max, 1)
+    maxReplicas = max(field.max, field.min, 1)
     metrics = [{
       type = "Resource"
       resource = {
