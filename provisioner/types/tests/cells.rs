@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use grid_types::tier::count;
+use expect_test::expect;
 use grid_types::{Cloud, Rendered, Target, Tier, render, types};
 
 use support::manifest::Kinds;
@@ -174,6 +175,21 @@ fn recipes_give_every_output() {
         }
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// The page says them too, with their reasons.
+#[test]
+fn fields_that_no_manifest_says() {
+    let mut unsaid = Vec::new();
+    for kind in types().iter().filter(|t| grid_types::recipe::recipe(&t.name, Cloud::Kubernetes).is_some()) {
+        let text = std::fs::read_to_string(file(&format!("recipes/kubernetes/{}.hcl", kind.name))).unwrap();
+        let is_said = |name: &str| text.contains(&format!("field.{name}")) || name == "size" && text.contains("cpus()");
+        let names = kind.fields.iter().map(|f| f.name.as_str()).filter(|name| !is_said(name)).collect::<Vec<_>>();
+        if !names.is_empty() {
+            unsaid.push(format!("{}: {}", kind.name, names.join(" ")));
+        }
+    }
+    expect![[r#""#]].assert_eq(&unsaid.join("\n"));
 }
 
 #[test]
