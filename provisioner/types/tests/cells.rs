@@ -6,8 +6,8 @@ mod support;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use grid_types::tier::count;
 use expect_test::expect;
+use grid_types::tier::count;
 use grid_types::{Cloud, Rendered, Target, Tier, render, types};
 
 use support::manifest::Kinds;
@@ -189,7 +189,26 @@ fn fields_that_no_manifest_says() {
             unsaid.push(format!("{}: {}", kind.name, names.join(" ")));
         }
     }
-    expect![[r#""#]].assert_eq(&unsaid.join("\n"));
+    expect![[r#"
+        spot_pool: network ssh_public_key os disk_gib on_reclaim firewall
+        block_disk: vm
+        network: cidr zones
+        firewall: network
+        l7_load_balancer: network
+        l4_load_balancer: network
+        tls_certificate: zone
+        object_store: versioning
+        file_store: network
+        backup_plan: disks
+        kubernetes_cluster: network
+        node_pool: min disk_gib
+        postgresql: machine_type
+        mysql: machine_type
+        nosql: partition_key sort_key
+        kafka: machine_type
+        secret: recovery_days
+        workload_identity: cluster namespace"#]]
+    .assert_eq(&unsaid.join("\n"));
 }
 
 #[test]
