@@ -6,6 +6,7 @@ mod support;
 use std::fmt::Write as _;
 use std::process::Command;
 
+use expect_test::expect;
 use grid_types::tier::count;
 use grid_types::{Cloud, Rendered, Target, Tier, render, types};
 
@@ -178,6 +179,40 @@ fn recipes_give_every_output() {
         }
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// The page says them too, with their reasons.
+#[test]
+fn fields_that_no_manifest_says() {
+    let mut unsaid = Vec::new();
+    for kind in types().iter().filter(|t| grid_types::recipe::recipe(&t.name, Cloud::Kubernetes).is_some()) {
+        let text = std::fs::read_to_string(file(&format!("recipes/kubernetes/{}.hcl", kind.name))).unwrap();
+        let is_said = |name: &str| text.contains(&format!("field.{name}")) || name == "size" && text.contains("cpus()");
+        let names = kind.fields.iter().map(|f| f.name.as_str()).filter(|name| !is_said(name)).collect::<Vec<_>>();
+        if !names.is_empty() {
+            unsaid.push(format!("{}: {}", kind.name, names.join(" ")));
+        }
+    }
+    expect![[r#"
+        spot_pool: network ssh_public_key os disk_gib on_reclaim firewall
+        block_disk: vm
+        network: cidr zones
+        firewall: network
+        l7_load_balancer: network
+        l4_load_balancer: network
+        tls_certificate: zone
+        object_store: versioning
+        file_store: network
+        backup_plan: disks
+        kubernetes_cluster: network
+        node_pool: min disk_gib
+        postgresql: machine_type
+        mysql: machine_type
+        nosql: partition_key sort_key
+        kafka: machine_type
+        secret: recovery_days
+        workload_identity: cluster namespace"#]]
+    .assert_eq(&unsaid.join("\n"));
 }
 
 #[test]
