@@ -135,10 +135,10 @@ async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<Driver
         all.push(kube(config, config.text("provision.kubeconfig"), time).await?);
     }
     if !config.text("provision.azure_subscription").is_empty() {
-        all.push(azure(config, config.text("provision.azure_subscription"), time).await?);
+        all.push(Box::pin(azure(config, config.text("provision.azure_subscription"), time)).await?);
     }
     if !config.text("provision.gcp_project").is_empty() {
-        all.push(gcp(config, config.text("provision.gcp_project"), time).await?);
+        all.push(Box::pin(gcp(config, config.text("provision.gcp_project"), time)).await?);
     }
     let mut drivers = Drivers::default();
     for (executor, surveyor) in all {
@@ -228,7 +228,7 @@ async fn azure(config: &Config, subscription: &str, time: &Arc<dyn Time>) -> any
     let mut settings = grid_azure::Settings::new(subscription, credentials);
     settings.resource_group = named("provision.azure_resource_group");
     settings.endpoint_url = named("provision.azure_endpoint_url").unwrap_or(settings.endpoint_url);
-    let driver = grid_azure::Azure::new(settings, Arc::clone(time)).await;
+    let driver = Box::pin(grid_azure::Azure::new(settings, Arc::clone(time))).await;
     let azure = Arc::new(driver.context("reach the subscription of provision.azure_subscription")?);
     Ok((Arc::clone(&azure) as Arc<dyn Executor>, Arc::new(Subscription(azure))))
 }
@@ -269,7 +269,7 @@ async fn gcp(config: &Config, project: &str, time: &Arc<dyn Time>) -> anyhow::Re
         credentials,
         ..grid_gcp::Settings::new(project, region)
     };
-    let driver = grid_gcp::Gcp::new(settings, Arc::clone(time)).await;
+    let driver = Box::pin(grid_gcp::Gcp::new(settings, Arc::clone(time))).await;
     let gcp = Arc::new(driver.context("reach the project of provision.gcp_project")?);
     Ok((Arc::clone(&gcp) as Arc<dyn Executor>, Arc::new(Project(gcp))))
 }
