@@ -38,7 +38,7 @@ use crate::dryrun::{DRY_RUN, DryRun};
 use crate::error::DeskError;
 use crate::inventory::Surveyor;
 use crate::keep::{Audit, Batch, Deed, Keep, Kind};
-use crate::limits::{EVENTS_MAX, KEY_BYTES_MAX, LISTENER_BEHIND_MAX};
+use crate::limits::{EVENTS_MAX, KEY_BYTES_MAX};
 use crate::outside::Outside;
 use crate::price::TypePrices;
 use crate::progress::Progress;
@@ -104,7 +104,6 @@ struct Inner {
     running: Mutex<BTreeMap<(TenantId, String, u64), Arc<AtomicU8>>>,
     /// Environments that somebody goes on with.
     busy: Mutex<BTreeSet<(TenantId, String)>>,
-    told: broadcast::Sender<Progress>,
     wanted: Notify,
     kinds: Kinds,
 }
@@ -132,7 +131,6 @@ impl Desk {
             lock: tokio::sync::Mutex::new(()),
             running: Mutex::default(),
             busy: Mutex::default(),
-            told: broadcast::Sender::new(LISTENER_BEHIND_MAX),
             wanted: Notify::new(),
             kinds: crate::kinds(),
         })))
@@ -140,7 +138,7 @@ impl Desk {
 
     /// What happens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Progress> {
-        self.0.told.subscribe()
+        self.0.keep.listen()
     }
 
     /// Now.
@@ -246,7 +244,7 @@ impl Desk {
         });
     }
 
-    /// Something happened to a release: it is written down, and told to who listens.
+    /// Something happened to a release: it is written down with it, and then told to who listens.
     pub(crate) fn happened(&self, tenant: &TenantId, row: &mut ReleaseRow, what: &str, text: &str) {
         let now = self.now();
         if row.events.len() >= EVENTS_MAX {
@@ -254,8 +252,7 @@ impl Desk {
         }
         row.events.push(Happened { at: now.0, what: what.to_owned(), text: text.to_owned() });
         let name = crate::show::release_name(&row.environment, row.id);
-        // Nobody listening is no error.
-        let _ = self.0.told.send(Progress::new(tenant, &name, what, text, now));
+        row.untold.push(Progress::new(tenant, &name, what, text, now));
     }
 
     /// What plans of an environment are made with. `more` are decisions that are not written down.
@@ -316,8 +313,15 @@ impl Desk {
         row.ok_or_else(|| DeskError::none("release", &crate::show::release_name(environment, id)))
     }
 
-    pub(crate) fn put_release(batch: &mut Batch, row: &ReleaseRow) -> Result<(), DeskError> {
-        batch.put(Kind::Release, &row.environment, &row_name(row.id), row)
+    /// A release is kept; what happened to it is told once it is.
+    pub(crate) fn put_release(batch: &mut Batch, row: &mut ReleaseRow) -> Result<(), DeskError> {
+        batch.put(Kind::Release, &row.environment, &row_name(row.id), row)?;
+        let mut untold = std::mem::take(&mut row.untold);
+        if let Some(last) = untold.last_mut() {
+            last.is_last = row.ended.is_some();
+        }
+        batch.tell(untold);
+        Ok(())
     }
 
     /// Asks a run to do something at its next safe point.

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use grid_act::journal::{Entry, Journal, JournalError, What, line, of_line};
 use grid_model::TenantId;
 use grid_plan::PlanId;
-use tokio::sync::broadcast;
 
 use crate::keep::Keep;
 use crate::progress::Progress;
@@ -14,7 +13,6 @@ pub(crate) struct KeptJournal {
     pub(crate) keep: Keep,
     pub(crate) tenant: TenantId,
     pub(crate) release: String,
-    pub(crate) told: broadcast::Sender<Progress>,
 }
 
 fn io(what: &'static str) -> impl FnOnce(sqlx::Error) -> JournalError {
@@ -37,8 +35,7 @@ impl Journal for KeptJournal {
             What::Done { .. } => format!("{} {}: done", entry.action, entry.address),
             What::Failed { why } => format!("{} {}: {why}", entry.action, entry.address),
         };
-        // Nobody listening is no error.
-        let _ = self.told.send(Progress::new(&self.tenant, &self.release, "step", &said, entry.at));
+        self.keep.tell(Progress::new(&self.tenant, &self.release, "step", &said, entry.at));
         Ok(())
     }
 

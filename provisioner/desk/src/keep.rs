@@ -12,10 +12,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, SqliteConnection};
+use tokio::sync::broadcast;
 
 use crate::error::DeskError;
 use crate::inventory::{Sighting, Survey};
-use crate::limits::{ANSWERS_KEPT, AUDIT_KEPT};
+use crate::limits::{ANSWERS_KEPT, AUDIT_KEPT, LISTENER_BEHIND_MAX};
+use crate::progress::Progress;
 use crate::room::Room;
 
 /// The database's file in a data directory.
@@ -156,11 +158,12 @@ enum Change {
 pub(crate) struct Batch {
     tenant: TenantId,
     changes: Vec<Change>,
+    untold: Vec<Progress>,
 }
 
 impl Batch {
     pub(crate) fn of(tenant: &TenantId) -> Self {
-        Self { tenant: tenant.clone(), changes: Vec::new() }
+        Self { tenant: tenant.clone(), changes: Vec::new(), untold: Vec::new() }
     }
 
     pub(crate) fn put(&mut self, kind: Kind, owner: &str, name: &str, body: &impl Serialize) -> Result<(), DeskError> {
@@ -194,12 +197,18 @@ impl Batch {
     pub(crate) fn deed(&mut self, deed: Deed) {
         self.changes.push(Change::Deed(deed));
     }
+
+    /// What is told once the changes are durable.
+    pub(crate) fn tell(&mut self, untold: Vec<Progress>) {
+        self.untold.extend(untold);
+    }
 }
 
 /// The database.
 #[derive(Debug, Clone)]
 pub(crate) struct Keep {
     pub(crate) pool: SqlitePool,
+    told: broadcast::Sender<Progress>,
 }
 
 impl Keep {
@@ -214,7 +223,7 @@ impl Keep {
         // One connection, as SQLite has one writer.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
         let pool = pool.map_err(DeskError::database("open"))?;
-        let keep = Self { pool };
+        let keep = Self { pool, told: broadcast::Sender::new(LISTENER_BEHIND_MAX) };
         keep.migrate().await?;
         Ok(keep)
     }
@@ -234,14 +243,24 @@ impl Keep {
         Ok(())
     }
 
-    /// Makes all changes durable. On a task of its own: nobody may leave a transaction half way.
+    /// What happens from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Progress> {
+        self.told.subscribe()
+    }
+
+    /// Tells what has become durable. Nobody listening is no error.
+    pub(crate) fn tell(&self, progress: Progress) {
+        let _ = self.told.send(progress);
+    }
+
+    /// Makes all changes durable, and then tells what happened: whoever hears of it reads it too. On a task of its own: nobody may leave a transaction half way.
     pub(crate) async fn write(&self, batch: Batch) -> Result<(), DeskError> {
         if batch.changes.is_empty() {
             return Ok(());
         }
-        let pool = self.pool.clone();
+        let keep = self.clone();
         let task = tokio::spawn(async move {
-            let mut connection = pool.acquire().await.map_err(DeskError::database("write"))?;
+            let mut connection = keep.pool.acquire().await.map_err(DeskError::database("write"))?;
             sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(DeskError::database("write"))?;
             let mut done = Ok(());
             for change in batch.changes {
@@ -258,7 +277,9 @@ impl Keep {
                 // SQLite may have rolled back by itself; then this fails, which is no news.
                 let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
             }
-            done.map_err(DeskError::database("write"))
+            done.map_err(DeskError::database("write"))?;
+            batch.untold.into_iter().for_each(|progress| keep.tell(progress));
+            Ok(())
         });
         task.await.map_err(|_| DeskError::Closed)?
     }

@@ -17,6 +17,9 @@ pub struct Progress {
     pub text: String,
     /// When, RFC 3339.
     pub at: String,
+    /// Whether the release has ended with it: nothing more will be told.
+    #[serde(skip)]
+    pub is_last: bool,
 }
 
 impl Progress {
@@ -27,6 +30,7 @@ impl Progress {
             what: what.to_owned(),
             text: text.to_owned(),
             at: crate::show::time(at),
+            is_last: false,
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::error::DeskError;
 use crate::gates::{FreezeForm, Gate, check as check_gates};
 use crate::heals::{Healing, Heals};
 use crate::limits::{FILE_BYTES_MAX, FREEZES_MAX, VERIFY_NS};
+use crate::progress::Progress;
 
 /// What is set of an environment beside its overrides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -398,6 +399,9 @@ pub(crate) struct ReleaseRow {
     pub(crate) after: BTreeMap<String, Verdict>,
     pub(crate) votes: Vec<Vote>,
     pub(crate) events: Vec<Happened>,
+    /// What happened since it was kept last.
+    #[serde(skip)]
+    pub(crate) untold: Vec<Progress>,
     /// The recommendation that it carries out.
     pub(crate) action: Option<String>,
     pub(crate) applied: Option<i64>,

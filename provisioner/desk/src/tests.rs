@@ -3,6 +3,7 @@
 mod by_itself;
 mod heals;
 mod inventory;
+mod progress;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};

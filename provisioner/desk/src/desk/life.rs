@@ -61,7 +61,7 @@ impl Desk {
                 let ended = room.queue.0.cancel(id, why, self.now());
                 row.ended = ended.map_err(|e| DeskError::Conflict(e.to_string()))?;
                 self.happened(tenant, &mut row, "cancelled", why);
-                Self::put_release(&mut batch, &row)?;
+                Self::put_release(&mut batch, &mut row)?;
                 self.deed(&mut batch, &by, "release.cancel", &release_name(name, id.0), why);
             }
             self.save(&mut batch, &room)?;

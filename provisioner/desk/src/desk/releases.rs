@@ -162,6 +162,7 @@ impl Desk {
             after: BTreeMap::new(),
             votes: Vec::new(),
             events: Vec::new(),
+            untold: Vec::new(),
             action: beside.action,
             applied: None,
             undo: None,
@@ -175,7 +176,7 @@ impl Desk {
             let mut other = self.release_row(tenant, room.name(), gone.id.0).await?;
             self.happened(tenant, &mut other, "superseded", &format!("release {} takes its place", id.0));
             other.ended = Some(gone);
-            Self::put_release(&mut batch, &other)?;
+            Self::put_release(&mut batch, &mut other)?;
         }
         if priority == Priority::Emergency {
             let at_work: Vec<ReleaseId> = room.queue.0.open().iter().filter(|e| e.is_at_work()).map(|e| e.id).collect();
@@ -186,7 +187,7 @@ impl Desk {
                 }
             }
         }
-        Self::put_release(&mut batch, &of)?;
+        Self::put_release(&mut batch, &mut of)?;
         self.save(&mut batch, &room)?;
         self.deed(&mut batch, by, "release.submit", &release_name(room.name(), id.0), &of.note);
         self.0.keep.write(batch).await?;
@@ -324,7 +325,7 @@ impl Desk {
             self.happened(tenant, &mut row, word, &format!("by {}: {note}", by.who));
             row.votes.push(Vote { who: by.who.clone(), plan: row.plan, is_yes, at: self.now(), note });
             let mut batch = Batch::of(tenant);
-            Self::put_release(&mut batch, &row)?;
+            Self::put_release(&mut batch, &mut row)?;
             let what = if is_yes { "release.approve" } else { "release.reject" };
             self.deed(&mut batch, by, what, id, &is);
             self.0.keep.write(batch).await?;
@@ -352,7 +353,7 @@ impl Desk {
             crate::gates::check(&row.gates)?;
             self.happened(tenant, &mut row, "report", &format!("a security report by {}", by.who));
             let mut batch = Batch::of(tenant);
-            Self::put_release(&mut batch, &row)?;
+            Self::put_release(&mut batch, &mut row)?;
             self.deed(&mut batch, by, "release.report", id, "");
             self.0.keep.write(batch).await?;
         }
@@ -374,7 +375,7 @@ impl Desk {
             self.happened(tenant, &mut row, if ended.is_some() { "cancelled" } else { "asked to stop" }, &said);
             row.ended = ended;
             let mut batch = Batch::of(tenant);
-            Self::put_release(&mut batch, &row)?;
+            Self::put_release(&mut batch, &mut row)?;
             self.save(&mut batch, &room)?;
             self.deed(&mut batch, by, "release.cancel", id, why);
             self.0.keep.write(batch).await?;

@@ -148,7 +148,7 @@ impl Desk {
                 self.happened(tenant, &mut row, "replanned", &format!("{stale}; now {}", show::summary(&made.plan)));
                 self.keep_plan(tenant, batch, &made).await?;
             }
-            Self::put_release(batch, &row)?;
+            Self::put_release(batch, &mut row)?;
         }
         Ok(changed)
     }
@@ -211,7 +211,7 @@ impl Desk {
             let before = room.queue.0.get(id).and_then(|e| e.verdicts.get(&gate)).map(Verdict::name);
             if before != Some(verdict.name()) {
                 self.happened(tenant, &mut row, "gate", &format!("{gate}: {verdict}"));
-                Self::put_release(&mut batch, &row)?;
+                Self::put_release(&mut batch, &mut row)?;
                 // Two events of one round are of one row.
                 self.0.keep.write(std::mem::replace(&mut batch, Batch::of(tenant))).await?;
             }
@@ -255,7 +255,7 @@ impl Desk {
                 let passed =
                     if gates.is_empty() { "no gate asked".to_owned() } else { format!("passed {}", gates.join(", ")) };
                 self.happened(tenant, &mut row, "started", &passed);
-                Self::put_release(&mut batch, &row)?;
+                Self::put_release(&mut batch, &mut row)?;
                 let by = By {
                     who: Self::entry_of(&room, &row)?.release.by.clone(),
                     allowed: row.approved_by.clone().unwrap_or(passed),
@@ -312,12 +312,7 @@ impl Desk {
             });
             Mode::Apply(Approval { plan: plan_id, by, from: now, until: now.saturating_add(RUN_NS_MAX) })
         };
-        let journal = KeptJournal {
-            keep: self.0.keep.clone(),
-            tenant: tenant.clone(),
-            release: name.clone(),
-            told: self.0.told.clone(),
-        };
+        let journal = KeptJournal { keep: self.0.keep.clone(), tenant: tenant.clone(), release: name.clone() };
         let rate = if room.about.driver == crate::DRY_RUN {
             Rate::new(1e6, 1_000)
         } else {
@@ -400,7 +395,7 @@ impl Desk {
             room.queue.0.finished(id, failed.clone(), has_after, now).map_err(conflict)?
         };
         self.end(tenant, &mut row, ended, batch);
-        Self::put_release(batch, &row)
+        Self::put_release(batch, &mut row)
     }
 
     /// Writes down that a release has ended, if it has.
@@ -470,7 +465,7 @@ impl Desk {
                 room.queue.0.checked(entry.id, &all, self.now()).map_err(|e| DeskError::Conflict(e.to_string()))?;
             let mut batch = Batch::of(tenant);
             self.end(tenant, &mut row, ended, &mut batch);
-            Self::put_release(&mut batch, &row)?;
+            Self::put_release(&mut batch, &mut row)?;
             self.save(&mut batch, &room)?;
             self.0.keep.write(batch).await?;
         }
@@ -494,7 +489,7 @@ impl Desk {
                 row.undo = Some(made.plan.id);
                 self.happened(tenant, &mut row, "undoing", &show::summary(&made.plan));
                 let mut batch = Batch::of(tenant);
-                Self::put_release(&mut batch, &row)?;
+                Self::put_release(&mut batch, &mut row)?;
                 self.save(&mut batch, &room)?;
                 self.0.keep.write(batch).await?;
                 made.plan.id
@@ -518,7 +513,7 @@ impl Desk {
             room.queue.0.undone(entry.id, failed, self.now()).map_err(|e| DeskError::Conflict(e.to_string()))?;
         let mut batch = Batch::of(tenant);
         self.end(tenant, &mut row, Some(ended), &mut batch);
-        Self::put_release(&mut batch, &row)?;
+        Self::put_release(&mut batch, &mut row)?;
         self.save(&mut batch, &room)?;
         self.0.keep.write(batch).await?;
         Ok(true)

@@ -9,7 +9,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, BoxStream, StreamExt as _};
-use grid_desk::{Progress, Submission};
+use grid_desk::{Desk, Progress, Submission};
 use grid_guard::Caller;
 use http::HeaderMap;
 use serde::Deserialize;
@@ -169,7 +169,13 @@ pub(crate) async fn events(
     let is_over = !release["ended"].is_null();
     let told: Vec<Value> =
         past.iter().map(|e| json!({ "release": id, "what": e["what"], "text": e["text"], "at": e["at"] })).collect();
-    let follow = Follow { live: (!is_over).then_some(live), id, tenant: caller.tenant.clone(), told: told.clone() };
+    let follow = Follow {
+        desk: desk.clone(),
+        live: (!is_over).then_some(live),
+        id,
+        tenant: caller.tenant.clone(),
+        told: told.clone(),
+    };
     let live = stream::unfold(follow, |mut follow| async move { Some((follow.next().await?, follow)) });
     let all = stream::iter(told).chain(live).boxed();
     if let Ok(upgrade) = upgrade {
@@ -204,6 +210,7 @@ fn event(value: &Value) -> Event {
 
 /// The rest of a release's events.
 struct Follow {
+    desk: Desk,
     live: Option<Receiver<Progress>>,
     id: String,
     tenant: grid_model::TenantId,
@@ -216,8 +223,14 @@ impl Follow {
         loop {
             let progress = match self.live.as_mut()?.recv().await {
                 Ok(progress) => progress,
-                // Whoever is too slow misses some; the release itself has them all.
-                Err(RecvError::Lagged(_)) => continue,
+                // Whoever is too slow misses some; the release itself has them all, and says whether more will come.
+                Err(RecvError::Lagged(_)) => {
+                    let release = self.desk.release(&self.tenant, &self.id).await.ok()?;
+                    if release["ended"].is_null() {
+                        continue;
+                    }
+                    return None;
+                }
                 Err(RecvError::Closed) => return None,
             };
             if progress.tenant != self.tenant || progress.release != self.id {
@@ -227,7 +240,7 @@ impl Follow {
             if self.told.contains(&value) {
                 continue;
             }
-            if progress.what == "ended" {
+            if progress.is_last {
                 self.live = None;
             }
             return Some(value);
