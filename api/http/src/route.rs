@@ -1,5 +1,6 @@
 //! The routes, one file per subject: its handlers and the shapes it speaks.
 
+pub mod asker;
 pub mod sql;
 pub mod prometheus;
 pub mod queries;
@@ -32,7 +33,10 @@ pub mod tokens;
 pub mod health;
 pub mod metrics;
 
+use grid_finance::calendar::Day;
 use grid_model::Timestamp;
+
+use crate::error::ApiError;
 
 /// A time as the API writes it: RFC 3339.
 pub(crate) fn rfc3339(t: Timestamp) -> String {
@@ -49,6 +53,14 @@ pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     }
     let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     time.timestamp_nanos_opt().map(Timestamp)
+}
+
+/// Reads the time of a look back: a day is its first instant.
+pub(crate) fn as_of(text: &str) -> Result<Timestamp, ApiError> {
+    let time = parse_time(text).or_else(|| Day::parse(text).map(Day::start));
+    time.ok_or_else(|| {
+        ApiError::Parameter(format!("as_of is {text:?}, it must be a time such as 2026-11-05T12:00:00Z, or a day"))
+    })
 }
 
 #[cfg(test)]

@@ -1,21 +1,18 @@
 //! Anomalies, incidents, and what people say about them.
 
 use axum::Json as Reply;
-use axum::extract::State;
 use grid_finance::relation::Relation;
-use grid_guard::{Caller, Scope};
-use http::HeaderMap;
+use grid_guard::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::cost_reports::desk;
+use super::asker::Asker;
 use crate::error::ApiError;
 use crate::extract::{Json, Params, Segment};
 use crate::findings::decide::{FeedbackBody, say};
 use crate::findings::list::{ListAsk, incidents, list as read, one};
 use crate::page::{PageParams, cut};
-use crate::state::ApiState;
 
 /// Which findings, in which order, which page.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -66,51 +63,37 @@ pub(crate) fn page_of(items: Vec<Value>, params: &FindingParams, field: &'static
 /// What was unusual, the youngest first.
 #[utoipa::path(get, path = "/api/v1/anomalies", tag = "insight", params(FindingParams),
     responses((status = 200, description = "A page of anomalies.", body = FindingList)))]
-pub(crate) async fn list(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Params(params): Params<FindingParams>,
-) -> Result<Reply<FindingList>, ApiError> {
-    let found = read(&desk(&state, &caller, &headers), Relation::Anomalies, &params.ask()).await?;
+pub(crate) async fn list(asker: Asker, Params(params): Params<FindingParams>) -> Result<Reply<FindingList>, ApiError> {
+    let found = read(&asker.desk(), Relation::Anomalies, &params.ask()).await?;
     Ok(Reply(page_of(found.items, &params, "anomaly_id")?))
 }
 
 /// One anomaly.
 #[utoipa::path(get, path = "/api/v1/anomalies/{id}", tag = "insight", params(("id" = String, Path, description = "Its id.")),
     responses((status = 200, description = "The anomaly.", body = Object), (status = 404, description = "There is none of this id.")))]
-pub(crate) async fn get(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Segment(id): Segment,
-) -> Result<Reply<Value>, ApiError> {
-    Ok(Reply(one(&desk(&state, &caller, &headers), Relation::Anomalies, &id).await?))
+pub(crate) async fn get(asker: Asker, Segment(id): Segment) -> Result<Reply<Value>, ApiError> {
+    Ok(Reply(one(&asker.desk(), Relation::Anomalies, &id).await?))
 }
 
 /// Says whether an anomaly was worth telling, or was planned. It changes what is reported from the next run on.
 #[utoipa::path(post, path = "/api/v1/anomalies/{id}/feedback", tag = "insight", params(("id" = String, Path, description = "Its id.")), request_body = FeedbackBody,
     responses((status = 200, description = "The anomaly as it is now.", body = Object), (status = 404, description = "There is none of this id.")))]
 pub(crate) async fn feedback(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Segment(id): Segment,
     Json(body): Json<FeedbackBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    caller.require(Scope::Admin)?;
-    Ok(Reply(say(&desk(&state, &caller, &headers), &id, &body, &caller.subject).await?))
+    asker.caller.require(Scope::Admin)?;
+    Ok(Reply(say(&asker.desk(), &id, &body, &asker.caller.subject).await?))
 }
 
 /// Anomalies grouped into incidents, the youngest first; within one the likeliest cause first.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "insight", params(FindingParams),
     responses((status = 200, description = "A page of incidents, each with its anomalies and causes.", body = FindingList)))]
 pub(crate) async fn list_incidents(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Params(params): Params<FindingParams>,
 ) -> Result<Reply<FindingList>, ApiError> {
-    let found = read(&desk(&state, &caller, &headers), Relation::Anomalies, &params.ask()).await?;
+    let found = read(&asker.desk(), Relation::Anomalies, &params.ask()).await?;
     Ok(Reply(page_of(incidents(found.items), &params, "incident_id")?))
 }

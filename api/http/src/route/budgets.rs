@@ -1,20 +1,18 @@
 //! Budgets: judged for whoever may query, written by whoever may administrate as well (two scopes on one path, so the handlers check the second).
 
 use axum::Json as Reply;
-use axum::extract::State;
 use grid_finance::calendar::Day;
-use grid_guard::{Caller, Scope};
+use grid_guard::Scope;
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::cost_reports::desk;
+use super::asker::Asker;
 use crate::error::ApiError;
 use crate::extract::{Json, Params, Segment};
 use crate::finance::ask::day;
 use crate::finance::budget::{self, BudgetSetting, BudgetStatus, KeptBudget};
 use crate::page::{PageParams, cut};
-use crate::state::ApiState;
 
 /// The budgets of the tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,21 +50,16 @@ pub(crate) struct ListParams {
     cursor: Option<String>,
 }
 
-fn on(state: &ApiState, text: Option<&str>) -> Result<Day, ApiError> {
-    text.map_or_else(|| Ok(Day::of(state.store.now())), |text| day("on", text))
+fn on(asker: &Asker, text: Option<&str>) -> Result<Day, ApiError> {
+    text.map_or_else(|| Ok(Day::of(asker.now())), |text| day("on", text))
 }
 
 /// All budgets with their states.
 #[utoipa::path(get, path = "/api/v1/budgets", tag = "costs", params(ListParams),
     responses((status = 200, description = "The budgets.", body = BudgetList)))]
-pub(crate) async fn list(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(params): Params<ListParams>,
-    headers: HeaderMap,
-) -> Result<Reply<BudgetList>, ApiError> {
-    let desk = desk(&state, &caller, &headers);
-    let on = on(&state, params.on.as_deref())?;
+pub(crate) async fn list(asker: Asker, Params(params): Params<ListParams>) -> Result<Reply<BudgetList>, ApiError> {
+    let desk = asker.desk();
+    let on = on(&asker, params.on.as_deref())?;
     let wanted = params.state.as_deref();
     if let Some(word) = wanted.filter(|w| !["ok", "at_risk", "exceeded"].contains(w)) {
         return Err(ApiError::Parameter(format!("state is {word:?}, it must be ok, at_risk or exceeded")));
@@ -86,13 +79,8 @@ pub(crate) async fn list(
 /// A budget.
 #[utoipa::path(get, path = "/api/v1/budgets/{id}", tag = "costs", params(("id" = String, Path, description = "Its name.")),
     responses((status = 200, description = "The budget.", body = KeptBudget), (status = 404, description = "There is none of this name.")))]
-pub(crate) async fn get(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Segment(name): Segment,
-    headers: HeaderMap,
-) -> Result<Reply<KeptBudget>, ApiError> {
-    Ok(Reply(budget::get(&desk(&state, &caller, &headers), &name).await?))
+pub(crate) async fn get(asker: Asker, Segment(name): Segment) -> Result<Reply<KeptBudget>, ApiError> {
+    Ok(Reply(budget::get(&asker.desk(), &name).await?))
 }
 
 /// On which day.
@@ -108,15 +96,13 @@ pub(crate) struct StatusParams {
 #[utoipa::path(get, path = "/api/v1/budgets/{id}/status", tag = "costs", params(("id" = String, Path, description = "Its name."), StatusParams),
     responses((status = 200, description = "The state.", body = BudgetStatus), (status = 404, description = "There is none of this name.")))]
 pub(crate) async fn status(
-    State(state): State<ApiState>,
-    caller: Caller,
+    asker: Asker,
     Segment(name): Segment,
     Params(params): Params<StatusParams>,
-    headers: HeaderMap,
 ) -> Result<Reply<BudgetStatus>, ApiError> {
-    let desk = desk(&state, &caller, &headers);
+    let desk = asker.desk();
     let kept = budget::get(&desk, &name).await?;
-    let on = on(&state, params.on.as_deref())?;
+    let on = on(&asker, params.on.as_deref())?;
     Ok(Reply(budget::status(&desk, &kept.setting.check()?, on).await?))
 }
 
@@ -138,56 +124,38 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
 /// Makes a budget. One of the same name is replaced, unless `If-None-Match: *` says that there must be none.
 #[utoipa::path(post, path = "/api/v1/budgets", tag = "costs", request_body = BudgetSetting,
     responses((status = 200, description = "The budget as kept.", body = KeptBudget), (status = 409, description = "There is one already."), (status = 422, description = "A field makes no sense.")))]
-pub(crate) async fn post(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Json(setting): Json<BudgetSetting>,
-) -> Result<Reply<KeptBudget>, ApiError> {
-    write(&state, &caller, &headers, setting).await
+pub(crate) async fn post(asker: Asker, Json(setting): Json<BudgetSetting>) -> Result<Reply<KeptBudget>, ApiError> {
+    write(&asker, setting).await
 }
 
 /// Sets the budget of a name. With `If-Match: VERSION` only if it still has that version.
 #[utoipa::path(put, path = "/api/v1/budgets/{id}", tag = "costs", params(("id" = String, Path, description = "Its name.")), request_body = BudgetSetting,
     responses((status = 200, description = "The budget as kept.", body = KeptBudget), (status = 409, description = "It has another version."), (status = 422, description = "A field makes no sense.")))]
 pub(crate) async fn put(
-    State(state): State<ApiState>,
-    caller: Caller,
+    asker: Asker,
     Segment(name): Segment,
-    headers: HeaderMap,
     Json(mut setting): Json<BudgetSetting>,
 ) -> Result<Reply<KeptBudget>, ApiError> {
     if !setting.name.is_empty() && setting.name != name {
         return Err(ApiError::Parameter(format!("the path names {name:?}, the body {:?}", setting.name)));
     }
     setting.name = name;
-    write(&state, &caller, &headers, setting).await
+    write(&asker, setting).await
 }
 
-async fn write(
-    state: &ApiState,
-    caller: &Caller,
-    headers: &HeaderMap,
-    setting: BudgetSetting,
-) -> Result<Reply<KeptBudget>, ApiError> {
-    caller.require(Scope::Admin)?;
-    let desk = desk(state, caller, headers);
-    let kept = budget::put(&desk, &setting, &caller.subject, expected(headers)?).await?;
-    tracing::info!(tenant = %caller.tenant, budget = %setting.name, version = kept.version, by = %caller.subject, "budget set");
+async fn write(asker: &Asker, setting: BudgetSetting) -> Result<Reply<KeptBudget>, ApiError> {
+    asker.caller.require(Scope::Admin)?;
+    let kept = budget::put(&asker.desk(), &setting, &asker.caller.subject, expected(&asker.headers)?).await?;
+    tracing::info!(tenant = %asker.caller.tenant, budget = %setting.name, version = kept.version, by = %asker.caller.subject, "budget set");
     Ok(Reply(kept))
 }
 
 /// Deletes a budget.
 #[utoipa::path(delete, path = "/api/v1/budgets/{id}", tag = "costs", params(("id" = String, Path, description = "Its name.")),
     responses((status = 204, description = "Deleted."), (status = 404, description = "There is none of this name.")))]
-pub(crate) async fn delete(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Segment(name): Segment,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    caller.require(Scope::Admin)?;
-    budget::delete(&desk(&state, &caller, &headers), &name, &caller.subject).await?;
-    tracing::info!(tenant = %caller.tenant, budget = %name, by = %caller.subject, "budget deleted");
+pub(crate) async fn delete(asker: Asker, Segment(name): Segment) -> Result<StatusCode, ApiError> {
+    asker.caller.require(Scope::Admin)?;
+    budget::delete(&asker.desk(), &name, &asker.caller.subject).await?;
+    tracing::info!(tenant = %asker.caller.tenant, budget = %name, by = %asker.caller.subject, "budget deleted");
     Ok(StatusCode::NO_CONTENT)
 }

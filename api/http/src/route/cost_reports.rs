@@ -1,12 +1,9 @@
 //! Costs over time: trend, forecast, variance, provisional costs, and the report of all of them.
 
 use axum::Json as Reply;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use grid_finance::calendar::{Day, Grain};
-use grid_guard::Caller;
-use grid_model::Timestamp;
-use http::{HeaderMap, header};
+use http::header;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -19,34 +16,8 @@ use crate::finance::report::CostReport;
 use crate::finance::saved::ReportSetting;
 use crate::finance::trend::{CostTrend, TOP_DEFAULT, TOP_MAX};
 use crate::finance::variance::{CostVariance, MOVERS_DEFAULT};
-use crate::finance::{self, CostAsk, Desk};
-use crate::route::parse_time;
-use crate::route::sql::client;
-use crate::state::ApiState;
-
-/// The desk of a caller.
-pub(crate) fn desk<'a>(state: &'a ApiState, caller: &Caller, headers: &HeaderMap) -> Desk<'a> {
-    let (tenant, client) = (caller.tenant.clone(), client(caller, headers));
-    Desk { engine: &state.engine, store: &state.store, tenant, client, as_of: None }
-}
-
-/// The same with bills as they were known at a time.
-fn desk_as_of<'a>(
-    state: &'a ApiState,
-    caller: &Caller,
-    headers: &HeaderMap,
-    at: Option<&str>,
-) -> Result<Desk<'a>, ApiError> {
-    Ok(Desk { as_of: at.map(as_of).transpose()?, ..desk(state, caller, headers) })
-}
-
-/// Reads the time of a look back: a day is its first instant.
-pub(crate) fn as_of(text: &str) -> Result<Timestamp, ApiError> {
-    let time = parse_time(text).or_else(|| Day::parse(text).map(Day::start));
-    time.ok_or_else(|| {
-        ApiError::Parameter(format!("as_of is {text:?}, it must be a time such as 2026-11-05T12:00:00Z, or a day"))
-    })
-}
+use crate::finance::{self, CostAsk};
+use crate::route::asker::Asker;
 
 /// Which costs, and over which time.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -92,12 +63,7 @@ fn top(asked: Option<usize>, default: usize) -> Result<usize, ApiError> {
 /// Costs by day, week, month, quarter or year, each against the one before and a moving mean.
 #[utoipa::path(get, path = "/api/v1/costs/trend", tag = "costs", params(TrendParams),
     responses((status = 200, description = "Buckets by group and time, flat.", body = CostTrend)))]
-pub(crate) async fn trend(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(p): Params<TrendParams>,
-    headers: HeaderMap,
-) -> Result<Reply<CostTrend>, ApiError> {
+pub(crate) async fn trend(asker: Asker, Params(p): Params<TrendParams>) -> Result<Reply<CostTrend>, ApiError> {
     let grain = p.grain.as_deref().map_or(Some(Grain::Day), Grain::parse);
     let grain =
         grain.ok_or_else(|| ApiError::Parameter("grain must be day, week, month, quarter or year".to_owned()))?;
@@ -111,7 +77,7 @@ pub(crate) async fn trend(
         cost: p.cost,
         fiscal_start: p.fiscal_start,
     };
-    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
+    let desk = asker.desk_as_of(p.as_of.as_deref())?;
     Ok(Reply(finance::trend::trend(&desk, &ask, grain, top, p.provisional).await?))
 }
 
@@ -143,17 +109,12 @@ pub(crate) struct ForecastParams {
 /// Where the running month, quarter or year will end, with bounds from a backtest. Too little history is an answer, not an error.
 #[utoipa::path(get, path = "/api/v1/costs/forecast", tag = "costs", params(ForecastParams),
     responses((status = 200, description = "Per currency and group the end, and every day up to it.", body = CostForecast)))]
-pub(crate) async fn forecast(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(p): Params<ForecastParams>,
-    headers: HeaderMap,
-) -> Result<Reply<CostForecast>, ApiError> {
+pub(crate) async fn forecast(asker: Asker, Params(p): Params<ForecastParams>) -> Result<Reply<CostForecast>, ApiError> {
     let top = top(p.top, TOP_DEFAULT)?;
     let fiscal_start = p.fiscal_start;
     let ask = CostAsk { by: p.by, of: p.of, filter: p.filter, cost: p.cost, fiscal_start, ..CostAsk::default() };
     let until = p.until.as_deref().unwrap_or("month");
-    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
+    let desk = asker.desk_as_of(p.as_of.as_deref())?;
     Ok(Reply(finance::forecast::forecast(&desk, &ask, until, p.level.unwrap_or(LEVEL_DEFAULT), top).await?))
 }
 
@@ -183,15 +144,10 @@ pub(crate) struct VarianceParams {
 /// Why the costs of a period differ from those of another: effects that add up to the change, to the last digit.
 #[utoipa::path(get, path = "/api/v1/costs/variance", tag = "costs", params(VarianceParams),
     responses((status = 200, description = "Effects, items and dimensions behind the change.", body = CostVariance)))]
-pub(crate) async fn variance(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(p): Params<VarianceParams>,
-    headers: HeaderMap,
-) -> Result<Reply<CostVariance>, ApiError> {
+pub(crate) async fn variance(asker: Asker, Params(p): Params<VarianceParams>) -> Result<Reply<CostVariance>, ApiError> {
     let top = top(p.top, MOVERS_DEFAULT)?;
     let ask = CostAsk { from: p.from, to: p.to, by: p.by, filter: p.filter, cost: p.cost, ..CostAsk::default() };
-    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
+    let desk = asker.desk_as_of(p.as_of.as_deref())?;
     Ok(Reply(finance::variance::variance(&desk, &ask, p.compare.as_deref().unwrap_or("previous"), top).await?))
 }
 
@@ -212,13 +168,11 @@ pub(crate) struct ProvisionalParams {
 #[utoipa::path(get, path = "/api/v1/costs/provisional", tag = "costs", params(ProvisionalParams),
     responses((status = 200, description = "Estimates per day and resource, and their errors.", body = ProvisionalCosts)))]
 pub(crate) async fn provisional(
-    State(state): State<ApiState>,
-    caller: Caller,
+    asker: Asker,
     Params(p): Params<ProvisionalParams>,
-    headers: HeaderMap,
 ) -> Result<Reply<ProvisionalCosts>, ApiError> {
     let ask = CostAsk { filter: p.filter, cost: p.cost, ..CostAsk::default() };
-    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
+    let desk = asker.desk_as_of(p.as_of.as_deref())?;
     Ok(Reply(finance::provisional::provisional(&desk, &ask).await?))
 }
 
@@ -253,23 +207,18 @@ pub(crate) struct ReportParams {
 #[utoipa::path(get, path = "/api/v1/costs/report", tag = "costs", params(ReportParams),
     responses((status = 200, description = "The report.", content(
         (CostReport = "application/json"), (String = "text/html"), (String = "text/markdown"), (String = "text/csv"), (String = "text/plain")))))]
-pub(crate) async fn report(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(p): Params<ReportParams>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(crate) async fn report(asker: Asker, Params(p): Params<ReportParams>) -> Result<Response, ApiError> {
     let format = p.format.as_deref().map_or(Some(ReportFormat::Json), ReportFormat::parse);
     let format =
         format.ok_or_else(|| ApiError::Parameter("format must be json, html, markdown, csv or table".to_owned()))?;
-    let desk = desk_as_of(&state, &caller, &headers, p.as_of.as_deref())?;
+    let desk = asker.desk_as_of(p.as_of.as_deref())?;
     let ReportParams { from, to, by, compare, filter, cost, fiscal_start, saved, .. } = p;
     let mut setting = ReportSetting { from, to, by, compare, filter, cost, fiscal_start };
     if let Some(name) = saved {
         setting = setting.over(finance::saved::get(&desk, &name).await?.report);
     }
     let (ask, compare) = setting.ask();
-    let budgets = finance::budget::statuses(&desk, Day::of(state.store.now())).await?;
+    let budgets = finance::budget::statuses(&desk, Day::of(asker.now())).await?;
     let report = finance::report::report(&desk, &ask, &compare, budgets).await?;
     let text = render(&report, format)?;
     // The page has a style of its own and nothing else that could run.

@@ -11,9 +11,13 @@ pub mod actions;
 use std::future::Future;
 
 use axum::Json as Reply;
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
 use grid_desk::{By, Desk, DeskError};
 use grid_guard::{Caller, Scope};
+use grid_model::TenantId;
 use http::HeaderMap;
+use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -61,11 +65,6 @@ pub(crate) struct Said {
     why: String,
 }
 
-/// The desk of this server.
-pub(crate) fn desk(state: &ApiState) -> Result<&Desk, ApiError> {
-    state.desk.as_ref().ok_or(ApiError::NoDesk)
-}
-
 /// Who acts, and by what right.
 pub(crate) fn by(caller: &Caller, headers: &HeaderMap) -> By {
     let named = headers.get(ACTOR).and_then(|v| v.to_str().ok()).filter(|n| n.len() <= ACTOR_BYTES_MAX);
@@ -76,20 +75,41 @@ pub(crate) fn by(caller: &Caller, headers: &HeaderMap) -> By {
     By { who, allowed: format!("scope admin of {}", caller.subject) }
 }
 
-/// Does something, once for an idempotency key.
-pub(crate) async fn done<F>(
-    state: &ApiState,
-    caller: &Caller,
-    headers: &HeaderMap,
-    asked: &str,
-    work: F,
-) -> Result<Reply<Value>, ApiError>
-where
-    F: Future<Output = Result<Value, DeskError>> + Send,
-{
-    caller.require(Scope::Admin)?;
-    let key = headers.get("idempotency-key").map(|v| v.to_str().unwrap_or_default());
-    Ok(Reply(Box::pin(desk(state)?.once(&caller.tenant, key, asked, work)).await?))
+/// Whoever stands at the desk of provisioning: to look, or to change something.
+pub(crate) struct Actor {
+    desk: Desk,
+    caller: Caller,
+    /// Who is written down for a change.
+    by: By,
+    /// The header `Idempotency-Key`; one that is no text is an empty one, which the desk refuses.
+    key: Option<String>,
+}
+
+impl Actor {
+    fn tenant(&self) -> &TenantId {
+        &self.caller.tenant
+    }
+
+    /// Does something, once for an idempotency key; `asked` is what was asked with it.
+    async fn once<F>(&self, asked: &str, work: F) -> Result<Reply<Value>, ApiError>
+    where
+        F: Future<Output = Result<Value, DeskError>> + Send,
+    {
+        self.caller.require(Scope::Admin)?;
+        Ok(Reply(Box::pin(self.desk.once(self.tenant(), self.key.as_deref(), asked, work)).await?))
+    }
+}
+
+impl FromRequestParts<ApiState> for Actor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Response> {
+        let caller = Caller::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let desk = state.desk.clone().ok_or(ApiError::NoDesk).map_err(IntoResponse::into_response)?;
+        let by = by(&caller, &parts.headers);
+        let key = parts.headers.get("idempotency-key").map(|v| v.to_str().unwrap_or_default().to_owned());
+        Ok(Self { desk, caller, by, key })
+    }
 }
 
 /// A page of items that are named by a field.

@@ -2,23 +2,20 @@
 //! admin as well.
 
 use axum::Json as Reply;
-use axum::extract::State;
 use grid_finance::relation::Relation;
-use grid_guard::{Caller, Scope};
-use http::HeaderMap;
+use grid_guard::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::anomalies::{FindingParams, page_of};
-use super::cost_reports::desk;
+use super::asker::Asker;
 use crate::error::ApiError;
 use crate::extract::{Json, Params, Segment};
 use crate::findings::decide::{BULK_MAX, DecisionBody, decide, history, rate, verb};
 use crate::findings::ledger::ledger as read_ledger;
 use crate::findings::list::{list as read, one, totals};
 use crate::findings::recommended;
-use crate::state::ApiState;
 
 /// A page of recommendations.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,13 +34,11 @@ pub(crate) struct RecommendationList {
 #[utoipa::path(get, path = "/api/v1/recommendations", tag = "insight", params(FindingParams),
     responses((status = 200, description = "A page of recommendations.", body = RecommendationList)))]
 pub(crate) async fn list(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Params(mut params): Params<FindingParams>,
 ) -> Result<Reply<RecommendationList>, ApiError> {
     params.state.get_or_insert_with(|| "open".to_owned());
-    let found = read(&desk(&state, &caller, &headers), Relation::Recommendations, &params.ask()).await?;
+    let found = read(&asker.desk(), Relation::Recommendations, &params.ask()).await?;
     let totals = totals(&found.items)?;
     let page = page_of(found.items, &params, "recommendation_id")?;
     Ok(Reply(RecommendationList { items: page.items, next_cursor: page.next_cursor, totals }))
@@ -52,41 +47,28 @@ pub(crate) async fn list(
 /// One recommendation, explained: all that was read, the query that shows it, and what was decided.
 #[utoipa::path(get, path = "/api/v1/recommendations/{id}", tag = "insight", params(("id" = String, Path, description = "Its id.")),
     responses((status = 200, description = "The recommendation with its history.", body = Object), (status = 404, description = "There is none of this id.")))]
-pub(crate) async fn get(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Segment(id): Segment,
-) -> Result<Reply<Value>, ApiError> {
-    let desk = desk(&state, &caller, &headers);
+pub(crate) async fn get(asker: Asker, Segment(id): Segment) -> Result<Reply<Value>, ApiError> {
+    let desk = asker.desk();
     let mut item = one(&desk, Relation::Recommendations, &id).await?;
     item["history"] = Value::Array(history(&desk, &id).await?);
     Ok(Reply(item))
 }
 
-async fn decided(
-    state: &ApiState,
-    caller: &Caller,
-    headers: &HeaderMap,
-    id: &str,
-    word: &str,
-    body: &DecisionBody,
-) -> Result<Reply<Value>, ApiError> {
-    caller.require(Scope::Admin)?;
-    let desk = desk(state, caller, headers);
+async fn decided(asker: &Asker, id: &str, word: &str, body: &DecisionBody) -> Result<Reply<Value>, ApiError> {
+    asker.caller.require(Scope::Admin)?;
     let Some(verb) = verb(word) else {
         return Err(ApiError::Parameter(format!("decision is {word:?}, it must be accept, dismiss, snooze or reopen")));
     };
-    let mut item = decide(&desk, id, verb, body, &caller.subject).await?;
+    let mut item = decide(&asker.desk(), id, verb, body, &asker.caller.subject).await?;
     // What is accepted goes on by itself where an environment has the resource.
     if verb == grid_findings::decision::Verb::Accepted
-        && let (Some(provisioning), Some(of)) = (&state.desk, recommended(&item))
+        && let (Some(provisioning), Some(of)) = (&asker.state.desk, recommended(&item))
     {
-        let by = super::provision::by(caller, headers);
-        let action = Box::pin(provisioning.accept(&caller.tenant, &of, &by)).await?;
+        let by = super::provision::by(&asker.caller, &asker.headers);
+        let action = Box::pin(provisioning.accept(&asker.caller.tenant, &of, &by)).await?;
         item["action_taken"] = action.unwrap_or(Value::Null);
     }
-    tracing::info!(tenant = %caller.tenant, recommendation = %id, decision = verb.name(), by = %caller.subject, "recommendation decided");
+    tracing::info!(tenant = %asker.caller.tenant, recommendation = %id, decision = verb.name(), by = %asker.caller.subject, "recommendation decided");
     Ok(Reply(item))
 }
 
@@ -94,66 +76,56 @@ async fn decided(
 #[utoipa::path(post, path = "/api/v1/recommendations/{id}/accept", tag = "insight", params(("id" = String, Path, description = "Its id.")), request_body = DecisionBody,
     responses((status = 200, description = "The recommendation as it is now.", body = Object), (status = 404, description = "There is none of this id.")))]
 pub(crate) async fn accept(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Segment(id): Segment,
     Json(body): Json<DecisionBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    decided(&state, &caller, &headers, &id, "accept", &body).await
+    decided(&asker, &id, "accept", &body).await
 }
 
 /// Dismisses a recommendation, for a reason.
 #[utoipa::path(post, path = "/api/v1/recommendations/{id}/dismiss", tag = "insight", params(("id" = String, Path, description = "Its id.")), request_body = DecisionBody,
     responses((status = 200, description = "The recommendation as it is now.", body = Object), (status = 404, description = "There is none of this id.")))]
 pub(crate) async fn dismiss(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Segment(id): Segment,
     Json(body): Json<DecisionBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    decided(&state, &caller, &headers, &id, "dismiss", &body).await
+    decided(&asker, &id, "dismiss", &body).await
 }
 
 /// Puts a recommendation off.
 #[utoipa::path(post, path = "/api/v1/recommendations/{id}/snooze", tag = "insight", params(("id" = String, Path, description = "Its id.")), request_body = DecisionBody,
     responses((status = 200, description = "The recommendation as it is now.", body = Object), (status = 404, description = "There is none of this id.")))]
 pub(crate) async fn snooze(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Segment(id): Segment,
     Json(body): Json<DecisionBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    decided(&state, &caller, &headers, &id, "snooze", &body).await
+    decided(&asker, &id, "snooze", &body).await
 }
 
 /// Takes a decision back.
 #[utoipa::path(post, path = "/api/v1/recommendations/{id}/reopen", tag = "insight", params(("id" = String, Path, description = "Its id.")), request_body = DecisionBody,
     responses((status = 200, description = "The recommendation as it is now.", body = Object), (status = 404, description = "There is none of this id.")))]
 pub(crate) async fn reopen(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Segment(id): Segment,
     Json(body): Json<DecisionBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    decided(&state, &caller, &headers, &id, "reopen", &body).await
+    decided(&asker, &id, "reopen", &body).await
 }
 
 /// Says whether a recommendation was of use.
 #[utoipa::path(post, path = "/api/v1/recommendations/{id}/feedback", tag = "insight", params(("id" = String, Path, description = "Its id.")), request_body = DecisionBody,
     responses((status = 200, description = "The recommendation as it is now.", body = Object), (status = 404, description = "There is none of this id.")))]
 pub(crate) async fn feedback(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    asker: Asker,
     Segment(id): Segment,
     Json(body): Json<DecisionBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    caller.require(Scope::Admin)?;
-    Ok(Reply(rate(&desk(&state, &caller, &headers), &id, &body, &caller.subject).await?))
+    asker.caller.require(Scope::Admin)?;
+    Ok(Reply(rate(&asker.desk(), &id, &body, &asker.caller.subject).await?))
 }
 
 /// One decision about many recommendations.
@@ -181,14 +153,9 @@ pub(crate) struct BulkBody {
 /// Decides about many recommendations at once: all of them or, if one is unknown, none.
 #[utoipa::path(post, path = "/api/v1/recommendations/bulk", tag = "insight", request_body = BulkBody,
     responses((status = 200, description = "The recommendations as they are now.", body = RecommendationList), (status = 404, description = "One of them is unknown.")))]
-pub(crate) async fn bulk(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Json(body): Json<BulkBody>,
-) -> Result<Reply<RecommendationList>, ApiError> {
-    caller.require(Scope::Admin)?;
-    let desk_of = desk(&state, &caller, &headers);
+pub(crate) async fn bulk(asker: Asker, Json(body): Json<BulkBody>) -> Result<Reply<RecommendationList>, ApiError> {
+    asker.caller.require(Scope::Admin)?;
+    let desk_of = asker.desk();
     let mut ids = body.ids;
     if let Some(filter) = body.filter {
         let ask = crate::findings::ListAsk { filter: Some(filter), state: Some("open".to_owned()), sort: None };
@@ -209,7 +176,7 @@ pub(crate) async fn bulk(
     let decision = DecisionBody { reason: body.reason, until: body.until, useful: None };
     let mut items = Vec::with_capacity(ids.len());
     for id in &ids {
-        items.push(decided(&state, &caller, &headers, id, &body.decision, &decision).await?.0);
+        items.push(decided(&asker, id, &body.decision, &decision).await?.0);
     }
     let totals = totals(&items)?;
     Ok(Reply(RecommendationList { items, next_cursor: None, totals }))
@@ -218,11 +185,7 @@ pub(crate) async fn bulk(
 /// The savings ledger: what accepted recommendations promised, and what bills say since.
 #[utoipa::path(get, path = "/api/v1/recommendations/ledger", tag = "insight",
     responses((status = 200, description = "Entries, the youngest first, and sums by currency.", body = Object)))]
-pub(crate) async fn ledger(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Reply<Value>, ApiError> {
-    let answer = read_ledger(&desk(&state, &caller, &headers)).await?;
+pub(crate) async fn ledger(asker: Asker) -> Result<Reply<Value>, ApiError> {
+    let answer = read_ledger(&asker.desk()).await?;
     Ok(Reply(json!(answer)))
 }

@@ -1,19 +1,17 @@
 //! Reports by name: their parameters, kept.
 
 use axum::Json as Reply;
-use axum::extract::State;
-use grid_guard::{Caller, Scope};
-use http::{HeaderMap, StatusCode};
+use grid_guard::Scope;
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::asker::Asker;
 use super::budgets::expected;
-use super::cost_reports::desk;
 use crate::error::ApiError;
 use crate::extract::{Json, Params, Segment};
 use crate::finance::saved::{self, ReportSetting, SavedReport};
 use crate::page::{PageParams, cut};
-use crate::state::ApiState;
 
 /// The saved reports of the tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,13 +25,8 @@ pub(crate) struct SavedReportList {
 /// All saved reports.
 #[utoipa::path(get, path = "/api/v1/costs/reports", tag = "costs", params(PageParams),
     responses((status = 200, description = "The reports' parameters.", body = SavedReportList)))]
-pub(crate) async fn list(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(page): Params<PageParams>,
-    headers: HeaderMap,
-) -> Result<Reply<SavedReportList>, ApiError> {
-    let all = saved::list(&desk(&state, &caller, &headers)).await?;
+pub(crate) async fn list(asker: Asker, Params(page): Params<PageParams>) -> Result<Reply<SavedReportList>, ApiError> {
+    let all = saved::list(&asker.desk()).await?;
     let (items, next_cursor) = cut(all, &page, |r| &r.name)?;
     Ok(Reply(SavedReportList { items, next_cursor }))
 }
@@ -41,42 +34,30 @@ pub(crate) async fn list(
 /// A saved report's parameters. `GET /api/v1/costs/report?saved=NAME` makes the report.
 #[utoipa::path(get, path = "/api/v1/costs/reports/{id}", tag = "costs", params(("id" = String, Path, description = "Its name.")),
     responses((status = 200, description = "The parameters.", body = SavedReport), (status = 404, description = "There is none of this name.")))]
-pub(crate) async fn get(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Segment(name): Segment,
-    headers: HeaderMap,
-) -> Result<Reply<SavedReport>, ApiError> {
-    Ok(Reply(saved::get(&desk(&state, &caller, &headers), &name).await?))
+pub(crate) async fn get(asker: Asker, Segment(name): Segment) -> Result<Reply<SavedReport>, ApiError> {
+    Ok(Reply(saved::get(&asker.desk(), &name).await?))
 }
 
 /// Keeps a report's parameters. With `If-Match: VERSION` only if they still have that version.
 #[utoipa::path(put, path = "/api/v1/costs/reports/{id}", tag = "costs", params(("id" = String, Path, description = "Its name.")), request_body = ReportSetting,
     responses((status = 200, description = "As kept.", body = SavedReport), (status = 409, description = "It has another version.")))]
 pub(crate) async fn put(
-    State(state): State<ApiState>,
-    caller: Caller,
+    asker: Asker,
     Segment(name): Segment,
-    headers: HeaderMap,
     Json(setting): Json<ReportSetting>,
 ) -> Result<Reply<SavedReport>, ApiError> {
-    caller.require(Scope::Admin)?;
-    let desk = desk(&state, &caller, &headers);
-    let kept = saved::put(&desk, &name, &setting, &caller.subject, expected(&headers)?).await?;
-    tracing::info!(tenant = %caller.tenant, report = %name, version = kept.version, by = %caller.subject, "report saved");
+    asker.caller.require(Scope::Admin)?;
+    let desk = asker.desk();
+    let kept = saved::put(&desk, &name, &setting, &asker.caller.subject, expected(&asker.headers)?).await?;
+    tracing::info!(tenant = %asker.caller.tenant, report = %name, version = kept.version, by = %asker.caller.subject, "report saved");
     Ok(Reply(kept))
 }
 
 /// Deletes a saved report.
 #[utoipa::path(delete, path = "/api/v1/costs/reports/{id}", tag = "costs", params(("id" = String, Path, description = "Its name.")),
     responses((status = 204, description = "Deleted."), (status = 404, description = "There is none of this name.")))]
-pub(crate) async fn delete(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Segment(name): Segment,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    caller.require(Scope::Admin)?;
-    saved::delete(&desk(&state, &caller, &headers), &name, &caller.subject).await?;
+pub(crate) async fn delete(asker: Asker, Segment(name): Segment) -> Result<StatusCode, ApiError> {
+    asker.caller.require(Scope::Admin)?;
+    saved::delete(&asker.desk(), &name, &asker.caller.subject).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -194,7 +194,7 @@ async fn answer(state: &ApiState, caller: &Caller, asked: Asked, headers: &Heade
     request.timeout = asked.body.timeout_ms.map(Duration::from_millis);
     request.max_rows = asked.body.max_rows;
     request.client = Some(client(caller, headers));
-    request.bills_as_of = asked.body.bills_as_of.as_deref().map(super::cost_reports::as_of).transpose()?;
+    request.bills_as_of = asked.body.bills_as_of.as_deref().map(super::as_of).transpose()?;
     stream(state, request, asked.format).await
 }
 

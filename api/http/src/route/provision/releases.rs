@@ -3,62 +3,44 @@
 use std::convert::Infallible;
 
 use axum::Json as Reply;
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use grid_desk::{Desk, Progress, Submission};
-use grid_guard::Caller;
-use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
-use super::{Items, OfEnvironment, Said, by, desk, done, page};
+use super::{Actor, Items, OfEnvironment, Said, page};
 use crate::error::ApiError;
 use crate::extract::{Json, Params, Segment, from_json};
-use crate::state::ApiState;
 
 /// Releases, the youngest first.
 #[utoipa::path(get, path = "/api/v1/releases", tag = "provisioning", params(OfEnvironment),
     responses((status = 200, description = "A page of releases.", body = Items)))]
-pub(crate) async fn list(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(params): Params<OfEnvironment>,
-) -> Result<Reply<Items>, ApiError> {
-    page(desk(&state)?.releases(&caller.tenant, params.environment.as_deref()).await?, &params, "id")
+pub(crate) async fn list(actor: Actor, Params(params): Params<OfEnvironment>) -> Result<Reply<Items>, ApiError> {
+    page(actor.desk.releases(actor.tenant(), params.environment.as_deref()).await?, &params, "id")
 }
 
 /// Submits a release: `environment`, and if wanted `plan` (else one is made), `only`, `kind` (full, selective, plan-only, hotfix), `priority` (low, normal,
 /// high, emergency), `note`, `lane`, `gates` of its own.
 #[utoipa::path(post, path = "/api/v1/releases", tag = "provisioning", request_body = Object,
     responses((status = 200, description = "The release.", body = Object), (status = 409, description = "The plan is stale, or there is nothing to do.")))]
-pub(crate) async fn post(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Result<Reply<Value>, ApiError> {
+pub(crate) async fn post(actor: Actor, Json(body): Json<Value>) -> Result<Reply<Value>, ApiError> {
     let submission: Submission = from_json(body.to_string().as_bytes())?;
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.submit(&caller.tenant, &by, submission);
-    done(&state, &caller, &headers, &format!("POST releases {body}"), work).await
+    let work = actor.desk.submit(actor.tenant(), &actor.by, submission);
+    actor.once(&format!("POST releases {body}"), work).await
 }
 
 /// One release: where it is, why it waits, what its gates say, what has happened.
 #[utoipa::path(get, path = "/api/v1/releases/{id}", tag = "provisioning", params(("id" = String, Path, description = "Its name: the environment's and its number, `prod-12`.")),
     responses((status = 200, description = "The release.", body = Object), (status = 404, description = "There is none of this name.")))]
-pub(crate) async fn get(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Segment(id): Segment,
-) -> Result<Reply<Value>, ApiError> {
-    Ok(Reply(desk(&state)?.release(&caller.tenant, &id).await?))
+pub(crate) async fn get(actor: Actor, Segment(id): Segment) -> Result<Reply<Value>, ApiError> {
+    Ok(Reply(actor.desk.release(actor.tenant(), &id).await?))
 }
 
 /// A vote.
@@ -77,75 +59,61 @@ pub(crate) struct VoteBody {
 #[utoipa::path(post, path = "/api/v1/releases/{id}/approve", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = VoteBody,
     responses((status = 200, description = "The release.", body = Object), (status = 409, description = "It has another plan, or asks for no approval.")))]
 pub(crate) async fn approve(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segment(id): Segment,
     Json(vote): Json<VoteBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.vote(&caller.tenant, &id, &by, true, &vote.note, vote.plan.as_deref());
-    done(&state, &caller, &headers, &format!("approve {id} {:?}", vote.plan), work).await
+    let work = actor.desk.vote(actor.tenant(), &id, &actor.by, true, &vote.note, vote.plan.as_deref());
+    actor.once(&format!("approve {id} {:?}", vote.plan), work).await
 }
 
 /// Votes against a release.
 #[utoipa::path(post, path = "/api/v1/releases/{id}/reject", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = VoteBody,
     responses((status = 200, description = "The release.", body = Object)))]
 pub(crate) async fn reject(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segment(id): Segment,
     Json(vote): Json<VoteBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.vote(&caller.tenant, &id, &by, false, &vote.note, vote.plan.as_deref());
-    done(&state, &caller, &headers, &format!("reject {id} {:?}", vote.plan), work).await
+    let work = actor.desk.vote(actor.tenant(), &id, &actor.by, false, &vote.note, vote.plan.as_deref());
+    actor.once(&format!("reject {id} {:?}", vote.plan), work).await
 }
 
 /// Hands in a security report (SARIF 2.1.0, the body) for the gates that ask for one.
 #[utoipa::path(post, path = "/api/v1/releases/{id}/report", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Object,
     responses((status = 200, description = "The release.", body = Object)))]
 pub(crate) async fn report(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segment(id): Segment,
     Json(sarif): Json<Value>,
 ) -> Result<Reply<Value>, ApiError> {
-    let (desk, by, text) = (desk(&state)?, by(&caller, &headers), sarif.to_string());
-    let work = desk.report(&caller.tenant, &id, &by, &text);
-    done(&state, &caller, &headers, &format!("report {id} {text}"), work).await
+    let text = sarif.to_string();
+    let work = actor.desk.report(actor.tenant(), &id, &actor.by, &text);
+    actor.once(&format!("report {id} {text}"), work).await
 }
 
 /// Cancels a release: what waits ends at once, what runs at its next safe point.
 #[utoipa::path(post, path = "/api/v1/releases/{id}/cancel", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Said,
     responses((status = 200, description = "The release.", body = Object)))]
 pub(crate) async fn cancel(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segment(id): Segment,
     Json(said): Json<Said>,
 ) -> Result<Reply<Value>, ApiError> {
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.cancel(&caller.tenant, &id, &by, &said.why);
-    done(&state, &caller, &headers, &format!("cancel {id}"), work).await
+    let work = actor.desk.cancel(actor.tenant(), &id, &actor.by, &said.why);
+    actor.once(&format!("cancel {id}"), work).await
 }
 
 /// Submits a release that takes this one back, as far as it was applied.
 #[utoipa::path(post, path = "/api/v1/releases/{id}/rollback", tag = "provisioning", params(("id" = String, Path, description = "Its name.")), request_body = Said,
     responses((status = 200, description = "The new release.", body = Object)))]
 pub(crate) async fn rollback(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segment(id): Segment,
     Json(said): Json<Said>,
 ) -> Result<Reply<Value>, ApiError> {
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.rollback(&caller.tenant, &id, &by, &said.why);
-    done(&state, &caller, &headers, &format!("rollback {id}"), work).await
+    let work = actor.desk.rollback(actor.tenant(), &id, &actor.by, &said.why);
+    actor.once(&format!("rollback {id}"), work).await
 }
 
 /// Bytes of a message that a listener may send.
@@ -156,24 +124,22 @@ const MESSAGE_BYTES_MAX: usize = 4096;
 #[utoipa::path(get, path = "/api/v1/releases/{id}/events", tag = "provisioning", params(("id" = String, Path, description = "Its name.")),
     responses((status = 200, description = "Events; the data of each is JSON with `release`, `what`, `text`, `at`.", content_type = "text/event-stream")))]
 pub(crate) async fn events(
-    State(state): State<ApiState>,
-    caller: Caller,
+    actor: Actor,
     Segment(id): Segment,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let desk = desk(&state)?;
     // Listening begins before reading, so that nothing falls between.
-    let live = desk.listen();
-    let release = desk.release(&caller.tenant, &id).await?;
+    let live = actor.desk.listen();
+    let release = actor.desk.release(actor.tenant(), &id).await?;
     let past: Vec<Value> = release["events"].as_array().cloned().unwrap_or_default();
     let is_over = !release["ended"].is_null();
     let told: Vec<Value> =
         past.iter().map(|e| json!({ "release": id, "what": e["what"], "text": e["text"], "at": e["at"] })).collect();
     let follow = Follow {
-        desk: desk.clone(),
+        desk: actor.desk.clone(),
         live: (!is_over).then_some(live),
         id,
-        tenant: caller.tenant.clone(),
+        tenant: actor.tenant().clone(),
         told: told.clone(),
     };
     let live = stream::unfold(follow, |mut follow| async move { Some((follow.next().await?, follow)) });
@@ -251,12 +217,8 @@ impl Follow {
 /// Every queue: what runs, what waits in which order and why, and whether it is paused.
 #[utoipa::path(get, path = "/api/v1/queues", tag = "provisioning", params(OfEnvironment),
     responses((status = 200, description = "The queues.", body = Items)))]
-pub(crate) async fn queues(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(params): Params<OfEnvironment>,
-) -> Result<Reply<Items>, ApiError> {
-    page(desk(&state)?.queues(&caller.tenant, params.environment.as_deref()).await?, &params, "environment")
+pub(crate) async fn queues(actor: Actor, Params(params): Params<OfEnvironment>) -> Result<Reply<Items>, ApiError> {
+    page(actor.desk.queues(actor.tenant(), params.environment.as_deref()).await?, &params, "environment")
 }
 
 /// A pause.
@@ -275,28 +237,18 @@ pub(crate) struct PauseBody {
 #[utoipa::path(post, path = "/api/v1/queues/{id}/pause", tag = "provisioning", params(("id" = String, Path, description = "The environment.")), request_body = PauseBody,
     responses((status = 200, description = "The queue.", body = Object)))]
 pub(crate) async fn pause(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segment(id): Segment,
     Json(body): Json<PauseBody>,
 ) -> Result<Reply<Value>, ApiError> {
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.pause(&caller.tenant, &id, &by, Some((body.why, body.holds_emergencies)));
-    done(&state, &caller, &headers, &format!("pause {id}"), work).await
+    let work = actor.desk.pause(actor.tenant(), &id, &actor.by, Some((body.why, body.holds_emergencies)));
+    actor.once(&format!("pause {id}"), work).await
 }
 
 /// Lets a queue go on.
 #[utoipa::path(post, path = "/api/v1/queues/{id}/resume", tag = "provisioning", params(("id" = String, Path, description = "The environment.")), request_body = Said,
     responses((status = 200, description = "The queue.", body = Object)))]
-pub(crate) async fn resume(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Segment(id): Segment,
-    Json(_): Json<Said>,
-) -> Result<Reply<Value>, ApiError> {
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.pause(&caller.tenant, &id, &by, None);
-    done(&state, &caller, &headers, &format!("resume {id}"), work).await
+pub(crate) async fn resume(actor: Actor, Segment(id): Segment, Json(_): Json<Said>) -> Result<Reply<Value>, ApiError> {
+    let work = actor.desk.pause(actor.tenant(), &id, &actor.by, None);
+    actor.once(&format!("resume {id}"), work).await
 }

@@ -1,26 +1,20 @@
 //! Scaling policies: kept, followed, and played on a history.
 
 use axum::Json as Reply;
-use axum::extract::State;
 use grid_desk::{PolicyForm, SimulateForm, play};
-use grid_guard::{Caller, Scope};
-use http::{HeaderMap, StatusCode};
+use grid_guard::Scope;
+use http::StatusCode;
 use serde_json::Value;
 
-use super::{Items, OfEnvironment, by, desk, done, page};
+use super::{Actor, Items, OfEnvironment, page};
 use crate::error::ApiError;
 use crate::extract::{Json, Params, Segments, from_json};
-use crate::state::ApiState;
 
 /// All policies with their last decisions.
 #[utoipa::path(get, path = "/api/v1/scaling", tag = "provisioning", params(OfEnvironment),
     responses((status = 200, description = "The policies.", body = Items)))]
-pub(crate) async fn list(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Params(params): Params<OfEnvironment>,
-) -> Result<Reply<Items>, ApiError> {
-    let mut items = desk(&state)?.policies(&caller.tenant).await?;
+pub(crate) async fn list(actor: Actor, Params(params): Params<OfEnvironment>) -> Result<Reply<Items>, ApiError> {
+    let mut items = actor.desk.policies(actor.tenant()).await?;
     if let Some(environment) = &params.environment {
         items.retain(|p| p["environment"].as_str() == Some(environment));
     }
@@ -32,31 +26,26 @@ pub(crate) async fn list(
 #[utoipa::path(put, path = "/api/v1/scaling/{environment}/{name}", tag = "provisioning", params(("environment" = String, Path, description = "Of which environment."), ("name" = String, Path, description = "Its name.")), request_body = Object,
     responses((status = 200, description = "The policy.", body = Object), (status = 409, description = "Somebody else writes that field.")))]
 pub(crate) async fn put(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segments((environment, name)): Segments<(String, String)>,
     Json(mut body): Json<Value>,
 ) -> Result<Reply<Value>, ApiError> {
     body["environment"] = Value::from(environment);
     body["name"] = Value::from(name);
     let form: PolicyForm = from_json(body.to_string().as_bytes())?;
-    let (desk, by) = (desk(&state)?, by(&caller, &headers));
-    let work = desk.put_policy(&caller.tenant, &by, form);
-    done(&state, &caller, &headers, &format!("PUT scaling {body}"), work).await
+    let work = actor.desk.put_policy(actor.tenant(), &actor.by, form);
+    actor.once(&format!("PUT scaling {body}"), work).await
 }
 
 /// Drops a policy: its field is people's again.
 #[utoipa::path(delete, path = "/api/v1/scaling/{environment}/{name}", tag = "provisioning", params(("environment" = String, Path, description = "Of which environment."), ("name" = String, Path, description = "Its name.")),
     responses((status = 204, description = "Dropped."), (status = 404, description = "There is none of this name.")))]
 pub(crate) async fn delete(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
+    actor: Actor,
     Segments((environment, name)): Segments<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    caller.require(Scope::Admin)?;
-    desk(&state)?.drop_policy(&caller.tenant, &environment, &name, &by(&caller, &headers)).await?;
+    actor.caller.require(Scope::Admin)?;
+    actor.desk.drop_policy(actor.tenant(), &environment, &name, &actor.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
