@@ -1,32 +1,22 @@
 //! What the suites of drivers do that change what somebody else has made, each against the contract server of its cloud: taking over, every lever all
-//! the way, lives that end anywhere, and answers that fail. A contract server is no cloud: the figures say so.
+//! the way, and answers that fail. A contract server is no cloud: the figures say so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
-use futures::FutureExt;
 use grid_act::Executor;
 use grid_act::executor::CloudError;
-use grid_act::journal::MemoryJournal;
 use grid_act::native::lever::{Does, Lever, kinds, kinds_of, table};
-use grid_act::retry::Rate;
-use grid_act::run::{Go, Runner};
-use grid_act::simulated::SimulatedTime;
-use grid_model::Timestamp;
 use grid_plan::adopt::{Found, adopt};
 use grid_plan::inventory::Inventory;
 use grid_plan::{Address, Path};
 use grid_tests::peers::{Peer, free_port, until_ready};
 use grid_tests::repository;
-use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::world::mortal::{Life, MortalJournal, mixed};
-use crate::world::{World, act, advice, allowed};
+use crate::world::{World, act, advice};
 
 /// A contract server, and somebody who works in its cloud without Grid.
 pub(crate) struct Server {
@@ -148,45 +138,6 @@ pub(crate) async fn pulled(
 pub(crate) fn changing(levers: &'static [Lever]) -> BTreeSet<(&'static str, &'static str)> {
     let all = levers.iter().filter(|l| matches!(l.does, Does::Change(_)));
     all.filter_map(|l| Some((l.kind, l.field()?))).collect()
-}
-
-/// Runs a plan that changes and deletes again and again, killed after so many things as are drawn, until it ends; how often it was killed.
-pub(crate) async fn killed(
-    world: &mut World,
-    cloud: &dyn Executor,
-    life: &Life,
-    seed: u64,
-    longest: u64,
-) -> anyhow::Result<usize> {
-    let mut drawn = mixed(seed);
-    let mut draw = |below: u64| {
-        drawn = mixed(drawn);
-        drawn % below
-    };
-    let plan = world.plan();
-    let (journal, time) = (MemoryJournal::default(), SimulatedTime::at(Timestamp(1)));
-    let mut kills = 0;
-    for attempt in 0..200 {
-        life.0.store(draw(longest) as u32 + attempt / 3, Ordering::SeqCst);
-        let journal = MortalJournal(&journal, life.clone());
-        let rate = Mutex::new(Rate::new(1000.0, 100));
-        let runner = Runner { executor: cloud, journal: &journal, time: &time, seed: draw(1000), rate };
-        let current = world.with(|inputs| plan.current(inputs).unwrap());
-        let mode = allowed(&plan);
-        let run = runner.run(current, &world.state, &mode, &|_| Go::On);
-        match AssertUnwindSafe(run).catch_unwind().await {
-            Err(_) => kills += 1,
-            Ok(answer) => {
-                let answer = answer?;
-                assert!(answer.is_complete(), "seed {seed}: {:?}", answer.outcomes);
-                answer.commit("test", &mut world.state)?;
-                life.0.store(u32::MAX, Ordering::SeqCst);
-                assert!(world.plan().is_empty(), "seed {seed}: {:?}", world.plan().steps);
-                return Ok(kills);
-            }
-        }
-    }
-    anyhow::bail!("seed {seed} never ended")
 }
 
 /// What a runner is told, in one word, with how long it is to wait.

@@ -23,6 +23,7 @@ use grid_plan::{Address, Fields, Path};
 use parking_lot::Mutex;
 use serde_json::Value;
 
+pub(crate) mod kill;
 pub(crate) mod mortal;
 
 /// What is wanted and what is known of one environment.

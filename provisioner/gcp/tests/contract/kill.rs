@@ -12,9 +12,10 @@ use grid_plan::Address;
 use grid_tests::{figure, skip};
 use serde_json::json;
 
-use crate::contract::{Server, killed, taken_over};
+use crate::contract::{Server, taken_over};
 use crate::support::{SCRIPT, grid, grid_with, group, group_id, object, scaler_id, vm, vm_id};
 use crate::world::advice;
+use crate::world::kill::killed;
 use crate::world::mortal::{Life, MortalTime};
 
 const SEEDS: u64 = 16;
