@@ -68,10 +68,10 @@ fn spawn(program: &Path, args: &[String], log: PathBuf) -> anyhow::Result<Child>
     command.spawn().with_context(|| format!("start {}", program.display()))
 }
 
-/// Keys by which the server signs tokens of service accounts: it does not start without.
+/// Keys by which the server signs tokens of service accounts: it does not start without, and reads public keys only out of the older form (SEC 1).
 fn keys(folder: &Path) -> anyhow::Result<PathBuf> {
     let file = folder.join("accounts.key");
-    let args = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
+    let args = ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out"];
     let made = Command::new("openssl").args(args).arg(&file).stderr(Stdio::null()).status();
     anyhow::ensure!(made.context("run openssl")?.success(), "openssl made no key");
     Ok(file)
