@@ -10,9 +10,10 @@ use expect_test::expect;
 use grid_types::tier::count;
 use grid_types::{Cloud, Rendered, Target, Tier, render, types};
 
+use support::examples::{cases, everything};
 use support::manifest::Kinds;
 use support::schema::{Found, Schema};
-use support::{cases, everything, file, golden, provider};
+use support::{file, golden, provider};
 
 /// Types that Kubernetes has, and those of them whose schemas can be had: fewer is a loss.
 const MANIFESTS: usize = 26;
@@ -38,6 +39,8 @@ fn every_variant_of_every_cell_is_in_the_schema() {
     let emulated = std::fs::read_to_string(file("emulated.csv")).unwrap();
     // And against contract servers.
     let contract = std::fs::read_to_string(file("contract.csv")).unwrap();
+    // And what Kubernetes' own API server has taken.
+    let apiserver = std::fs::read_to_string(file("apiserver.csv")).unwrap();
     for kind in types() {
         let cases = cases(kind);
         for cloud in Cloud::ALL {
@@ -67,7 +70,8 @@ fn every_variant_of_every_cell_is_in_the_schema() {
             if let Some(mut tier) = tier {
                 let cell = format!("{},{}", kind.name, cloud.name());
                 if tier == Tier::SchemaValid {
-                    let proofs = [(&contract, Tier::Contract), (&emulated, Tier::Emulated)];
+                    let proofs =
+                        [(&contract, Tier::Contract), (&emulated, Tier::Emulated), (&apiserver, Tier::RealApiserver)];
                     let proven = proofs.into_iter().filter(|(text, _)| text.lines().any(|l| l == cell));
                     tier = proven.map(|(_, tier)| tier).max().unwrap_or(tier);
                 }

@@ -11,3 +11,8 @@ mod import;
 mod kill;
 mod inventory;
 mod errors;
+mod manifests;
+
+/// Examples of the types of resources.
+#[path = "../../../types/tests/support/examples.rs"]
+mod examples;

@@ -191,6 +191,16 @@ impl Cluster {
         }
     }
 
+    /// Why it is not a real one, if it is none.
+    pub(crate) fn stands_in(&self) -> Option<&str> {
+        self.running.stands_in.as_deref()
+    }
+
+    /// Somebody who may do everything.
+    pub(crate) fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
     /// Settings of somebody: `admin`, `guest`, `nobody`.
     pub(crate) fn settings(&self, who: &str) -> Settings {
         let path = self.running.folder.path().join(who);
