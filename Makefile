@@ -19,7 +19,7 @@ POWERCUT_SEEDS ?= 1000
 SUITES := otel_sdk prometheus loki_client captured kill powercut faults visibility bills duckdb demo tenants s3 docs \
     scrape corpus differential expressions promql_http grafana bounds allocation allocation_cluster bill_bucket \
     bill_formats commitments costs estimates focus focus_bill rules webhooks alertmanager insight cost_faults cells releases moto apiserver \
-    contract speed
+    contract terraform speed
 
 .PHONY: help demo build test peers bench bench-ml fuzz scorecard fmt lint licences rust
 

@@ -10,7 +10,7 @@ use grid_tests::repository;
 use serde_json::Value;
 
 /// Who may import whom. A new edge is a change of this table, hence visible in review (see ARCHITECTURE.md, "Layers").
-const LAYERS: [(&str, &[&str]); 35] = [
+const LAYERS: [(&str, &[&str]); 36] = [
     ("grid-model", &[]),
     ("grid-sql-guard", &[]),
     ("grid-promql-syntax", &[]),
@@ -64,6 +64,8 @@ const LAYERS: [(&str, &[&str]); 35] = [
     ("grid-aws", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     // The last for its suite against a real API server.
     ("grid-kube", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
+    // The last for its suite against a real Terraform.
+    ("grid-terraform", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     // The last for their suites against contract servers.
     ("grid-azure", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),
     ("grid-gcp", &["grid-model", "grid-plan", "grid-types", "grid-act", "grid-tests"]),

@@ -17,7 +17,7 @@ use grid_api::finance;
 use grid_api::findings::decide::accept_if_open;
 use grid_api::findings::list::{ListAsk, list};
 use grid_api::findings::recommended;
-use grid_desk::{Desk, FILE_NAME, Language, Options, Outside, Recommended, Surveyor, Tables};
+use grid_desk::{Desk, FILE_NAME, Language, Options, Outside, Recommended, Site, Surveyor, Tables, Workshop};
 use grid_estimate::book::Machine;
 use grid_finance::calendar::Day;
 use grid_finance::relation::{Relation, quote};
@@ -93,7 +93,8 @@ pub(crate) async fn open(
         .context("build the client of gates")?;
     let house = House { engine: Arc::clone(engine), store: store.clone(), client, guard, prices: Mutex::default() };
     let (executors, surveyors) = drivers(config, &time).await?;
-    let options = Options { outside: Arc::new(house), executors, surveyors, time, inline };
+    let workshops = workshops(config, data_dir)?;
+    let options = Options { outside: Arc::new(house), executors, workshops, surveyors, time, inline };
     let desk = Desk::open(&data_dir.join(FILE_NAME), options).await;
     let desk = desk.context("open the database of environments and releases")?;
     engine.borrow_from(Arc::new(Shelf(desk.tables())));
@@ -147,6 +148,33 @@ async fn drivers(config: &Config, time: &Arc<dyn Time>) -> anyhow::Result<Driver
         drivers.1.insert(name, surveyor);
     }
     Ok(drivers)
+}
+
+/// Drivers that keep something of each environment.
+fn workshops(config: &Config, data_dir: &Path) -> anyhow::Result<BTreeMap<String, Arc<dyn Workshop>>> {
+    let program = config.text("provision.terraform");
+    if program.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let overrides = config.text("provision.terraform_overrides");
+    let settings = grid_terraform::Settings {
+        program: program.to_owned(),
+        overrides: (!overrides.is_empty()).then(|| overrides.into()),
+        ..grid_terraform::Settings::new(data_dir.join(grid_terraform::DRIVER))
+    };
+    let modules = Modules(grid_terraform::Terraform::new(settings)?);
+    Ok(BTreeMap::from([(grid_terraform::DRIVER.to_owned(), Arc::new(modules) as Arc<dyn Workshop>)]))
+}
+
+/// Each environment as a root module of Terraform.
+struct Modules(grid_terraform::Terraform);
+
+impl Workshop for Modules {
+    fn driver(&self, site: Site) -> Result<Arc<dyn Executor>, String> {
+        let Site { tenant, environment, target, wanted } = site;
+        let place = grid_terraform::Place { tenant: tenant.as_str().to_owned(), environment, target, wanted };
+        Ok(Arc::new(self.0.module(place)?))
+    }
 }
 
 /// Who carries plans out in one place, and who looks at what is there.

@@ -44,6 +44,7 @@ use crate::price::TypePrices;
 use crate::progress::Progress;
 use crate::room::{GoalOf, Happened, PlanRow, ReleaseRow, Room};
 use crate::tables::Tables;
+use crate::workshop::{Site, Workshop};
 
 pub(crate) use advice::HeldRow;
 pub use environments::{CloneWish, New, PromoteWish, Written};
@@ -74,6 +75,8 @@ pub struct Options {
     pub outside: Arc<dyn Outside>,
     /// Drivers beside the dry-run driver, by name.
     pub executors: BTreeMap<String, Arc<dyn Executor>>,
+    /// Drivers that keep something of each environment, by name.
+    pub workshops: BTreeMap<String, Arc<dyn Workshop>>,
     /// Who looks at what an account has, by the driver's name.
     pub surveyors: BTreeMap<String, Arc<dyn Surveyor>>,
     /// Where time comes from.
@@ -95,6 +98,7 @@ struct Inner {
     advised_at: Mutex<BTreeMap<(TenantId, String), Timestamp>>,
     outside: Arc<dyn Outside>,
     executors: BTreeMap<String, Arc<dyn Executor>>,
+    workshops: BTreeMap<String, Arc<dyn Workshop>>,
     surveyors: BTreeMap<String, Arc<dyn Surveyor>>,
     time: Arc<dyn Time>,
     inline: bool,
@@ -116,7 +120,7 @@ pub(crate) struct Bench {
 impl Desk {
     /// Opens or creates the database.
     pub async fn open(path: &Path, options: Options) -> Result<Self, DeskError> {
-        let Options { outside, executors, surveyors, time, inline } = options;
+        let Options { outside, executors, workshops, surveyors, time, inline } = options;
         let keep = Keep::open(path).await?;
         Ok(Self(Arc::new(Inner {
             tables: Tables::open(path, Arc::clone(&time)).await?,
@@ -125,6 +129,7 @@ impl Desk {
             advised_at: Mutex::default(),
             outside,
             executors,
+            workshops,
             surveyors,
             time,
             inline,
@@ -148,7 +153,8 @@ impl Desk {
 
     /// The drivers that there are.
     pub fn drivers(&self) -> Vec<String> {
-        std::iter::once(DRY_RUN.to_owned()).chain(self.0.executors.keys().cloned()).collect()
+        let others = self.0.executors.keys().chain(self.0.workshops.keys());
+        std::iter::once(DRY_RUN.to_owned()).chain(others.cloned()).collect()
     }
 
     /// Comes back when something was asked for.
@@ -212,6 +218,12 @@ impl Desk {
     pub(crate) fn driver(&self, tenant: &TenantId, room: &Room) -> Result<Arc<dyn Executor>, DeskError> {
         if room.about.driver == DRY_RUN {
             return Ok(Arc::new(self.dry_run(tenant, room.name())));
+        }
+        if let Some(workshop) = self.0.workshops.get(&room.about.driver) {
+            let wanted = self.wanted(room)?.0.into_iter().map(|(address, of)| (address, of.fields)).collect();
+            let (tenant, environment) = (tenant.clone(), room.name().to_owned());
+            let site = Site { tenant, environment, target: room.target(), wanted };
+            return workshop.driver(site).map_err(DeskError::Bad);
         }
         let driver = self.0.executors.get(&room.about.driver).cloned();
         driver.ok_or_else(|| DeskError::none("driver", &room.about.driver))

@@ -32,6 +32,7 @@ pub mod desk;
 mod show;
 pub mod inventory;
 mod tables;
+mod workshop;
 #[cfg(test)]
 mod tests;
 
@@ -51,5 +52,6 @@ pub use outside::{Language, Nobody, Outside, Recommended};
 pub use progress::Progress;
 pub use room::{Settings, cautious};
 pub use tables::Tables;
+pub use workshop::{Site, Workshop};
 
 pub use desk::play;

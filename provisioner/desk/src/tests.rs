@@ -110,6 +110,7 @@ async fn open(path: &Path, world: &Arc<World>, time: &Arc<SimulatedTime>) -> Des
     let options = Options {
         outside: world.clone(),
         executors: BTreeMap::new(),
+        workshops: BTreeMap::new(),
         surveyors: BTreeMap::new(),
         time: time.clone(),
         inline: true,

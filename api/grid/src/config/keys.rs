@@ -317,6 +317,18 @@ pub(crate) const KEYS: &[Key] = &[
         "where Compute Engine is instead of Google's own address: a gateway",
     ),
     key(
+        "provision.terraform",
+        Kind::Text,
+        "",
+        "the program by which environments with the driver \"terraform\" are changed: \"auto\" (tofu if it is on the path, else terraform), a name, or a path; empty: there is no such driver",
+    ),
+    key(
+        "provision.terraform_overrides",
+        Kind::Text,
+        "",
+        "a file of HCL that is laid over what is rendered for it: a backend, settings of a provider; {tenant} and {environment} are filled in",
+    ),
+    key(
         "telemetry.to",
         Kind::Text,
         "self",

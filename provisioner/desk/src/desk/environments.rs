@@ -193,6 +193,8 @@ impl Desk {
         };
         room.set(new.settings, &self.0.kinds, self.now())?;
         let wanted = self.wanted(&room)?;
+        // Whether there is one for such an environment is told now, not at its first release.
+        self.driver(tenant, &room)?;
         let _held = self.0.lock.lock().await;
         let names = self.0.keep.names(tenant, Kind::Environment, "").await?;
         if names.contains(&new.name) {

@@ -100,6 +100,7 @@ async fn an_account_is_written_down_with_its_owners() {
     let options = Options {
         outside: bed.world.clone(),
         executors: BTreeMap::from([("still".to_owned(), Arc::new(Still) as Arc<dyn Executor>)]),
+        workshops: BTreeMap::new(),
         surveyors: BTreeMap::from([("still".to_owned(), account.clone() as Arc<dyn Surveyor>)]),
         time: bed.time.clone(),
         inline: true,
