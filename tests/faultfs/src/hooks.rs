@@ -9,6 +9,7 @@ use libc::{c_char, c_int, c_uint, c_void, iovec, mode_t, off_t, size_t, ssize_t}
 
 use crate::calls;
 use crate::files::{forget, watched};
+use crate::record::ORDER;
 
 /// Defines functions under libc's names that pass on to [`calls`].
 macro_rules! hooks {
@@ -143,3 +144,14 @@ hooks! {
     }
     fn fcntl64(fd: c_int, command: c_int, value: size_t) -> c_int { fcntl(fd, command, value) }
 }
+
+/// Runs as the last thing of a process that ends by itself: from here on no thread is between a change and its record, as the lock is not given back, and
+/// `exit_group` ends all of them.
+extern "C" fn at_the_end() {
+    std::mem::forget(ORDER.hold());
+}
+
+#[used]
+// SAFETY: the loader calls what stands there when the process ends, after the program's own last words; the function takes nothing and returns.
+#[unsafe(link_section = ".fini_array")]
+static AT_THE_END: extern "C" fn() = at_the_end;

@@ -11,7 +11,7 @@
 //!
 //! How the order is kept: a change and its record are made under one lock, so the trace has the order of the disk. A sync
 //! has two records, one before it begins and one after it returned, and is not done under the lock; it covers what stands before
-//! the first and is claimed only behind the second.
+//! the first and is claimed only behind the second. Whoever ends the process, by a fault or by coming to its end, holds the lock.
 //!
 //! Not seen: writes through shared mappings (SQLite's `-shm` file, which is rebuilt after a crash and ignored here), and raw
 //! system calls. Tests compare the trace with the folder at the end of a run, hence would notice.
