@@ -25,7 +25,7 @@ struct Turn {
     after: Rendered,
     /// Blocks that are otherwise afterwards, and all of the resource.
     blocks: BTreeSet<String>,
-    /// The block that is the resource, if it is there before and after: it is not made anew.
+    /// Blocks that are resources, there before and after: none of them is made anew.
     stays: BTreeSet<String>,
 }
 
@@ -37,8 +37,9 @@ impl Module {
         let text = address.to_string();
         all.extend(of(&old, &text));
         all.extend(of(&new, &text));
-        let main = main_block(&after, address).filter(|m| old.contains_key(m));
-        Ok(Turn { before, after, blocks: all, stays: main.into_iter().collect() })
+        let both = from.resources.keys().filter(|a| to.resources.contains_key(*a));
+        let stays = both.filter_map(|a| main_block(&after, a)).filter(|m| old.contains_key(m)).collect();
+        Ok(Turn { before, after, blocks: all, stays })
     }
 
     /// Takes the module from one record to the next, if Terraform does what this step means and nothing else.

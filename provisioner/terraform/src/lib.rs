@@ -24,8 +24,7 @@ mod module;
 mod executor;
 pub mod limits;
 
-pub use module::Terraform;
-pub use module::{Module, Place};
+pub use module::{Module, Place, Terraform};
 pub use program::NoProgram;
 pub use settings::{Render, Settings};
 
