@@ -114,7 +114,7 @@ fn list(output: Shown) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let row = |name: &str, cells: [&str; 4], about: &str| {
-        let cells = cells.map(|cell| format!("{cell:<13}")).concat();
+        let cells = cells.map(|cell| format!("{cell:<15}")).concat();
         format!("{name:<20}{cells}{about}").trim_end().to_owned()
     };
     out::line(&row("TYPE", ["AWS", "AZURE", "GOOGLE", "KUBERNETES"], "ABOUT"))?;
