@@ -169,11 +169,16 @@ fn workshops(config: &Config, data_dir: &Path) -> anyhow::Result<BTreeMap<String
 /// Each environment as a root module of Terraform.
 struct Modules(grid_terraform::Terraform);
 
+#[async_trait]
 impl Workshop for Modules {
     fn driver(&self, site: Site) -> Result<Arc<dyn Executor>, String> {
         let Site { tenant, environment, target, wanted } = site;
         let place = grid_terraform::Place { tenant: tenant.as_str().to_owned(), environment, target, wanted };
         Ok(Arc::new(self.0.module(place)?))
+    }
+
+    async fn copy_to(&self, folder: &Path) -> Result<(), String> {
+        self.0.copy_to(&folder.join(grid_terraform::DRIVER)).await
     }
 }
 

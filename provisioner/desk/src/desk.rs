@@ -167,9 +167,14 @@ impl Desk {
         self.0.keep.audit(tenant, before, limit).await
     }
 
-    /// Writes a consistent copy of the database to a new file.
+    /// Writes a consistent copy of the database to a new file, and beside it what drivers keep of environments.
     pub async fn copy_to(&self, path: &Path) -> Result<(), DeskError> {
-        self.0.keep.copy_to(path).await
+        self.0.keep.copy_to(path).await?;
+        let Some(folder) = path.parent() else { return Ok(()) };
+        for (name, workshop) in &self.0.workshops {
+            workshop.copy_to(folder).await.map_err(|why| DeskError::Driver(format!("{name}: {why}")))?;
+        }
+        Ok(())
     }
 
     /// What is kept, as tables of SQL.

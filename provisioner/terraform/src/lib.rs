@@ -4,7 +4,7 @@
 //! Entry points: [`Terraform::new`] finds the program; [`Terraform::module`] is the executor of one environment, for the runner of `grid-act`. Reading
 //! order: [`settings`], `program` (how it is run), `blocks` (what a folder of HCL has, and whose it is), `change` (what a plan of Terraform says),
 //! `marker` (outputs that only Terraform knows), `record` (what was applied), `module` (one environment), `executor` (a step of Grid's plan as a plan
-//! of Terraform).
+//! of Terraform), `copy` (for backups).
 //!
 //! Architecture invariants:
 //! - What is applied is the plan file that was checked, never "whatever is needed now": a plan of Terraform that would touch a block which this step
@@ -22,6 +22,7 @@ mod marker;
 mod record;
 mod module;
 mod executor;
+mod copy;
 pub mod limits;
 
 pub use module::{Module, Place, Terraform};

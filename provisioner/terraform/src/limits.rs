@@ -18,5 +18,7 @@ pub const CHANGES_TOLD_MAX: usize = 20;
 pub const LOOK_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long applying may take before its answer counts as lost.
 pub const APPLY_TIME_MAX: Duration = Duration::from_secs(3 * 60 * 60);
+/// How long a copy waits for a module that is being changed.
+pub const COPY_WAIT_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long Terraform waits for a state that somebody else holds, as it spells it.
 pub const LOCK_TIMEOUT: &str = "20s";

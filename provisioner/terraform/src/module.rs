@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use grid_act::executor::CloudError;
@@ -77,8 +77,20 @@ impl Terraform {
             }
         }
         let folder = self.0.settings.folder.join(&place.tenant).join(&place.environment);
-        let lock = Arc::clone(self.0.locks.lock().entry(folder.clone()).or_default());
+        let lock = self.lock(&folder);
         Ok(Module { terraform: self.clone(), place, folder, lock, shown: Mutex::default() })
+    }
+}
+
+impl Terraform {
+    /// Where the modules stand.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0.settings.folder
+    }
+
+    /// The lock of a module's folder.
+    pub(crate) fn lock(&self, folder: &Path) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.0.locks.lock().entry(folder.to_owned()).or_default())
     }
 }
 

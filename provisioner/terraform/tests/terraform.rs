@@ -180,6 +180,14 @@ async fn steps_are_plans_of_terraform_and_the_state_is_its_own() -> anyhow::Resu
     let now = there(&folder);
     assert_eq!((&now["vm_web"]["id"], &now["vm_web"]["input"]["disk_gib"]), (&made["vm_web"]["id"], &json!(40)));
 
+    // A backup has all that the module is made anew of, the state among it.
+    let copies = tempfile::tempdir()?;
+    bed.terraform.copy_to(copies.path()).await.map_err(anyhow::Error::msg)?;
+    let copy = copies.path().join("default").join("prod");
+    by_hand(&copy, &["init", "-input=false"]);
+    assert_eq!(there(&copy), now);
+    assert!(by_hand(&copy, &["plan", "-input=false", "-no-color"]).contains("No changes"));
+
     // What goes is gone, and no plan file with its values stays behind.
     world.blueprint.resources.remove(&address("vm.web"));
     world.environment.overrides.clear();
