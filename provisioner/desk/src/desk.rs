@@ -234,6 +234,11 @@ impl Desk {
         driver.ok_or_else(|| DeskError::none("driver", &room.about.driver))
     }
 
+    /// Whether a driver keeps something of each environment.
+    pub(crate) fn keeps_environments(&self, driver: &str) -> bool {
+        self.0.workshops.contains_key(driver)
+    }
+
     pub(crate) fn dry_run(&self, tenant: &TenantId, environment: &str) -> DryRun {
         DryRun { keep: self.0.keep.clone(), tenant: tenant.clone(), environment: environment.to_owned() }
     }

@@ -5,6 +5,7 @@ mod heals;
 mod inventory;
 mod progress;
 mod tables;
+mod workshops;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

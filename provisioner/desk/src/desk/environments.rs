@@ -195,6 +195,12 @@ impl Desk {
         let wanted = self.wanted(&room)?;
         // Whether there is one for such an environment is told now, not at its first release.
         self.driver(tenant, &room)?;
+        if !new.existing.is_empty() && self.keeps_environments(&room.about.driver) {
+            let driver = &room.about.driver;
+            return Err(DeskError::Bad(format!(
+                "the driver {driver} must know what exists itself: make the environment without it, and take it over then (`grid plan import`)"
+            )));
+        }
         let _held = self.0.lock.lock().await;
         let names = self.0.keep.names(tenant, Kind::Environment, "").await?;
         if names.contains(&new.name) {

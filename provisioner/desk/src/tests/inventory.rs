@@ -16,7 +16,7 @@ use super::{Bed, SPEC, by, tenant};
 use crate::{Desk, New, Options, ResourceAsk, Sighting, Survey, Surveyor, Unlisted};
 
 /// A cloud in which nothing can be done.
-struct Still;
+pub(super) struct Still;
 
 fn refused<T>() -> Result<T, CloudError> {
     Err(CloudError::Refused("this cloud stands still".to_owned()))
