@@ -94,6 +94,8 @@ struct Inner {
     tables: Tables,
     /// When bills were last asked for the saving of a change that is kept and not billed yet.
     billed_at: Mutex<BTreeMap<(TenantId, String), Timestamp>>,
+    /// When a change that is watched was last read back.
+    verified_at: Mutex<BTreeMap<(TenantId, String), Timestamp>>,
     /// When it was last looked whether a recommendation is to be accepted, by environment.
     advised_at: Mutex<BTreeMap<(TenantId, String), Timestamp>>,
     outside: Arc<dyn Outside>,
@@ -126,6 +128,7 @@ impl Desk {
             tables: Tables::open(path, Arc::clone(&time)).await?,
             keep,
             billed_at: Mutex::default(),
+            verified_at: Mutex::default(),
             advised_at: Mutex::default(),
             outside,
             executors,

@@ -50,6 +50,10 @@ pub const ROUNDS_MAX: usize = 1_000;
 pub const APPROVAL_HOLDS_NS: i64 = 7 * DAY_NS;
 /// How long a change is watched unless the environment says otherwise, in nanoseconds.
 pub const VERIFY_NS: i64 = DAY_NS;
+/// How often a change that is watched is read back from its driver, in nanoseconds.
+pub const VERIFY_EVERY_NS: i64 = 60 * SECOND_NS;
+/// Changes of which it is remembered when they were read back.
+pub const VERIFIED_MAX: usize = 100_000;
 /// How often it is looked whether a recommendation is to be accepted by itself, in nanoseconds.
 pub const ADVICE_EVERY_NS: i64 = 60 * SECOND_NS;
 /// Recommendations of an environment that are held with their reasons.

@@ -10,6 +10,7 @@ mod workshops;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use grid_act::simulated::SimulatedTime;
@@ -37,6 +38,8 @@ const PRICES: &str = "component,price\n\"Storage (general purpose SSD, gp3)\",0.
 struct World {
     /// What the query answers.
     errors: Mutex<Option<f64>>,
+    /// How often it was asked.
+    asked: AtomicUsize,
     /// What is recommended.
     advice: Mutex<Vec<Recommended>>,
     /// Who decided what: `true` for an acceptance.
@@ -48,6 +51,7 @@ struct World {
 #[async_trait]
 impl Outside for World {
     async fn query(&self, _: &TenantId, _: Language, _: &str, _: Timestamp) -> Answer<Vec<(String, f64)>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         match *self.errors.lock() {
             Some(value) => Answer::Here(vec![("errors".to_owned(), value)]),
             None => Answer::Missing("the query timed out".to_owned()),
@@ -363,6 +367,12 @@ async fn a_recommendation_that_hurts_is_taken_back_with_its_override() {
     bed.desk.vote(&tenant(), "prod-2", &by("bob"), true, "", None).await.unwrap();
     assert_eq!(bed.desk.action(&tenant(), "r-1").await.unwrap()["state"], "verifying");
     assert_eq!(bed.environment().await["resources"][1]["fields"]["running"], false);
+    // It is looked at now and then, not at every turn of the loop.
+    let asked = bed.world.asked.load(Ordering::Relaxed);
+    for _ in 0..5 {
+        bed.later(0).await;
+    }
+    assert_eq!(bed.world.asked.load(Ordering::Relaxed), asked);
     *bed.world.errors.lock() = Some(0.5);
     bed.later(1).await;
     let action = bed.desk.action(&tenant(), "r-1").await.unwrap();

@@ -14,7 +14,7 @@ use super::{By, Desk};
 use crate::error::DeskError;
 use crate::gates::{Ask, Gate, When};
 use crate::keep::{Batch, Kind};
-use crate::limits::{ACTIONS_KEPT, BILLED_EVERY_NS};
+use crate::limits::{ACTIONS_KEPT, BILLED_EVERY_NS, VERIFIED_MAX, VERIFY_EVERY_NS};
 use crate::outside::Recommended;
 use crate::room::{ActionRow, GoalOf};
 use crate::{lever, show};
@@ -204,6 +204,7 @@ impl Desk {
             Do::Plan => self.plan_action(tenant, row).await,
             Do::Submit(plan) => self.submit_action(tenant, row, plan).await,
             Do::Wait => self.wait_for(tenant, row).await,
+            Do::LookBy(until) if self.looked_lately(tenant, &row, until) => Ok(false),
             Do::LookBy(until) => self.verify(tenant, row, until).await,
             Do::TakeBack(plan, _) => self.take_action_back(tenant, row, plan).await,
             Do::TakeBackOverride(_) => {
@@ -388,6 +389,22 @@ impl Desk {
             }),
         };
         self.tell(tenant, &mut row, event).await
+    }
+
+    /// Whether a change was looked at a moment ago: its driver is asked now and then, and once more when its time has come.
+    fn looked_lately(&self, tenant: &TenantId, row: &ActionRow, until: Timestamp) -> bool {
+        let (now, key) = (self.now(), (tenant.clone(), row.acting.accepted.recommendation.clone()));
+        let mut looked = self.0.verified_at.lock();
+        let is_recent = looked.get(&key).is_some_and(|at| {
+            (0..VERIFY_EVERY_NS).contains(&now.0.saturating_sub(at.0)) && (now < until || *at >= until)
+        });
+        if !is_recent {
+            if looked.len() >= VERIFIED_MAX {
+                looked.clear();
+            }
+            looked.insert(key, now);
+        }
+        is_recent
     }
 
     /// Looks at how a change goes: it is read back from the driver, and the environment's gates after releases are asked.
