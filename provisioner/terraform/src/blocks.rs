@@ -24,6 +24,9 @@ pub(crate) fn blocks(rendered: &Rendered) -> BTreeMap<String, Block> {
             // What somebody else wrote stands at the margin too, until the word alone ends it.
             let is_text = is_quoted;
             is_quoted = if is_quoted { line != "EOT" } else { line.ends_with("<<EOT") };
+            if is_text && open.is_none() {
+                continue;
+            }
             if let Some((_, body)) = &mut open {
                 body.push_str(line);
                 body.push('\n');
@@ -33,7 +36,6 @@ pub(crate) fn blocks(rendered: &Rendered) -> BTreeMap<String, Block> {
                 {
                     found.insert(name, Block { of: of.clone(), text });
                 }
-            } else if is_text {
             } else if let Some(address) = line.strip_prefix("# ") {
                 of = Some(address.to_owned());
             } else if let Some((kind, name)) = head(line) {

@@ -45,22 +45,17 @@ impl Module {
     /// Takes the module from one record to the next, if Terraform does what this step means and nothing else.
     async fn go(&self, address: &Address, from: &Record, to: &Record) -> Result<(), CloudError> {
         let turn = self.turn(address, from, to)?;
-        self.lay_out(&turn.after, None).await?;
         let done = self.checked(&turn).await;
         self.forget();
-        match done {
-            Ok(()) => to.write(&self.folder).map_err(refused),
-            Err(e) => {
-                // What was refused is not to be found by whoever looks into the folder.
-                if matches!(e, CloudError::Refused(_)) {
-                    self.lay_out(&turn.before, None).await?;
-                }
-                Err(e)
-            }
+        if matches!(done, Err(CloudError::Refused(_))) {
+            self.put_back(&turn.before);
         }
+        done?;
+        to.write(&self.folder).map_err(refused)
     }
 
     async fn checked(&self, turn: &Turn) -> Result<(), CloudError> {
+        self.lay_out(&turn.after, None).await?;
         if turn.blocks.is_empty() {
             return Ok(());
         }
@@ -74,11 +69,14 @@ impl Module {
     /// What Terraform would do, without doing it.
     async fn would(&self, address: &Address, from: &Record, to: &Record) -> Result<Vec<Change>, CloudError> {
         let turn = self.turn(address, from, to)?;
-        self.lay_out(&turn.after, None).await?;
-        let changes = if turn.blocks.is_empty() { Ok(Vec::new()) } else { self.planned(&turn.blocks).await };
+        let applied = self.rendered(&self.record()?)?;
+        let changes = async {
+            self.lay_out(&turn.after, None).await?;
+            if turn.blocks.is_empty() { Ok(Vec::new()) } else { self.planned(&turn.blocks).await }
+        };
+        let changes = changes.await;
         self.forget();
-        let record = self.record()?;
-        self.lay_out(&self.rendered(&record)?, None).await?;
+        self.put_back(&applied);
         // What earlier steps would make is no part of this one.
         Ok(changes?.into_iter().filter(|c| turn.blocks.contains(&c.block)).collect())
     }
@@ -240,8 +238,8 @@ impl Executor for Module {
         };
         let quoted = id.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${").replace("%{", "%%{");
         let block = format!("import {{\n  to = {main}\n  id = \"{quoted}\"\n}}\n");
-        self.lay_out(&turn.after, Some(&block)).await?;
         let done = async {
+            self.lay_out(&turn.after, Some(&block)).await?;
             let changes = self.planned(&BTreeSet::from([main.clone()])).await?;
             let moves: Vec<&Change> = changes.iter().filter(|c| !c.is_import || c.actions != ["no-op"]).collect();
             if !moves.is_empty() {
@@ -252,14 +250,10 @@ impl Executor for Module {
         }
         .await;
         self.forget();
-        match done {
-            Ok(()) => next.write(&self.folder).map_err(refused)?,
-            Err(e) => {
-                self.lay_out(&turn.before, None).await?;
-                return Err(e);
-            }
-        }
-        self.lay_out(&turn.after, None).await?;
+        // The block of the import goes in any case.
+        self.put_back(if done.is_ok() { &turn.after } else { &turn.before });
+        done?;
+        next.write(&self.folder).map_err(refused)?;
         self.known(address, fields).await
     }
 }

@@ -80,9 +80,7 @@ impl Terraform {
         let lock = self.lock(&folder);
         Ok(Module { terraform: self.clone(), place, folder, lock, shown: Mutex::default() })
     }
-}
 
-impl Terraform {
     /// Where the modules stand.
     pub(crate) fn folder(&self) -> &Path {
         &self.0.settings.folder
@@ -132,6 +130,14 @@ impl Module {
             let cause = std::error::Error::source(&e).map(|c| format!(": {c}")).unwrap_or_default();
             refused(format!("{e}{cause}"))
         })
+    }
+
+    /// Puts back what was there before something that was refused: whoever looks into the folder finds what was applied.
+    pub(crate) fn put_back(&self, rendered: &Rendered) {
+        if let Err(why) = self.write(rendered, None) {
+            // What was refused is what has to be told; every step lays the folder out anew.
+            tracing::warn!(folder = %self.folder.display(), why, "a module cannot be put back");
+        }
     }
 
     /// Puts files in the folder, and takes away those that were there before; made ready for providers and backend.
@@ -222,12 +228,12 @@ impl Module {
             .ok_or_else(|| refused("the plan of Terraform cannot be read: it is not of format 1"))
     }
 
-    /// Applies the plan file that was read.
+    /// Applies the plan file that was read. It goes on to its end whatever becomes of Grid.
     pub(crate) async fn applied(&self) -> Result<(), CloudError> {
         let lock = format!("-lock-timeout={LOCK_TIMEOUT}");
         let args = ["apply", "-input=false", "-no-color", lock.as_str(), PLAN];
-        let done = self.terraform.0.program.run(&self.folder, &args, APPLY_TIME_MAX).await;
-        done.map(drop).map_err(|e| self.failed("apply", e))
+        let done = self.terraform.0.program.run_to_its_end(&self.folder, &args, APPLY_TIME_MAX).await;
+        done.map_err(|e| self.failed("apply", e))
     }
 
     /// Takes the plan file away.

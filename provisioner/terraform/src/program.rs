@@ -9,6 +9,9 @@ use tokio::process::Command;
 
 use crate::limits::{JSON_BYTES_MAX, SAID_BYTES_MAX, WHY_BYTES_MAX};
 
+/// What the last run that changed something said of its errors.
+const LOG: &str = "grid.log";
+
 /// There is no such program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not on the path: install Terraform 1.6 or OpenTofu 1.6 or newer, or name one in provision.terraform")]
@@ -48,8 +51,7 @@ impl Program {
         self.0.file_stem().and_then(|name| name.to_str()).unwrap_or("terraform")
     }
 
-    /// Runs it in a folder; what it wrote. What runs longer than `limit` is not killed, as it may be changing something.
-    pub(crate) async fn run(&self, folder: &Path, args: &[&str], limit: Duration) -> Result<String, RunError> {
+    fn command(&self, folder: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(&self.0);
         command
             .args(args)
@@ -59,10 +61,35 @@ impl Program {
             .env("CHECKPOINT_DISABLE", "1")
             .env_remove("TF_CLI_ARGS")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
             // A signal that is meant for Grid is not meant for it.
             .process_group(0);
+        command
+    }
+
+    /// Runs what changes something, in a folder. What it says goes to a file and not through a pipe: a pipe ends with whoever reads it, and would end the
+    /// program in the middle of a change. So neither the end of Grid nor `limit` ends it.
+    pub(crate) async fn run_to_its_end(&self, folder: &Path, args: &[&str], limit: Duration) -> Result<(), RunError> {
+        let log = folder.join(LOG);
+        let start = |e: std::io::Error| RunError::Start(e.to_string());
+        let file = std::fs::File::create(&log).map_err(start)?;
+        let mut command = self.command(folder, args);
+        let mut child = command.stdout(Stdio::null()).stderr(file).spawn().map_err(start)?;
+        let Ok(status) = tokio::time::timeout(limit, child.wait()).await else { return Err(RunError::Late) };
+        let said = async {
+            let mut file = tokio::fs::File::open(&log).await.ok();
+            told(&end(&mut file, SAID_BYTES_MAX).await)
+        };
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(_) => Err(RunError::Failed(said.await)),
+            Err(e) => Err(RunError::Failed(e.to_string())),
+        }
+    }
+
+    /// Runs what only looks, in a folder; what it wrote.
+    pub(crate) async fn run(&self, folder: &Path, args: &[&str], limit: Duration) -> Result<String, RunError> {
+        let mut command = self.command(folder, args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|e| RunError::Start(e.to_string()))?;
         let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
         let work = async {
@@ -113,6 +140,7 @@ fn told(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -136,5 +164,24 @@ mod tests {
         assert_eq!(run("echo here", 60_000).await, Ok("here\n".to_owned()));
         assert_eq!(run("echo 'Error: no' >&2; exit 1", 60_000).await, Err(RunError::Failed("Error: no".to_owned())));
         assert_eq!(run("sleep 1", 10).await, Err(RunError::Late));
+
+        // What changes something goes on when nobody waits for it any more, however much it says.
+        let folder = tempfile::tempdir().unwrap();
+        let change = async |script: &str, ms| {
+            shell.run_to_its_end(folder.path(), &["-c", script], Duration::from_millis(ms)).await
+        };
+        assert_eq!(
+            change("echo 'Error: half' >&2; exit 1", 60_000).await,
+            Err(RunError::Failed("Error: half".to_owned()))
+        );
+        let slow = "sleep 0.3; echo said; echo said >&2; sleep 0.1; echo said >&2; : > done";
+        assert_eq!(change(slow, 10).await, Err(RunError::Late));
+        for _ in 0..600 {
+            if folder.path().join("done").exists() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("it did not go on");
     }
 }
